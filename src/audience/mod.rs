@@ -1,0 +1,63 @@
+//! The list of people: a CSV file as people really have it, row by row, each a [`Recipient`] or a [`RowProblem`].
+//!
+//! Owns encodings, dialect, columns, types and the address policy. It streams: nothing here holds more than one
+//! record. It does not know who is a duplicate; that takes a memory, and the ledger is the only place with one.
+
+mod address;
+
+pub use address::{Address, AddressError};
+
+use serde_json::{Map, Value};
+
+/// The columns of a row under their normalised names, typed as the campaign file says; an empty cell is `null`.
+pub type Fields = Map<String, Value>;
+
+/// Separates the parts of a [`RecipientKey`]. Control characters are refused in every cell, so it cannot occur in one.
+pub const KEY_SEPARATOR: char = '\u{1f}';
+
+/// What makes a recipient one: at most one mail goes to a key per campaign and occasion.
+///
+/// The user id, or the canonical address where the list has no user ids; an abandoned cart adds the cart's id.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RecipientKey(pub String);
+
+/// One good row of the list: everything about it was checked, nothing needs checking again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recipient {
+    /// The line of the list on which the record starts, from 1 (the header is line 1).
+    pub line: u64,
+    /// One mail per key.
+    pub key: RecipientKey,
+    /// Whom the link signs in: the `sub` of the token.
+    pub user_id: String,
+    /// Where the mail goes.
+    pub address: Address,
+    /// The name for the `To` header, where the list has one.
+    pub name: Option<String>,
+    /// Every column, for the templates.
+    pub fields: Fields,
+}
+
+/// What is wrong with one row, as data. The row stays out of the campaign; it is never mended silently.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RowProblem {
+    /// The line on which the record starts, from 1.
+    pub line: u64,
+    /// The column's name as the header spells it, where one column is to blame.
+    pub column: Option<String>,
+    /// What was found and what was expected. Holds no whole address and no control character.
+    pub message: String,
+    /// The remedy, as one line.
+    pub hint: Option<String>,
+    /// The cells as they were read, so that `--problems FILE` can hand them back for correction.
+    pub cells: Vec<String>,
+}
+
+/// One record of the list.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Row {
+    /// A row that can be mailed.
+    Good(Recipient),
+    /// A row that cannot.
+    Bad(RowProblem),
+}

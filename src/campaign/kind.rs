@@ -1,0 +1,73 @@
+//! The kinds of campaign: one table of defaults and rules.
+
+use jiff::SignedDuration;
+
+/// A kind is a set of defaults and rules, not a code path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A welcome to those who waited: one mail per user, ever.
+    Waitlist,
+    /// An offer: one mail per user and occasion.
+    Promo,
+    /// A reminder of a cart: one mail per user and cart.
+    AbandonedCart,
+    /// Questions: one mail per user and survey, one link per answer.
+    Survey,
+}
+
+/// What a kind brings along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// The column that joins the user in the recipient key.
+    pub key_column: Option<&'static str>,
+    /// The columns that every row must fill.
+    pub required: &'static [&'static str],
+    /// The columns that hold JSON unless the file says otherwise.
+    pub json: &'static [&'static str],
+    /// The life of a token where the file sets none.
+    pub token_life: SignedDuration,
+    /// How long after the first try a mail may still leave.
+    pub not_after: SignedDuration,
+}
+
+const DAY: i64 = 24;
+
+impl Kind {
+    /// Every kind, in the order of the documentation.
+    pub const ALL: [Self; 4] = [Self::Waitlist, Self::Promo, Self::AbandonedCart, Self::Survey];
+
+    /// The name in campaign files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Waitlist => "waitlist",
+            Self::Promo => "promo",
+            Self::AbandonedCart => "abandoned-cart",
+            Self::Survey => "survey",
+        }
+    }
+
+    /// The kind's row of the table.
+    #[must_use]
+    pub const fn rules(self) -> Rules {
+        let plain = Rules {
+            key_column: None,
+            required: &[],
+            json: &[],
+            token_life: SignedDuration::from_hours(30 * DAY),
+            not_after: SignedDuration::from_hours(72),
+        };
+        match self {
+            Self::Waitlist => plain,
+            Self::Promo => Rules { token_life: SignedDuration::from_hours(7 * DAY), ..plain },
+            Self::AbandonedCart => Rules {
+                key_column: Some("cart_id"),
+                required: &["cart_id", "items"],
+                json: &["items"],
+                token_life: SignedDuration::from_hours(3 * DAY),
+                not_after: SignedDuration::from_hours(24),
+            },
+            Self::Survey => Rules { token_life: SignedDuration::from_hours(14 * DAY), ..plain },
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The campaign file: what goes to whom and when. A [`Campaign`] is valid by construction.
+//!
+//! Owns the kinds and their rules, the campaign's settings and their errors. It opens no list and no template.
+
+mod kind;
+
+pub use kind::Kind;
+
+use std::{collections::BTreeMap, fmt, path::PathBuf};
+
+use serde_json::{Map, Value};
+
+/// The name that keys the ledger: lower-case letters, digits and `-`, at most 64 characters.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CampaignId(String);
+
+impl CampaignId {
+    /// Parses a campaign's name.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let good = !text.is_empty()
+            && text.len() <= 64
+            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            && !text.starts_with('-')
+            && !text.ends_with('-');
+        if good {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(format!("`{text}` is no campaign name: lower-case letters, digits and inner `-`, at most 64"))
+        }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for CampaignId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How the cells of a column are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnType {
+    /// As it stands, trimmed.
+    Text,
+    /// A decimal number: `12`, `12.50`, `-3`.
+    Number,
+    /// A calendar date or date-time, ISO 8601: `2026-11-22`, `2026-11-22T09:30`.
+    Date,
+    /// A JSON value: loops and look-ups in templates.
+    Json,
+}
+
+/// How to read the list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AudienceSpec {
+    /// The file, resolved against the campaign file's folder.
+    pub csv: PathBuf,
+    /// The WHATWG label of the encoding; `None`: UTF-8, or detected and told.
+    pub encoding: Option<String>,
+    /// The delimiter; `None`: `,`, `;` or tab, whichever the header has.
+    pub delimiter: Option<char>,
+    /// The columns whose cells may hold line breaks.
+    pub multiline_columns: Vec<String>,
+    /// Further header names for a column: normalised name → aliases, beside those that are built in.
+    pub aliases: BTreeMap<String, Vec<String>>,
+    /// Types of columns; those not named are text.
+    pub types: BTreeMap<String, ColumnType>,
+    /// The columns whose cells must not be empty (normalised names). The kind's needs are added by itself.
+    pub required: Vec<String>,
+    /// The column that says whom the link signs in: `user_id` unless set otherwise.
+    pub user_id_column: String,
+    /// The kind's extra key column (`cart_id`), if it has one.
+    pub key_column: Option<String>,
+}
+
+/// A file that goes along with every mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attachment {
+    /// The file, resolved against the campaign file's folder.
+    pub file: PathBuf,
+    /// The name that the recipient sees.
+    pub name: String,
+    /// The media type, for example `application/pdf`.
+    pub media_type: String,
+    /// `Some(id)`: an inline image that the HTML shows as `cid:id`.
+    pub content_id: Option<String>,
+}
+
+/// A question of a survey, for the templates: one link per answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// The name that the answer is recorded under.
+    pub id: String,
+    /// The words.
+    pub text: String,
+    /// The choices, in order: (id, words).
+    pub answers: Vec<(String, String)>,
+}
+
+/// A campaign file, read and checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Campaign {
+    /// The file as the user named it.
+    pub file: PathBuf,
+    /// Keys the ledger.
+    pub id: CampaignId,
+    /// The name for people: `List-Id` and reports.
+    pub title: String,
+    /// The defaults and rules that apply.
+    pub kind: Kind,
+    /// Which time of sending this is: a promo may go to the same people again on another occasion.
+    pub occasion: String,
+    /// How to read the list.
+    pub audience: AudienceSpec,
+    /// The template folder (`subject.txt`, `body.txt`, `body.html`); bases stand beside it.
+    pub template: PathBuf,
+    /// Constants for the templates.
+    pub variables: Map<String, Value>,
+    /// How long a sign-in token lives.
+    pub token_life: jiff::SignedDuration,
+    /// The path or parameter values that every link of the campaign carries (UTM and others), in order.
+    pub link_parameters: Vec<(String, String)>,
+    /// How long after the first try a mail may still leave.
+    pub not_after: jiff::SignedDuration,
+    /// What goes along with every mail.
+    pub attachments: Vec<Attachment>,
+    /// The survey's questions; empty for other kinds.
+    pub questions: Vec<Question>,
+}

@@ -1,0 +1,1 @@
+//! Where a message goes: a relay over SMTP, or a folder. A reply becomes an [`crate::ledger::Outcome`].

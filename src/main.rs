@@ -1,0 +1,3 @@
+//! The `linkpost` program.
+
+fn main() {}

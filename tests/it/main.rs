@@ -1,0 +1,10 @@
+//! The one integration test binary: a file per thing the user does or the machine suffers.
+
+mod audience;
+mod email;
+mod ledger;
+mod outbox;
+mod sandbox;
+mod smtp;
+mod support;
+mod token;
