@@ -17,4 +17,6 @@ pub mod delivery;
 pub mod email;
 pub mod ledger;
 pub mod problem;
+pub mod settings;
 pub mod token;
+pub mod toml_file;

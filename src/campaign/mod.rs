@@ -2,9 +2,11 @@
 //!
 //! Owns the kinds and their rules, the campaign's settings and their errors. It opens no list and no template.
 
+mod file;
 mod kind;
 
-pub use kind::Kind;
+pub use file::duration;
+pub use kind::{Kind, Rules};
 
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 

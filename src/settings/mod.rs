@@ -1,0 +1,235 @@
+//! `linkpost.toml`: who we are and which relay, ledger and keys we use. The only reader of the environment.
+//!
+//! Secrets come from the environment, or from the file that `NAME_FILE` names, and stay inside a [`SecretString`].
+
+use std::path::{Path, PathBuf};
+
+use jiff::SignedDuration;
+use secrecy::SecretString;
+use url::Url;
+
+use crate::{
+    audience::Address,
+    problem::{Place, Problem},
+    toml_file::TomlFile,
+};
+
+mod file;
+
+/// The file's name, looked for beside the campaign file and in every folder above it.
+pub const FILE_NAME: &str = "linkpost.toml";
+/// The environment variable with the relay's password; with `_FILE` appended, the file that holds it.
+pub const SMTP_PASSWORD: &str = "LINKPOST_SMTP_PASSWORD";
+
+/// The settings, read and checked.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The file that they came from.
+    pub file: PathBuf,
+    /// Whom the mails come from.
+    pub sender: Sender,
+    /// The relay; `None` where the file names none (`preview` and `--sandbox` need none).
+    pub relay: Option<Relay>,
+    /// How many connections at once.
+    pub connections: usize,
+    /// Mails a second over all connections; `None`: as fast as the relay takes them.
+    pub rate: Option<f64>,
+    /// The SQLite file.
+    pub ledger: PathBuf,
+    /// How links sign people in.
+    pub sign_in: LocalSignIn,
+    /// Where people unsubscribe.
+    pub unsubscribe: Unsubscribe,
+    /// The `List-Id` (RFC 2919).
+    pub list_id: String,
+    /// The `SenderId` of `Feedback-ID`, 5 to 15 characters.
+    pub sender_id: String,
+    /// Whether mails say `Precedence: bulk`.
+    pub precedence_bulk: bool,
+}
+
+/// Whom the mails come from.
+#[derive(Debug, Clone)]
+pub struct Sender {
+    /// The name beside the address.
+    pub name: Option<String>,
+    /// `From` and the envelope sender.
+    pub address: Address,
+    /// Where answers go, if not to the sender.
+    pub reply_to: Option<Address>,
+    /// The postal address at the foot of every mail.
+    pub postal_address: String,
+}
+
+/// The SMTP relay.
+#[derive(Debug, Clone)]
+pub struct Relay {
+    /// Host name or IP address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// How the connection is protected.
+    pub tls: Tls,
+    /// Further trusted certificates, PEM.
+    pub ca_file: Option<PathBuf>,
+    /// The user and the password, where the relay asks for them.
+    pub login: Option<Login>,
+    /// The name in `EHLO`; `None`: the sender's domain.
+    pub hello: Option<String>,
+    /// Messages before a connection is closed.
+    pub messages_per_connection: u32,
+    /// How long to wait for the answer to the final dot.
+    pub dot_deadline: Option<SignedDuration>,
+    /// How long to wait for the answer to any other command.
+    pub command_deadline: Option<SignedDuration>,
+    /// How long to wait for a connection.
+    pub connect_deadline: Option<SignedDuration>,
+    /// How often a connection is tried before the run stops.
+    pub connect_attempts: u32,
+}
+
+/// How the connection to the relay is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tls {
+    /// TLS from the first byte (port 465, RFC 8314).
+    Implicit,
+    /// STARTTLS, required (RFC 3207).
+    StartTls,
+    /// None: loopback only, or allowed by name.
+    None {
+        /// Whether a host that is not this machine is meant.
+        anywhere: bool,
+    },
+}
+
+/// What the relay asks for.
+#[derive(Debug, Clone)]
+pub struct Login {
+    /// The user.
+    pub user: String,
+    /// The password or the OAuth 2 access token; `None` where the environment holds none. Only a real send needs it.
+    pub secret: Option<SecretString>,
+    /// The mechanism; `None`: the best that the relay offers.
+    pub mechanism: Option<Mechanism>,
+}
+
+/// How to log in (RFC 4954).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mechanism {
+    /// `AUTH PLAIN` (RFC 4616).
+    Plain,
+    /// `AUTH LOGIN`, of old servers.
+    Login,
+    /// `AUTH XOAUTH2`, with an access token.
+    XOAuth2,
+}
+
+/// Tokens that are signed here.
+#[derive(Debug, Clone)]
+pub struct LocalSignIn {
+    /// The page that takes the token.
+    pub page: Url,
+    /// The query parameter that carries it.
+    pub parameter: String,
+    /// `iss`.
+    pub issuer: String,
+    /// `aud`.
+    pub audience: String,
+    /// The algorithm of new keys.
+    pub algorithm: Algorithm,
+    /// The key folder.
+    pub keys: PathBuf,
+}
+
+/// The algorithm of sign-in tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Algorithm {
+    /// Ed25519 (RFC 8037).
+    EdDsa,
+    /// HMAC-SHA-256 (RFC 7518 §3.2).
+    Hs256,
+}
+
+/// Where people unsubscribe (RFC 2369, RFC 8058).
+#[derive(Debug, Clone, Default)]
+pub struct Unsubscribe {
+    /// The HTTPS address of the one-click endpoint.
+    pub url: Option<Url>,
+    /// The mailbox.
+    pub mailto: Option<Address>,
+}
+
+/// Where secrets and a few switches come from.
+#[derive(Debug, Clone, Copy)]
+pub struct Environment;
+
+impl Environment {
+    /// A variable that is set and not empty.
+    #[must_use]
+    pub fn get(self, name: &str) -> Option<String> {
+        #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+        std::env::var(name).ok().filter(|value| !value.is_empty())
+    }
+
+    /// A secret: the variable `name`, or the first line of the file that `name` + `_FILE` names.
+    pub fn secret(self, name: &str) -> Result<Option<SecretString>, Problem> {
+        if let Some(value) = self.get(name) {
+            return Ok(Some(value.into()));
+        }
+        let Some(path) = self.get(&format!("{name}_FILE")) else { return Ok(None) };
+        let problem = |message: String| Problem::new(Place::file(path.clone()), message);
+        private_file(Path::new(&path))?;
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| problem(format!("the secret `{name}` cannot be read: {error}")))?;
+        match text.lines().next() {
+            Some(line) if !line.is_empty() => Ok(Some(line.to_owned().into())),
+            _ => Err(problem(format!(
+                "the file of `{name}_FILE` is empty, expected the secret on its first line"
+            ))),
+        }
+    }
+}
+
+/// Refuses a file that others than its owner may read.
+fn private_file(path: &Path) -> Result<(), Problem> {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::file(path.display().to_string());
+    let mode = std::fs::metadata(path)
+        .map_err(|error| Problem::new(place.clone(), format!("the secret cannot be read: {error}")))?
+        .permissions()
+        .mode();
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    let found = format!("others can read this secret: its mode is {:04o}, expected 0600", mode & 0o7777);
+    Err(Problem::new(place, found).hint(format!("chmod 600 {}", path.display())))
+}
+
+impl Settings {
+    /// Finds the settings that belong to a campaign file: beside it, or in a folder above.
+    pub fn find(campaign: &Path) -> Result<PathBuf, Problem> {
+        let from = campaign.canonicalize().unwrap_or_else(|_| campaign.to_owned());
+        from.ancestors().skip(1).map(|folder| folder.join(FILE_NAME)).find(|path| path.is_file()).ok_or_else(
+            || {
+                let found = format!("no `{FILE_NAME}` beside it or in a folder above");
+                Problem::new(Place::file(campaign.display().to_string()), found)
+                    .hint("write one, or name it with `--settings FILE`; the README has a sample")
+            },
+        )
+    }
+
+    /// Reads and checks the settings; all their problems at once.
+    pub fn load(path: &Path, environment: Environment) -> Result<Self, Vec<Problem>> {
+        let file = TomlFile::read(path, "settings file").map_err(|problem| vec![problem])?;
+        let settings = file::read(&file, path, environment)?;
+        let problems = file.into_problems();
+        settings.filter(|_| problems.is_empty()).ok_or(problems)
+    }
+}
+
+/// Whether a host is this machine.
+#[must_use]
+pub fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
