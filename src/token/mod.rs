@@ -1,20 +1,66 @@
 //! Sign-in tokens and the links that carry them.
 //!
+//! A [`TokenIssuer`] gives each recipient a [`SignInLink`] and the ledger a [`TokenRecord`]. A local token is a JWT
+//! signed by the newest key of a [`Keyring`]; [`verify`] takes it back. Its text is a function of the record, the
+//! recipient and the key, so a crash loses nothing: the next try rebuilds the same bytes, and no token is ever stored.
+//!
 //! A token is a secret: [`SignInToken`] and [`SignInLink`] print their type's name and nothing else, are never
-//! serialised, and are wiped when dropped. What the ledger keeps is a [`crate::ledger::TokenRecord`].
+//! serialised, and are wiped when dropped.
 
+mod claims;
+mod key_folder;
+mod keys;
+mod link;
+mod local;
+mod preview;
+mod verify;
+
+pub use claims::{LONGEST_LIFE, SHORTEST_LIFE};
+pub use key_folder::KeyError;
+pub use keys::{Algorithm, KeyInfo, Keyring, NewKey, Purpose};
+pub use link::{LinkError, SignInLink};
+pub use local::{IssuerError, LocalIssuer, LocalSettings};
+pub use preview::PreviewIssuer;
+pub use verify::{Refusal, Verified, verify};
+
+use std::fmt;
+
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
-use url::Url;
+
+use crate::{audience::Recipient, ledger::TokenRecord};
 
 /// The text of a token. Whoever holds it is signed in.
 pub struct SignInToken(SecretString);
 
-/// A link that signs its recipient in, and the parameters that every link of the campaign carries.
-pub struct SignInLink {
-    page: Url,
-    parameter: String,
-    token: SignInToken,
-    parameters: Vec<(String, String)>,
+/// Where the tokens come from.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a run has one issuer")]
+pub enum TokenIssuer {
+    /// Signed here, with a key of ours.
+    Local(LocalIssuer),
+    /// For looking at; they sign nobody in.
+    Preview(PreviewIssuer),
+}
+
+/// A link, and what the ledger keeps of the token in it.
+#[derive(Debug)]
+pub struct Issued {
+    /// For the message.
+    pub link: SignInLink,
+    /// For the ledger.
+    pub record: TokenRecord,
+}
+
+/// Why there is no token.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IssueError {
+    /// Not for this recipient; the others are not concerned.
+    #[error("{0}")]
+    Refused(String),
+    /// For nobody at the moment.
+    #[error("{0}")]
+    Unavailable(String),
 }
 
 impl SignInToken {
@@ -31,45 +77,24 @@ impl SignInToken {
     }
 }
 
-impl std::fmt::Debug for SignInToken {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for SignInToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SignInToken")
     }
 }
 
-impl SignInLink {
-    /// A link to `page` with the token as the query parameter `parameter`, after the page's own query.
-    #[must_use]
-    pub fn new(page: Url, parameter: String, token: SignInToken, parameters: Vec<(String, String)>) -> Self {
-        Self { page, parameter, token, parameters }
-    }
-
-    /// The token inside.
-    #[must_use]
-    pub fn token(&self) -> &SignInToken {
-        &self.token
-    }
-
-    /// The link's text with `extra` parameters added: a secret like the token in it.
-    #[must_use]
-    pub fn url<'a>(&'a self, extra: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
-        let mut url = self.page.clone();
-        {
-            let mut query = url.query_pairs_mut();
-            query.append_pair(&self.parameter, self.token.expose());
-            for (name, value) in &self.parameters {
-                query.append_pair(name, value);
-            }
-            for (name, value) in extra {
-                query.append_pair(name, value);
-            }
+impl TokenIssuer {
+    /// The link for `recipient`. `former` is the token of an earlier try, which comes back if it still can.
+    #[expect(clippy::unused_async, reason = "an issuer may live across the network")]
+    pub async fn issue(
+        &self,
+        recipient: &Recipient,
+        former: Option<&TokenRecord>,
+        now: Timestamp,
+    ) -> Result<Issued, IssueError> {
+        match self {
+            Self::Local(issuer) => issuer.issue(recipient, former, now),
+            Self::Preview(issuer) => issuer.issue(recipient, now),
         }
-        url.into()
-    }
-}
-
-impl std::fmt::Debug for SignInLink {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SignInLink")
     }
 }
