@@ -1,3 +1,190 @@
 //! Where a message goes: a relay over SMTP, or a folder. A reply becomes an [`crate::ledger::Outcome`].
+//!
+//! [`Delivery`] is the place, a [`Courier`] one worker's way to it. A mail goes in two steps, and between them the
+//! ledger writes down that it is tried: [`Courier::offer`] asks whether the mail is wanted, [`Ready::transfer`] hands
+//! it over and wants the [`Intent`] for that.
 
+pub mod pace;
 pub mod sandbox;
+pub mod smtp;
+
+use crate::{
+    audience::{Address, RecipientKey},
+    email::Message,
+    ledger::{Claim, Intent, Outcome},
+};
+
+/// Where messages go.
+#[derive(Debug, Clone)]
+pub enum Delivery {
+    /// A relay over SMTP.
+    Smtp(smtp::Relay),
+}
+
+/// One worker's way to the place.
+pub enum Courier {
+    /// A connection to a relay, or none yet.
+    Smtp(smtp::Courier),
+}
+
+/// The answer to an offer.
+pub enum Offer<'a> {
+    /// The mail is awaited.
+    Ready(Ready<'a>),
+    /// Nothing was handed over, and this is why.
+    Refused(Outcome),
+}
+
+/// A mail that is awaited. Dropped, it is not delivered.
+pub struct Ready<'a> {
+    place: Place<'a>,
+    key: RecipientKey,
+    sha256: [u8; 32],
+}
+
+enum Place<'a> {
+    Smtp(smtp::Ready<'a>),
+}
+
+/// Why a run cannot go on: it would be the same for every recipient, so none of them is marked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Stop {
+    /// No connection, or the relay keeps saying "later".
+    #[error("the relay `{relay}` is out of reach: {reason}")]
+    Unreachable {
+        /// Host and port.
+        relay: String,
+        /// What happened, or what the relay said.
+        reason: String,
+    },
+    /// The relay does not talk to us at all.
+    #[error("the relay `{relay}` refuses this client: {reason}")]
+    Refused {
+        /// Host and port.
+        relay: String,
+        /// What the relay said.
+        reason: String,
+    },
+    /// The connection cannot be encrypted, or the certificate is not trusted.
+    #[error("the connection to the relay `{relay}` cannot be protected: {reason}")]
+    Tls {
+        /// Host and port.
+        relay: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The relay refuses the login, or wants one.
+    #[error("the relay `{relay}` refuses the login: {reason}")]
+    Credentials {
+        /// Host and port.
+        relay: String,
+        /// What the relay said.
+        reason: String,
+    },
+    /// The relay refuses the sender.
+    #[error("the relay `{relay}` refuses the sender: {reason}")]
+    Sender {
+        /// Host and port.
+        relay: String,
+        /// What the relay said.
+        reason: String,
+    },
+    /// The settings forbid what they ask for.
+    #[error("{reason}")]
+    Settings {
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl Delivery {
+    /// A way to the place, one for each worker.
+    #[must_use]
+    pub fn courier(&self) -> Courier {
+        match self {
+            Self::Smtp(relay) => Courier::Smtp(relay.courier()),
+        }
+    }
+}
+
+impl Courier {
+    /// Asks whether the mail is wanted. Nothing that could complete it has left when this returns.
+    ///
+    /// A message that was not composed for the claim's recipient is rejected here, before a byte of it moves.
+    pub async fn offer<'a>(&'a mut self, claim: &Claim, message: &'a Message) -> Result<Offer<'a>, Stop> {
+        let claimed = claim.recipient();
+        if !agree((&claimed.key, &claimed.address), (message.key(), message.recipient())) {
+            return Ok(Offer::Refused(mixed_up()));
+        }
+        let place = match self {
+            Self::Smtp(courier) => {
+                let envelope = smtp::Envelope {
+                    sender: message.sender().clone(),
+                    recipient: message.recipient().clone(),
+                };
+                match courier.offer(&envelope, message.bytes()).await? {
+                    smtp::Offer::Ready(ready) => Place::Smtp(ready),
+                    smtp::Offer::Refused(outcome) => return Ok(Offer::Refused(outcome)),
+                }
+            }
+        };
+        Ok(Offer::Ready(Ready { place, key: message.key().clone(), sha256: message.sha256() }))
+    }
+
+    /// Ends the conversation.
+    pub async fn close(self) {
+        match self {
+            Self::Smtp(courier) => courier.close().await,
+        }
+    }
+}
+
+impl Ready<'_> {
+    /// Hands the mail over. The intent is the proof that the try is on disk.
+    ///
+    /// Once polled, see it through: dropped half-way, the outcome is unknown.
+    pub async fn transfer(self, intent: &Intent, message: &Message) -> Outcome {
+        let claimed = intent.recipient();
+        let same = agree((&claimed.key, &claimed.address), (message.key(), message.recipient()))
+            && self.key == *message.key()
+            && self.sha256 == message.sha256();
+        if !same {
+            self.abandon().await;
+            return mixed_up();
+        }
+        match self.place {
+            Place::Smtp(ready) => ready.transfer().await,
+        }
+    }
+
+    /// Takes the offer back: the mail is not delivered.
+    pub async fn abandon(self) {
+        match self.place {
+            Place::Smtp(ready) => ready.abandon().await,
+        }
+    }
+}
+
+/// Whether claim and message are about the same person: if not, a stranger would be signed in.
+fn agree(claimed: (&RecipientKey, &Address), composed: (&RecipientKey, &Address)) -> bool {
+    claimed == composed
+}
+
+fn mixed_up() -> Outcome {
+    Outcome::Rejected { reason: "the message was composed for somebody else: nothing was sent".into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_for_somebody_else_is_told_apart() {
+        let key = |key: &str| RecipientKey(key.into());
+        let address = |text| Address::parse(text).expect("an address");
+        let (ada, bob) = (address("ada@example.com"), address("bob@example.com"));
+        assert!(agree((&key("ada"), &ada), (&key("ada"), &ada)));
+        assert!(!agree((&key("ada"), &ada), (&key("bob"), &ada)));
+        assert!(!agree((&key("ada"), &ada), (&key("ada"), &bob)));
+    }
+}

@@ -1,0 +1,192 @@
+//! The sending rate, shared by all workers: a token bucket on the monotonic clock (GCRA).
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until},
+};
+
+/// The slowest rate: one mail in an hour.
+const SLOWEST: f64 = 1.0 / 3600.0;
+
+/// Lets a mail pass so many times a second, after a first burst. First come, first served.
+#[derive(Debug)]
+pub struct Pace {
+    /// Held by whoever waits in front, so that the others queue behind in order.
+    front: tokio::sync::Mutex<()>,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    rate: f64,
+    burst: u32,
+    /// When the bucket is full again: the "theoretical arrival time" of the next mail.
+    full_at: Instant,
+}
+
+impl Pace {
+    /// At most `rate` mails a second, and `burst` (at least one) at once after a rest.
+    ///
+    /// Infinity means no limit; what is no positive number counts as one mail in an hour.
+    #[must_use]
+    pub fn per_second(rate: f64, burst: u32) -> Self {
+        let state = State { rate: sane(rate), burst: burst.max(1), full_at: Instant::now() };
+        Self { front: tokio::sync::Mutex::new(()), state: Mutex::new(state), changed: Notify::new() }
+    }
+
+    /// The rate now, in mails a second.
+    #[must_use]
+    pub fn rate(&self) -> f64 {
+        self.state().rate
+    }
+
+    /// Changes the rate at once, also for those who wait. What was used of the burst stays used.
+    pub fn set_rate(&self, rate: f64) {
+        self.state().set_rate(sane(rate), Instant::now());
+        self.changed.notify_one();
+    }
+
+    /// Waits for its turn. Dropped while it waits, it has taken nothing.
+    pub async fn ready(&self) {
+        let _front = self.front.lock().await;
+        loop {
+            let turn = self.state().take(Instant::now());
+            match turn {
+                Ok(()) => return,
+                Err(time) => {
+                    tokio::select! {
+                        () = sleep_until(time) => {}
+                        () = self.changed.notified() => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// The state is plain numbers, whole after every statement: a panic elsewhere does not spoil it.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn interval(&self) -> Duration {
+        Duration::from_secs_f64(self.rate.recip())
+    }
+
+    /// Takes one mail from the bucket, or says when there will be one.
+    fn take(&mut self, now: Instant) -> Result<(), Instant> {
+        let interval = self.interval();
+        let early = interval.saturating_mul(self.burst - 1);
+        match self.full_at.checked_sub(early).filter(|&due| due > now) {
+            Some(due) => Err(due),
+            None => {
+                self.full_at = self.full_at.max(now) + interval;
+                Ok(())
+            }
+        }
+    }
+
+    /// The mails that are missing from the bucket stay missing; each now takes the new interval to come back.
+    fn set_rate(&mut self, rate: f64, now: Instant) {
+        let missing = self.full_at.saturating_duration_since(now);
+        let old = self.interval();
+        self.rate = rate;
+        let missing = if old.is_zero() { 0.0 } else { missing.as_secs_f64() / old.as_secs_f64() };
+        self.full_at = now + self.interval().mul_f64(missing);
+    }
+}
+
+fn sane(rate: f64) -> f64 {
+    if rate.is_nan() { SLOWEST } else { rate.max(SLOWEST) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    /// When each of `count` mails passes, in milliseconds.
+    async fn passes(pace: &Pace, count: usize) -> Vec<u128> {
+        let start = Instant::now();
+        let mut times = Vec::new();
+        for _ in 0..count {
+            pace.ready().await;
+            times.push(start.elapsed().as_millis());
+        }
+        times
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn mails_pass_at_the_rate_after_the_burst() {
+        assert_eq!(passes(&Pace::per_second(10.0, 1), 4).await, [0, 100, 200, 300]);
+        assert_eq!(passes(&Pace::per_second(10.0, 3), 5).await, [0, 0, 0, 100, 200]);
+        assert_eq!(passes(&Pace::per_second(0.5, 1), 3).await, [0, 2_000, 4_000]);
+        assert_eq!(passes(&Pace::per_second(f64::INFINITY, 1), 3).await, [0, 0, 0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rest_fills_the_bucket_and_no_more() {
+        let pace = Pace::per_second(10.0, 2);
+        passes(&pace, 2).await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(passes(&pace, 4).await, [0, 0, 100, 200]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn several_workers_share_one_rate_in_order() {
+        let pace = Arc::new(Pace::per_second(10.0, 1));
+        let start = Instant::now();
+        let workers: Vec<_> = (0..5)
+            .map(|_| {
+                let pace = Arc::clone(&pace);
+                tokio::spawn(async move {
+                    pace.ready().await;
+                    start.elapsed().as_millis()
+                })
+            })
+            .collect();
+        let mut times = Vec::new();
+        for worker in workers {
+            times.push(worker.await.expect("the worker ends"));
+        }
+        assert_eq!(times, [0, 100, 200, 300, 400]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_rate_holds_for_those_who_wait_already() {
+        let pace = Arc::new(Pace::per_second(0.01, 1));
+        passes(&pace, 1).await;
+        let waiting = tokio::spawn({
+            let pace = Arc::clone(&pace);
+            async move { passes(&pace, 2).await }
+        });
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        pace.set_rate(10.0);
+        let times = waiting.await.expect("the worker ends");
+        assert!(times.iter().all(|&time| (100..=220).contains(&time)), "{times:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_waiter_that_gives_up_takes_nothing() {
+        let pace = Pace::per_second(1.0, 1);
+        passes(&pace, 1).await;
+        let gave_up = tokio::time::timeout(Duration::from_millis(500), pace.ready()).await;
+        assert!(gave_up.is_err());
+        assert_eq!(passes(&pace, 2).await, [500, 1_500]);
+    }
+
+    #[test]
+    fn what_is_no_rate_becomes_the_slowest() {
+        for rate in [f64::NAN, 0.0, -1.0, f64::NEG_INFINITY] {
+            assert!((sane(rate) - SLOWEST).abs() < f64::EPSILON, "{rate}");
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! One mail after the other on one connection.
+//!
+//! Every step takes the connection by value and hands it back only when each command has had its reply. Whatever goes
+//! wrong in between (an error, a deadline, a dropped future) drops it, and with it the socket: a late reply can never
+//! become the answer to the next mail.
+
+use std::time::Duration;
+
+use lettre::transport::smtp::{
+    commands::{Data, Mail, Quit, Rcpt, Rset},
+    extension::MailParameter,
+};
+use tokio::time::Instant;
+
+use super::{
+    Envelope,
+    body::Body,
+    capabilities::Capabilities,
+    reply::Reply,
+    settings::Deadlines,
+    verdict::{self, Verb, Verdict},
+    wire::{Dot, Lost, Wire},
+    words,
+};
+use crate::ledger::Outcome;
+
+/// A connection between two mails: nothing is owed, nothing is read ahead.
+pub(super) struct Connection {
+    wire: Wire,
+    capabilities: Capabilities,
+    deadlines: Deadlines,
+    opened: Instant,
+    /// How many times MAIL was sent.
+    mails: u32,
+    /// The last mail was refused on the way: RSET goes first.
+    unclean: bool,
+}
+
+/// A connection on which the relay waits for the body.
+pub(super) struct Transaction(Connection);
+
+/// What came of an offer.
+pub(super) enum Offered {
+    /// `354`: the body may follow.
+    Ready(Transaction),
+    /// Not this mail, not now or not at all; the connection, if it is still good.
+    Refused(Outcome, Option<Connection>),
+    /// The sender is refused.
+    Sender(String),
+    /// The login is wanted or no longer good.
+    Credentials(String),
+    /// The connection had gone since the last mail: nothing was offered.
+    Stale(String),
+}
+
+/// A command with what answers it and how long that may take.
+struct Step {
+    verb: Verb,
+    command: String,
+    deadline: Duration,
+}
+
+impl Connection {
+    pub(super) fn new(wire: Wire, capabilities: Capabilities, deadlines: Deadlines) -> Self {
+        Self { wire, capabilities, deadlines, opened: Instant::now(), mails: 0, unclean: false }
+    }
+
+    /// What the relay announced.
+    pub(super) fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    /// Whether it has had its share of mails or of time.
+    pub(super) fn is_spent(&self, most_mails: u32, age: Duration) -> bool {
+        let most = self.capabilities.most_mails.map_or(most_mails, |limit| limit.min(most_mails));
+        self.mails >= most || self.opened.elapsed() >= age
+    }
+
+    /// Ends the conversation politely, for a moment.
+    pub(super) async fn quit(mut self) {
+        tracing::debug!("QUIT");
+        // Nothing depends on the answer.
+        let _ = self.wire.ask(&Quit.to_string(), self.deadlines.quit).await;
+    }
+
+    /// Offers a mail: MAIL, RCPT and DATA, in one write if the relay takes groups.
+    pub(super) async fn offer(mut self, envelope: &Envelope, body: Body<'_>) -> Offered {
+        let steps = match self.steps(envelope, body.size()) {
+            Ok(steps) => steps,
+            Err(outcome) => return Offered::Refused(outcome, Some(self)),
+        };
+        let used = self.mails > 0;
+        self.mails += 1;
+        if self.capabilities.pipelining {
+            tracing::debug!("MAIL, RCPT, DATA");
+            let group: Vec<&str> = steps.iter().map(|step| step.command.as_str()).collect();
+            if let Err(lost) = self.wire.send(&group, self.deadlines.mail).await {
+                return interrupted(Verb::Mail, &lost, used);
+            }
+        }
+        let mut refusal: Option<(Verb, Reply)> = None;
+        let mut waits_for_body = false;
+        for step in &steps {
+            match (self.answer(step).await, &refusal) {
+                (Ok(reply), None) if step.verb.is_granted(&reply) => waits_for_body = step.verb == Verb::Data,
+                (Ok(reply), None) => refusal = Some((step.verb, reply)),
+                // DATA was sent along with a refused RCPT, and the relay wants a body for nobody: it gets none.
+                (Ok(reply), Some(_)) => {
+                    waits_for_body |= step.verb.is_granted(&reply) && step.verb == Verb::Data
+                }
+                (Err(lost), None) => return interrupted(step.verb, &lost, used),
+                (Err(_), Some((verb, reply))) => return refused(*verb, reply, envelope, None, used),
+            }
+            if let Some((_, reply)) = &refusal
+                && (reply.code() == 421 || !self.capabilities.pipelining)
+            {
+                break;
+            }
+        }
+        let settled = self.wire.is_settled();
+        match refusal {
+            None if settled => Offered::Ready(Transaction(self)),
+            None => interrupted(Verb::Data, &Lost::OutOfTurn, false),
+            Some((verb, reply)) => {
+                self.unclean = true;
+                let good = settled && !waits_for_body && verdict::keeps_talking(&reply);
+                refused(verb, &reply, envelope, good.then_some(self), used)
+            }
+        }
+    }
+
+    async fn answer(&mut self, step: &Step) -> Result<Reply, Lost> {
+        if self.capabilities.pipelining {
+            self.wire.reply(step.deadline).await
+        } else {
+            tracing::debug!("{}", step.verb.name());
+            self.wire.ask(&step.command, step.deadline).await
+        }
+    }
+
+    /// The commands of one mail, or why there are none.
+    fn steps(&self, envelope: &Envelope, size: usize) -> Result<Vec<Step>, Outcome> {
+        let rejected = |reason: String| Outcome::Rejected { reason };
+        if let Some(limit) = self.capabilities.largest_message
+            && u64::try_from(size).unwrap_or(u64::MAX) > limit
+        {
+            return Err(rejected(format!("5.3.4 the message has {size} bytes, the relay takes {limit}")));
+        }
+        let international = !(envelope.sender.local().is_ascii() && envelope.recipient.local().is_ascii());
+        if international && !self.capabilities.smtputf8 {
+            return Err(rejected(
+                "5.6.7 the address is not ASCII, and the relay does not offer SMTPUTF8".into(),
+            ));
+        }
+        let parse = |address: &crate::audience::Address| {
+            lettre::Address::new(address.local(), address.domain())
+                .map_err(|error| rejected(format!("5.1.3 the address cannot stand in a command: {error}")))
+        };
+        let (sender, recipient) = (parse(&envelope.sender)?, parse(&envelope.recipient)?);
+        let mut parameters = Vec::new();
+        if self.capabilities.size {
+            parameters.push(MailParameter::Size(size));
+        }
+        if international {
+            parameters.push(MailParameter::SmtpUtfEight);
+        }
+        let step = |verb, command, deadline| Step { verb, command, deadline };
+        let reset = self.unclean.then(|| step(Verb::Rset, Rset.to_string(), self.deadlines.rset));
+        let mail = [
+            step(Verb::Mail, Mail::new(Some(sender), parameters).to_string(), self.deadlines.mail),
+            step(Verb::Rcpt, Rcpt::new(recipient, Vec::new()).to_string(), self.deadlines.rcpt),
+            step(Verb::Data, Data.to_string(), self.deadlines.data),
+        ];
+        Ok(reset.into_iter().chain(mail).collect())
+    }
+}
+
+/// The conversation broke off before the body.
+fn interrupted(verb: Verb, lost: &Lost, used: bool) -> Offered {
+    let reason = format!("{}: {lost}", verb.name());
+    let gone = match lost {
+        Lost::Closed | Lost::Broken(_) | Lost::OutOfTurn => true,
+        Lost::Late(_) | Lost::Malformed(_) => false,
+    };
+    match verb {
+        // A relay may close an idle connection whenever it likes: that says nothing about this mail.
+        Verb::Rset => Offered::Stale(reason),
+        Verb::Mail if used && gone => Offered::Stale(reason),
+        Verb::Mail | Verb::Rcpt | Verb::Data => Offered::Refused(Outcome::Deferred { reason }, None),
+    }
+}
+
+/// The relay said something else than "go on".
+fn refused(
+    verb: Verb,
+    reply: &Reply,
+    envelope: &Envelope,
+    connection: Option<Connection>,
+    used: bool,
+) -> Offered {
+    let reason = format!("{}: {}", verb.name(), words::veil(&reply.words(), &envelope.recipient));
+    match verdict::before_message(verb, reply) {
+        _ if verb == Verb::Rset => Offered::Stale(reason),
+        _ if verb == Verb::Mail && used && matches!(reply.code(), 421 | 503) => Offered::Stale(reason),
+        Verdict::Rejected => Offered::Refused(Outcome::Rejected { reason }, connection),
+        Verdict::Deferred => Offered::Refused(Outcome::Deferred { reason }, connection),
+        Verdict::Desynced => Offered::Refused(Outcome::Deferred { reason }, None),
+        Verdict::Sender => Offered::Sender(reason),
+        Verdict::Credentials => Offered::Credentials(reason),
+    }
+}
+
+impl Transaction {
+    /// Sends the body and the final dot. The connection comes back if the exchange was complete.
+    pub(super) async fn transfer(self, envelope: &Envelope, body: Body<'_>) -> (Outcome, Option<Connection>) {
+        let Self(mut connection) = self;
+        tracing::debug!("body");
+        for block in body.blocks() {
+            if let Err(lost) = connection.wire.send_body(&block, connection.deadlines.body_block).await {
+                return (Outcome::Deferred { reason: format!("before the final dot: {lost}") }, None);
+            }
+        }
+        match connection.wire.end_message(connection.deadlines.dot).await {
+            Ok(reply) => {
+                let outcome = verdict::after_dot(&reply, words::veil(&reply.words(), &envelope.recipient));
+                connection.unclean = !matches!(outcome, Outcome::Accepted { .. });
+                let good = connection.wire.is_settled() && verdict::keeps_talking(&reply);
+                (outcome, good.then_some(connection))
+            }
+            Err((Dot::Kept, lost)) => {
+                (Outcome::Deferred { reason: format!("before the final dot: {lost}") }, None)
+            }
+            Err((Dot::Written, lost)) => {
+                (Outcome::Unknown { reason: format!("after the final dot: {lost}") }, None)
+            }
+        }
+    }
+}

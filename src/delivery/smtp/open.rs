@@ -1,0 +1,180 @@
+//! From nothing to a connection that takes mail: TCP, greeting, EHLO, TLS, AUTH.
+
+use std::{net::IpAddr, time::Duration};
+
+use lettre::transport::smtp::{
+    commands::{Ehlo, Starttls},
+    extension::ClientId,
+};
+use tokio::{
+    net::{TcpStream, lookup_host},
+    time::timeout,
+};
+
+use super::{
+    auth::{self, AuthError},
+    capabilities::Capabilities,
+    connection::Connection,
+    reply::{Class, Reply},
+    settings::{Deadlines, RelaySettings, Tls},
+    stream::Stream,
+    tls::{Encryption, HandshakeError},
+    wire::{Lost, Wire},
+};
+use crate::delivery::Stop;
+
+/// Why there is no connection.
+pub(super) enum OpenError {
+    /// It may be there later.
+    Again(String),
+    /// It will not.
+    Stop(Stop),
+}
+
+/// One try to open a connection.
+pub(super) async fn open(
+    settings: &RelaySettings,
+    encryption: Option<&Encryption>,
+) -> Result<Connection, OpenError> {
+    let (socket, ip) = dial(settings).await?;
+    let opening =
+        Opening { settings, encryption, relay: settings.name(), deadlines: settings.deadlines.towards(ip) };
+    opening.converse(socket).await
+}
+
+/// Connects to the first address that answers.
+async fn dial(settings: &RelaySettings) -> Result<(TcpStream, IpAddr), OpenError> {
+    let deadline = settings.deadlines.connect;
+    let late = || format!("no connection within {deadline:?}");
+    let addresses = match timeout(deadline, lookup_host((settings.host.as_str(), settings.port))).await {
+        Ok(Ok(addresses)) => addresses,
+        Ok(Err(error)) => return Err(OpenError::Again(error.to_string())),
+        Err(_) => return Err(OpenError::Again(format!("no address within {deadline:?}"))),
+    };
+    let mut failure = "the name has no address".to_owned();
+    for address in addresses {
+        settings
+            .check_peer(address.ip())
+            .map_err(|error| OpenError::Stop(Stop::Settings { reason: error.to_string() }))?;
+        failure = match timeout(deadline, TcpStream::connect(address)).await {
+            Ok(Ok(socket)) => {
+                // Without it the final dot waits for a delayed acknowledgement: 40 ms a mail.
+                socket.set_nodelay(true).map_err(|error| OpenError::Again(error.to_string()))?;
+                return Ok((socket, address.ip()));
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => late(),
+        };
+    }
+    Err(OpenError::Again(failure))
+}
+
+/// What the steps share.
+struct Opening<'a> {
+    settings: &'a RelaySettings,
+    encryption: Option<&'a Encryption>,
+    relay: String,
+    deadlines: Deadlines,
+}
+
+impl Opening<'_> {
+    async fn converse(&self, socket: TcpStream) -> Result<Connection, OpenError> {
+        let stream = match self.settings.tls {
+            Tls::Implicit => self.encrypt(socket).await?,
+            Tls::StartTls | Tls::LoopbackPlaintext | Tls::Plaintext => Stream::Plain(socket),
+        };
+        let mut wire = Wire::new(stream);
+        let greeting = wire.reply(self.deadlines.banner).await.map_err(|lost| again("greeting", &lost))?;
+        self.expect_done("greeting", &greeting)?;
+        let mut capabilities = self.hello(&mut wire).await?;
+        if self.settings.tls == Tls::StartTls {
+            wire = self.start_tls(wire, &capabilities).await?;
+            // Whatever was announced in the open may have been changed on the way.
+            capabilities = self.hello(&mut wire).await?;
+        }
+        if let Some(login) = &self.settings.login {
+            auth::sign_in(&mut wire, login, &capabilities, self.deadlines.hello).await.map_err(|error| {
+                match error {
+                    AuthError::Refused(reason) => {
+                        OpenError::Stop(Stop::Credentials { relay: self.relay.clone(), reason })
+                    }
+                    AuthError::NotNow(reason) => OpenError::Again(reason),
+                    AuthError::Lost(lost) => again("AUTH", &lost),
+                }
+            })?;
+        }
+        Ok(Connection::new(wire, capabilities, self.deadlines))
+    }
+
+    async fn hello(&self, wire: &mut Wire) -> Result<Capabilities, OpenError> {
+        tracing::debug!(relay = self.relay, "EHLO");
+        let name = &self.settings.hello;
+        let ehlo = Ehlo::new(ClientId::Domain(name.clone())).to_string();
+        let reply = ask(wire, "EHLO", &ehlo, self.deadlines.hello).await?;
+        let may_do_without = self.settings.login.is_none()
+            && match self.settings.tls {
+                Tls::LoopbackPlaintext | Tls::Plaintext => true,
+                Tls::Implicit | Tls::StartTls => false,
+            };
+        if reply.class() == Class::No && may_do_without {
+            let reply = ask(wire, "HELO", &format!("HELO {name}\r\n"), self.deadlines.hello).await?;
+            self.expect_done("HELO", &reply)?;
+            return Ok(Capabilities::default());
+        }
+        self.expect_done("EHLO", &reply)?;
+        Ok(Capabilities::read(&reply))
+    }
+
+    async fn start_tls(&self, mut wire: Wire, capabilities: &Capabilities) -> Result<Wire, OpenError> {
+        if !capabilities.starttls {
+            return Err(
+                self.unprotected("the relay does not offer STARTTLS, or somebody on the way hides it".into())
+            );
+        }
+        tracing::debug!(relay = self.relay, "STARTTLS");
+        let reply = ask(&mut wire, "STARTTLS", &Starttls.to_string(), self.deadlines.hello).await?;
+        match reply.class() {
+            Class::Done => {}
+            Class::NotNow => return Err(OpenError::Again(format!("STARTTLS: {}", reply.words()))),
+            Class::GoOn | Class::No => return Err(self.unprotected(format!("STARTTLS: {}", reply.words()))),
+        }
+        match wire.into_stream() {
+            Ok(Stream::Plain(socket)) => Ok(Wire::upgraded(self.encrypt(socket).await?)),
+            Ok(_) | Err(_) => {
+                Err(self.unprotected("bytes after the reply to STARTTLS, before the encryption".into()))
+            }
+        }
+    }
+
+    async fn encrypt(&self, socket: TcpStream) -> Result<Stream, OpenError> {
+        let Some(encryption) = self.encryption else {
+            return Err(self.unprotected("no certificates are loaded".into()));
+        };
+        encryption.wrap(socket, self.deadlines.tls).await.map_err(|error| match error {
+            HandshakeError::Refused(reason) => self.unprotected(reason),
+            HandshakeError::Broken(reason) => OpenError::Again(reason),
+        })
+    }
+
+    fn unprotected(&self, reason: String) -> OpenError {
+        OpenError::Stop(Stop::Tls { relay: self.relay.clone(), reason })
+    }
+
+    /// A relay that says "later" is tried again; one that says "no" to us as a client is not.
+    fn expect_done(&self, step: &str, reply: &Reply) -> Result<(), OpenError> {
+        let reason = format!("{step}: {}", reply.words());
+        match reply.class() {
+            Class::Done => Ok(()),
+            Class::NotNow | Class::GoOn => Err(OpenError::Again(reason)),
+            Class::No => Err(OpenError::Stop(Stop::Refused { relay: self.relay.clone(), reason })),
+        }
+    }
+}
+
+async fn ask(wire: &mut Wire, step: &str, command: &str, deadline: Duration) -> Result<Reply, OpenError> {
+    wire.ask(command, deadline).await.map_err(|lost| again(step, &lost))
+}
+
+fn again(step: &str, lost: &Lost) -> OpenError {
+    OpenError::Again(format!("{step}: {lost}"))
+}
