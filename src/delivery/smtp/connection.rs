@@ -37,14 +37,14 @@ pub(super) struct Connection {
 }
 
 /// A connection on which the relay waits for the body.
-pub(super) struct Transaction(Connection);
+pub(super) struct Transaction(Box<Connection>);
 
 /// What came of an offer.
 pub(super) enum Offered {
     /// `354`: the body may follow.
     Ready(Transaction),
     /// Not this mail, not now or not at all; the connection, if it is still good.
-    Refused(Outcome, Option<Connection>),
+    Refused(Outcome, Option<Box<Connection>>),
     /// The sender is refused.
     Sender(String),
     /// The login is wanted or no longer good.
@@ -61,8 +61,8 @@ struct Step {
 }
 
 impl Connection {
-    pub(super) fn new(wire: Wire, capabilities: Capabilities, deadlines: Deadlines) -> Self {
-        Self { wire, capabilities, deadlines, opened: Instant::now(), mails: 0, unclean: false }
+    pub(super) fn new(wire: Wire, capabilities: Capabilities, deadlines: Deadlines) -> Box<Self> {
+        Box::new(Self { wire, capabilities, deadlines, opened: Instant::now(), mails: 0, unclean: false })
     }
 
     /// What the relay announced.
@@ -77,14 +77,14 @@ impl Connection {
     }
 
     /// Ends the conversation politely, for a moment.
-    pub(super) async fn quit(mut self) {
+    pub(super) async fn quit(mut self: Box<Self>) {
         tracing::debug!("QUIT");
         // Nothing depends on the answer.
         let _ = self.wire.ask(&Quit.to_string(), self.deadlines.quit).await;
     }
 
     /// Offers a mail: MAIL, RCPT and DATA, in one write if the relay takes groups.
-    pub(super) async fn offer(mut self, envelope: &Envelope, body: Body<'_>) -> Offered {
+    pub(super) async fn offer(mut self: Box<Self>, envelope: &Envelope, body: Body<'_>) -> Offered {
         let steps = match self.steps(envelope, body.size()) {
             Ok(steps) => steps,
             Err(outcome) => return Offered::Refused(outcome, Some(self)),
@@ -106,7 +106,7 @@ impl Connection {
                 (Ok(reply), None) => refusal = Some((step.verb, reply)),
                 // DATA was sent along with a refused RCPT, and the relay wants a body for nobody: it gets none.
                 (Ok(reply), Some(_)) => {
-                    waits_for_body |= step.verb.is_granted(&reply) && step.verb == Verb::Data
+                    waits_for_body = step.verb == Verb::Data && step.verb.is_granted(&reply);
                 }
                 (Err(lost), None) => return interrupted(step.verb, &lost, used),
                 (Err(_), Some((verb, reply))) => return refused(*verb, reply, envelope, None, used),
@@ -195,7 +195,7 @@ fn refused(
     verb: Verb,
     reply: &Reply,
     envelope: &Envelope,
-    connection: Option<Connection>,
+    connection: Option<Box<Connection>>,
     used: bool,
 ) -> Offered {
     let reason = format!("{}: {}", verb.name(), words::veil(&reply.words(), &envelope.recipient));
@@ -211,8 +211,18 @@ fn refused(
 }
 
 impl Transaction {
+    /// Leaves without a body: the relay has nothing that it could deliver.
+    pub(super) async fn hang_up(self) {
+        let Self(connection) = self;
+        connection.wire.hang_up(connection.deadlines.quit).await;
+    }
+
     /// Sends the body and the final dot. The connection comes back if the exchange was complete.
-    pub(super) async fn transfer(self, envelope: &Envelope, body: Body<'_>) -> (Outcome, Option<Connection>) {
+    pub(super) async fn transfer(
+        self,
+        envelope: &Envelope,
+        body: Body<'_>,
+    ) -> (Outcome, Option<Box<Connection>>) {
         let Self(mut connection) = self;
         tracing::debug!("body");
         for block in body.blocks() {
@@ -233,6 +243,73 @@ impl Transaction {
             Err((Dot::Written, lost)) => {
                 (Outcome::Unknown { reason: format!("after the final dot: {lost}") }, None)
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    use super::{super::stream::Stream, *};
+    use crate::audience::Address;
+
+    fn connection(pipe: DuplexStream) -> Box<Connection> {
+        Connection::new(Wire::upgraded(Stream::Pipe(pipe)), Capabilities::default(), Deadlines::default())
+    }
+
+    fn envelope() -> Envelope {
+        let address = |text| Address::parse(text).expect("an address");
+        Envelope { sender: address("news@example.com"), recipient: address("ada@example.org") }
+    }
+
+    /// A relay that grants MAIL, RCPT and DATA, reads this many bytes of what follows, and goes.
+    async fn relay_that_reads(mut pipe: DuplexStream, count: usize) {
+        for reply in ["250 ok\r\n", "250 ok\r\n", "354 go\r\n"] {
+            while pipe.read_u8().await.expect("a command") != b'\n' {}
+            pipe.write_all(reply.as_bytes()).await.expect("a listening client");
+        }
+        for _ in 0..count {
+            pipe.read_u8().await.expect("a body");
+        }
+    }
+
+    /// The outcome of a mail that is cut after `count` bytes of its body and final dot.
+    async fn cut(message: &[u8], count: usize, capacity: usize) -> Outcome {
+        let (ours, theirs) = duplex(capacity);
+        let body = Body::check(message).expect("good bytes");
+        let send = async {
+            let Offered::Ready(transaction) = connection(ours).offer(&envelope(), body).await else {
+                panic!("the relay grants everything");
+            };
+            transaction.transfer(&envelope(), body).await
+        };
+        let ((outcome, connection), ()) = tokio::join!(send, relay_that_reads(theirs, count));
+        assert!(connection.is_none(), "a cut connection was kept");
+        outcome
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cut_at_any_byte_is_deferred_before_the_dot_and_unknown_from_it_on() {
+        let message = b"Subject: x\r\n\r\n.dots\r\nand lines\r\n";
+        let sent = message.len() + 1;
+        // One byte fits into the pipe, so the dot has not left while the relay lacks a byte of the body.
+        for count in 0..sent {
+            let outcome = cut(message, count, 1).await;
+            assert!(matches!(outcome, Outcome::Deferred { .. }), "{count}: {outcome:?}");
+        }
+        for count in sent + 1..=sent + 3 {
+            let outcome = cut(message, count, 1).await;
+            assert!(matches!(outcome, Outcome::Unknown { .. }), "{count}: {outcome:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cut_in_a_long_body_is_deferred() {
+        let message = b"0123456789012345678901234567890123456789012345678901234567\r\n".repeat(4_000);
+        for count in [0, 1, 59, 60, 65_535, 65_536, 65_537, 200_000, message.len() - 65] {
+            let outcome = cut(&message, count, 64).await;
+            assert!(matches!(outcome, Outcome::Deferred { .. }), "{count}: {outcome:?}");
         }
     }
 }

@@ -65,7 +65,7 @@ struct Inner {
 /// One worker's way to the relay. Owns at most one connection.
 pub struct Courier {
     relay: Relay,
-    idle: Option<Connection>,
+    idle: Option<Box<Connection>>,
 }
 
 /// The relay's answer to an offer.
@@ -78,7 +78,7 @@ pub enum Offer<'a> {
 
 /// A mail that the relay waits for. Dropped, it closes the connection, and nothing is delivered.
 pub struct Ready<'a> {
-    idle: &'a mut Option<Connection>,
+    idle: &'a mut Option<Box<Connection>>,
     transaction: Transaction,
     envelope: Envelope,
     body: Body<'a>,
@@ -117,7 +117,7 @@ impl Relay {
         Ok(capabilities)
     }
 
-    async fn connect(&self) -> Result<Connection, Stop> {
+    async fn connect(&self) -> Result<Box<Connection>, Stop> {
         let Inner { settings, encryption } = self.0.as_ref();
         let (mut pause, mut attempt) = (settings.connect_pause, 1);
         loop {
@@ -183,7 +183,7 @@ impl Courier {
     }
 
     /// The connection, taken out: while it is in use there is none to reuse.
-    async fn connection(&mut self) -> Result<Connection, Stop> {
+    async fn connection(&mut self) -> Result<Box<Connection>, Stop> {
         let settings = &self.relay.0.settings;
         match self.idle.take() {
             Some(idle) if !idle.is_spent(settings.messages_per_connection, settings.connection_age) => {
@@ -206,6 +206,6 @@ impl Ready<'_> {
 
     /// Closes the connection without completing the mail.
     pub async fn abandon(self) {
-        drop(self.transaction);
+        self.transaction.hang_up().await;
     }
 }

@@ -35,7 +35,7 @@ pub(super) enum OpenError {
 pub(super) async fn open(
     settings: &RelaySettings,
     encryption: Option<&Encryption>,
-) -> Result<Connection, OpenError> {
+) -> Result<Box<Connection>, OpenError> {
     let (socket, ip) = dial(settings).await?;
     let opening =
         Opening { settings, encryption, relay: settings.name(), deadlines: settings.deadlines.towards(ip) };
@@ -78,7 +78,7 @@ struct Opening<'a> {
 }
 
 impl Opening<'_> {
-    async fn converse(&self, socket: TcpStream) -> Result<Connection, OpenError> {
+    async fn converse(&self, socket: TcpStream) -> Result<Box<Connection>, OpenError> {
         let stream = match self.settings.tls {
             Tls::Implicit => self.encrypt(socket).await?,
             Tls::StartTls | Tls::LoopbackPlaintext | Tls::Plaintext => Stream::Plain(socket),

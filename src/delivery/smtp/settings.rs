@@ -94,7 +94,7 @@ pub struct Deadlines {
 }
 
 /// The shortest wait for the answer to the final dot.
-pub const SHORTEST_DOT: Duration = Duration::from_secs(60);
+pub const SHORTEST_DOT: Duration = Duration::from_mins(1);
 
 impl Default for Deadlines {
     fn default() -> Self {
@@ -146,7 +146,7 @@ impl RelaySettings {
             ca_file: None,
             deadlines: Deadlines::default(),
             messages_per_connection: 100,
-            connection_age: Duration::from_secs(300),
+            connection_age: Duration::from_mins(5),
             connect_attempts: 3,
             connect_pause: Duration::from_secs(1),
         }
@@ -218,8 +218,8 @@ mod tests {
         RelaySettings::new(host, 2525, tls, "client.example.com")
     }
 
-    fn login() -> Option<Login> {
-        Some(Login { mechanism: None, user: "ada".into(), secret: "canary".into() })
+    fn login() -> Login {
+        Login { mechanism: None, user: "ada".into(), secret: "canary".into() }
     }
 
     #[test]
@@ -228,15 +228,15 @@ mod tests {
             let settings = RelaySettings { login, ..settings(host, tls) };
             assert_eq!(settings.check().is_ok(), good, "{host} {tls:?}");
         };
-        check("127.0.0.1", Tls::LoopbackPlaintext, login(), true);
-        check("::1", Tls::LoopbackPlaintext, login(), true);
+        check("127.0.0.1", Tls::LoopbackPlaintext, Some(login()), true);
+        check("::1", Tls::LoopbackPlaintext, Some(login()), true);
         check("::ffff:127.0.0.1", Tls::LoopbackPlaintext, None, true);
         check("192.0.2.1", Tls::LoopbackPlaintext, None, false);
         check("192.0.2.1", Tls::Plaintext, None, true);
-        check("192.0.2.1", Tls::Plaintext, login(), false);
-        check("127.0.0.1", Tls::Plaintext, login(), true);
-        check("192.0.2.1", Tls::StartTls, login(), true);
-        check("192.0.2.1", Tls::Implicit, login(), true);
+        check("192.0.2.1", Tls::Plaintext, Some(login()), false);
+        check("127.0.0.1", Tls::Plaintext, Some(login()), true);
+        check("192.0.2.1", Tls::StartTls, Some(login()), true);
+        check("192.0.2.1", Tls::Implicit, Some(login()), true);
     }
 
     #[test]
@@ -265,13 +265,13 @@ mod tests {
         check("192.0.2.1", 60);
         check("2001:db8::1", 60);
         let long = Deadlines::default().towards("192.0.2.1".parse().expect("an IP address"));
-        assert_eq!(long.dot, Duration::from_secs(600));
+        assert_eq!(long.dot, Duration::from_mins(10));
     }
 
     #[test]
     fn settings_print_neither_user_nor_secret() {
         let printed =
-            format!("{:?}", RelaySettings { login: login(), ..settings("127.0.0.1", Tls::Implicit) });
+            format!("{:?}", RelaySettings { login: Some(login()), ..settings("127.0.0.1", Tls::Implicit) });
         assert!(!printed.contains("canary") && !printed.contains("ada"), "{printed}");
     }
 }

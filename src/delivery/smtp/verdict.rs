@@ -55,14 +55,12 @@ pub(super) fn before_message(verb: Verb, reply: &Reply) -> Verdict {
         (Verb::Rset, _, _) | (_, Class::Done | Class::GoOn, _) | (Verb::Rcpt | Verb::Data, _, 503) => {
             Verdict::Desynced
         }
-        (_, Class::NotNow, _) => Verdict::Deferred,
+        // 552: "too many recipients", to be treated as 452 (RFC 5321 §4.5.3.1.10).
+        (_, Class::NotNow, _) | (Verb::Rcpt, _, 552) => Verdict::Deferred,
         (_, _, 530 | 534 | 535 | 538) => Verdict::Credentials,
-        // Only the message is too large for it (RFC 1870 §6.1).
-        (Verb::Mail, _, 552) => Verdict::Rejected,
+        // MAIL 552: only the message is too large for it (RFC 1870 §6.1).
+        (Verb::Mail, _, 552) | (Verb::Rcpt | Verb::Data, _, _) => Verdict::Rejected,
         (Verb::Mail, _, _) => Verdict::Sender,
-        // "Too many recipients": to be treated as 452 (RFC 5321 §4.5.3.1.10).
-        (Verb::Rcpt, _, 552) => Verdict::Deferred,
-        (Verb::Rcpt | Verb::Data, _, _) => Verdict::Rejected,
     }
 }
 

@@ -33,10 +33,8 @@ pub(super) enum Lost {
 
 impl From<io::Error> for Lost {
     fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::UnexpectedEof => Self::Closed,
-            kind => Self::Broken(kind),
-        }
+        let kind = error.kind();
+        if kind == io::ErrorKind::UnexpectedEof { Self::Closed } else { Self::Broken(kind) }
     }
 }
 
@@ -59,7 +57,7 @@ pub(super) struct Wire {
 impl Wire {
     /// A wire on which the relay owes its greeting.
     pub(super) fn new(stream: Stream) -> Self {
-        Self { stream, inbox: Vec::new(), owed: 1 }
+        Self { stream, inbox: Vec::with_capacity(4096), owed: 1 }
     }
 
     /// A wire on which nothing was said yet and no greeting is owed: the inside of STARTTLS.
@@ -139,6 +137,12 @@ impl Wire {
         ended.map_err(|lost| (dot, lost))
     }
 
+    /// Closes the connection, with the goodbye of TLS where there is one.
+    pub(super) async fn hang_up(mut self, deadline: Duration) {
+        // It is closed in any case.
+        let _ = within(deadline, async { Ok(self.stream.shutdown().await?) }).await;
+    }
+
     async fn read_reply(&mut self) -> Result<Reply, Lost> {
         let mut parser = ReplyParser::default();
         loop {
@@ -149,10 +153,7 @@ impl Wire {
                 }
                 None => self.inbox.clear(),
             }
-            let mut buffer = [0; 4096];
-            let read = self.stream.read(&mut buffer).await?;
-            self.inbox.extend(buffer.iter().take(read));
-            if read == 0 {
+            if self.stream.read_buf(&mut self.inbox).await? == 0 {
                 return Err(Lost::Closed);
             }
         }
@@ -164,7 +165,7 @@ impl Wire {
         if !self.is_settled() {
             return Err(Lost::OutOfTurn);
         }
-        let mut space = [0; 1024];
+        let mut space = [0; 64];
         let mut buffer = ReadBuf::new(&mut space);
         // One look, no wait.
         let looked = poll_fn(|context| {
