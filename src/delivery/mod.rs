@@ -4,6 +4,8 @@
 //! ledger writes down that it is tried: [`Courier::offer`] asks whether the mail is wanted, [`Ready::transfer`] hands
 //! it over and wants the [`Intent`] for that.
 
+mod gallery;
+pub mod outbox;
 pub mod pace;
 pub mod sandbox;
 pub mod smtp;

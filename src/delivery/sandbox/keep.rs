@@ -11,7 +11,15 @@ use std::{
     },
 };
 
-use crate::clock::Clock;
+use crate::{
+    clock::Clock,
+    delivery::gallery::{Gallery, Source, Words},
+};
+
+const WORDS: Words = Words {
+    title: "Sandbox",
+    note: "What the sandbox relay accepted. Nothing left this machine, and the links work nowhere else.",
+};
 
 /// What becomes of accepted mails.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +42,7 @@ pub(super) struct Mail {
 
 /// Keeps mails. Blocks.
 pub(super) struct Keeper {
-    maildir: Option<Maildir>,
+    maildir: Option<(Maildir, Gallery)>,
     accept_log: Option<Mutex<File>>,
 }
 
@@ -42,7 +50,9 @@ impl Keeper {
     pub(super) fn open(keep: &Keep, accept_log: Option<&Path>) -> io::Result<Self> {
         let maildir = match keep {
             Keep::Nothing | Keep::Memory => None,
-            Keep::Maildir(folder) => Some(Maildir::open(&folder.join("Maildir"))?),
+            Keep::Maildir(folder) => {
+                Some((Maildir::open(&folder.join("Maildir"))?, Gallery::open(folder, WORDS)?))
+            }
         };
         let accept_log = accept_log
             .map(|path| OpenOptions::new().create(true).append(true).mode(0o600).open(path).map(Mutex::new))
@@ -57,9 +67,9 @@ impl Keeper {
 
     /// Keeps one mail. When this returns, the accept log has it on disk.
     pub(super) fn keep(&self, mail: &Mail) -> io::Result<()> {
-        if let Some(maildir) = &self.maildir {
+        if let Some((maildir, gallery)) = &self.maildir {
             let path = maildir.keep(mail)?;
-            drop(path);
+            gallery.add(&mail.recipient, &mail.bytes, Source::File(&path))?;
         }
         if let Some(log) = &self.accept_log {
             let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
@@ -67,6 +77,11 @@ impl Keeper {
             log.sync_data()?;
         }
         Ok(())
+    }
+
+    /// Completes the gallery.
+    pub(super) fn finish(&self) -> io::Result<()> {
+        self.maildir.as_ref().map_or(Ok(()), |(_, gallery)| gallery.finish())
     }
 }
 

@@ -234,6 +234,7 @@ impl SandboxRelay {
         if let Some(listener) = self.listener.take() {
             listener.await.map_err(io::Error::other)?;
         }
+        self.shared.keeper.finish()?;
         Ok(Report {
             connections: self.shared.connections.load(Ordering::Relaxed),
             accepted: self.count(),
