@@ -91,8 +91,8 @@ impl LocalIssuer {
     /// The link for `recipient`.
     ///
     /// The token of an earlier try comes back byte for byte while at least half of its life remains, its key is
-    /// there, and it is still this recipient's; otherwise the next generation is minted, and the caller's ledger
-    /// forgets the former one.
+    /// there, and it is still this recipient's; otherwise the next generation is minted, and its record takes the
+    /// place of the former one in the ledger: only one token of a recipient can be redeemed.
     pub fn issue(
         &self,
         recipient: &Recipient,

@@ -1,7 +1,7 @@
 //! Sign-in tokens and the links that carry them.
 //!
 //! A [`TokenIssuer`] gives each recipient a [`SignInLink`] and the ledger a [`TokenRecord`]. A local token is a JWT
-//! signed by the newest key of a [`Keyring`]; [`verify`] takes it back. Its text is a function of the record, the
+//! signed by the newest key of a [`Keyring`]; [`verify()`] takes it back. Its text is a function of the record, the
 //! recipient and the key, so a crash loses nothing: the next try rebuilds the same bytes, and no token is ever stored.
 //!
 //! A token is a secret: [`SignInToken`] and [`SignInLink`] print their type's name and nothing else, are never

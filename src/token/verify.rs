@@ -139,7 +139,7 @@ fn check_claims(
 }
 
 /// The names that a key can have at all: 1 to 64 characters, so that a `kid` never reaches a path or a query.
-pub(super) fn is_kid(text: &str) -> bool {
+fn is_kid(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }

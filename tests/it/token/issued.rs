@@ -139,15 +139,15 @@ fn a_change_of_algorithm_rebuilds_old_tokens_and_signs_new_ones_with_the_new_key
 #[test]
 fn a_record_that_is_not_this_recipients_brings_no_token_back() {
     let folder = Folder::with(Algorithm::EdDsa);
-    let issuer = folder.issuer(Algorithm::EdDsa);
-    let record = issuer.issue(&recipient("user_1"), None, start()).unwrap().record;
+    let local = folder.issuer(Algorithm::EdDsa);
+    let record = local.issue(&recipient("user_1"), None, start()).unwrap().record;
 
     // The list now says that this key's address belongs to somebody else.
     let mut other = recipient("user_2");
     other.key = RecipientKey("user_1".to_owned());
-    let issued = issuer.issue(&other, Some(&record), start()).unwrap();
-    assert_eq!(issued.record.generation, 2);
-    assert_ne!(issued.record.jti_hash, record.jti_hash);
+    let next = local.issue(&other, Some(&record), start()).unwrap().record;
+    assert_eq!(next.generation, 2);
+    assert_ne!(next.jti_hash, record.jti_hash);
 
     // The seed was replaced together with the folder, but the signing key was kept.
     fs::write(folder.path.join("seed.key"), "A".repeat(43)).unwrap();
@@ -266,11 +266,11 @@ async fn a_preview_token_is_told_apart_differs_by_recipient_and_signs_nobody_in(
     let page = Url::parse("https://app.example.com/in?lang=de#top").unwrap();
     let utm = vec![("utm_source".to_owned(), "mail".to_owned())];
     let preview = PreviewIssuer::new(&page, "token", campaign(), "2026-11".to_owned(), LIFE, utm).unwrap();
-    let issuer = TokenIssuer::Preview(preview);
+    let preview = TokenIssuer::Preview(preview);
     let mut tokens = HashSet::new();
     for user in 0..1000 {
         let user = format!("user_{user}");
-        let issued = issuer.issue(&recipient(&user), None, start()).await.unwrap();
+        let issued = preview.issue(&recipient(&user), None, start()).await.unwrap();
         let token = issued.link.token().expose().to_owned();
         let middle =
             token.strip_prefix("PREVIEW.").and_then(|rest| rest.strip_suffix(".signs-nobody-in")).unwrap();
@@ -281,7 +281,7 @@ async fn a_preview_token_is_told_apart_differs_by_recipient_and_signs_nobody_in(
             *issued.link.url([("answer", "yes")]).unwrap(),
             format!("https://app.example.com/in?lang=de&token={token}&utm_source=mail&answer=yes#top")
         );
-        let again = issuer.issue(&recipient(&user), Some(&issued.record), start()).await.unwrap();
+        let again = preview.issue(&recipient(&user), Some(&issued.record), start()).await.unwrap();
         assert_eq!(again.link.token().expose(), token);
         assert_eq!(again.record, issued.record);
         assert!(tokens.insert(token));
