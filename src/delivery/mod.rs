@@ -6,9 +6,11 @@
 
 mod gallery;
 pub mod outbox;
-pub mod pace;
+mod pace;
 pub mod sandbox;
 pub mod smtp;
+
+pub use pace::Pace;
 
 use crate::{
     audience::{Address, RecipientKey},
@@ -21,12 +23,16 @@ use crate::{
 pub enum Delivery {
     /// A relay over SMTP.
     Smtp(smtp::Relay),
+    /// A folder, for looking at.
+    Outbox(outbox::Outbox),
 }
 
 /// One worker's way to the place.
 pub enum Courier {
     /// A connection to a relay, or none yet.
     Smtp(smtp::Courier),
+    /// A folder.
+    Outbox(outbox::Courier),
 }
 
 /// The answer to an offer.
@@ -46,6 +52,7 @@ pub struct Ready<'a> {
 
 enum Place<'a> {
     Smtp(smtp::Ready<'a>),
+    Outbox(outbox::Ready<'a>),
 }
 
 /// Why a run cannot go on: it would be the same for every recipient, so none of them is marked.
@@ -105,6 +112,7 @@ impl Delivery {
     pub fn courier(&self) -> Courier {
         match self {
             Self::Smtp(relay) => Courier::Smtp(relay.courier()),
+            Self::Outbox(outbox) => Courier::Outbox(outbox.courier()),
         }
     }
 }
@@ -129,6 +137,7 @@ impl Courier {
                     smtp::Offer::Refused(outcome) => return Ok(Offer::Refused(outcome)),
                 }
             }
+            Self::Outbox(courier) => Place::Outbox(courier.offer(claim, message)),
         };
         Ok(Offer::Ready(Ready { place, key: message.key().clone(), sha256: message.sha256() }))
     }
@@ -137,6 +146,7 @@ impl Courier {
     pub async fn close(self) {
         match self {
             Self::Smtp(courier) => courier.close().await,
+            Self::Outbox(_) => {}
         }
     }
 }
@@ -156,6 +166,7 @@ impl Ready<'_> {
         }
         match self.place {
             Place::Smtp(ready) => ready.transfer().await,
+            Place::Outbox(ready) => ready.transfer(intent, message),
         }
     }
 
@@ -163,6 +174,7 @@ impl Ready<'_> {
     pub async fn abandon(self) {
         match self.place {
             Place::Smtp(ready) => ready.abandon().await,
+            Place::Outbox(_) => {}
         }
     }
 }
