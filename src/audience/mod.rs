@@ -4,8 +4,23 @@
 //! record. It does not know who is a duplicate; that takes a memory, and the ledger is the only place with one.
 
 mod address;
+mod cells;
+mod columns;
+mod dialect;
+mod encoding;
+mod lines;
+mod list;
+pub mod problems;
+mod records;
+mod row;
+mod scan;
+mod text;
 
 pub use address::{Address, AddressError};
+pub use dialect::Dialect;
+pub use list::Audience;
+
+use std::fmt;
 
 use serde_json::{Map, Value};
 
@@ -18,11 +33,18 @@ pub const KEY_SEPARATOR: char = '\u{1f}';
 /// What makes a recipient one: at most one mail goes to a key per campaign and occasion.
 ///
 /// The user id, or the canonical address where the list has no user ids; an abandoned cart adds the cart's id.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RecipientKey(pub String);
 
+/// Masked where it is an address, so that no log and no panic tells one.
+impl fmt::Debug for RecipientKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RecipientKey").field(&text::masked(&self.0)).finish()
+    }
+}
+
 /// One good row of the list: everything about it was checked, nothing needs checking again.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Recipient {
     /// The line of the list on which the record starts, from 1 (the header is line 1).
     pub line: u64,
@@ -38,8 +60,19 @@ pub struct Recipient {
     pub fields: Fields,
 }
 
+/// Tells who it is, masked, and not what the list says about them.
+impl fmt::Debug for Recipient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recipient")
+            .field("line", &self.line)
+            .field("key", &self.key)
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What is wrong with one row, as data. The row stays out of the campaign; it is never mended silently.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct RowProblem {
     /// The line on which the record starts, from 1.
     pub line: u64,
@@ -51,6 +84,18 @@ pub struct RowProblem {
     pub hint: Option<String>,
     /// The cells as they were read, so that `--problems FILE` can hand them back for correction.
     pub cells: Vec<String>,
+}
+
+/// Tells the problem and not the cells.
+impl fmt::Debug for RowProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RowProblem")
+            .field("line", &self.line)
+            .field("column", &self.column)
+            .field("message", &self.message)
+            .field("hint", &self.hint)
+            .finish_non_exhaustive()
+    }
 }
 
 /// One record of the list.

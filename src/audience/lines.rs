@@ -1,0 +1,135 @@
+//! The second pass over a list: decoded text, in pieces that end where physical lines end.
+//!
+//! A piece is never longer than what one block decodes to, so a line of ten gigabytes costs no memory here.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use aws_lc_rs::digest;
+use encoding_rs::{CoderResult, Decoder};
+
+use super::encoding::{Survey, fill};
+
+/// A file as decoded text. Bytes that cannot be decoded become U+FFFD, which no cell may hold.
+pub(super) struct Lines<R> {
+    file: BufReader<R>,
+    decoder: Decoder,
+    decoded: String,
+    at: usize,
+    line_end: u8,
+    ended: bool,
+    hash: digest::Context,
+}
+
+/// A stretch of one physical line, without its end.
+pub(super) struct Piece<'a> {
+    pub(super) text: &'a str,
+    /// Whether the line ends behind this piece. The last line of a file may lack its end.
+    pub(super) ends_line: bool,
+}
+
+impl<R: Read> Lines<R> {
+    /// Reads a file from its start, as the survey found it.
+    pub(super) fn new(file: BufReader<R>, survey: &Survey) -> Self {
+        Self {
+            file,
+            decoder: survey.encoding.new_decoder_with_bom_removal(),
+            decoded: String::new(),
+            at: 0,
+            line_end: survey.line_end,
+            ended: false,
+            hash: digest::Context::new(&digest::SHA256),
+        }
+    }
+
+    /// The next piece; `None` at the end of the file.
+    pub(super) fn next_piece(&mut self) -> io::Result<Option<Piece<'_>>> {
+        let (text_end, ends_line, next) = loop {
+            let (_, rest) = self.decoded.split_at(self.at);
+            if let Some(length) = rest.bytes().position(|byte| byte == self.line_end) {
+                break (self.at + length, true, self.at + length + 1);
+            }
+            if self.ended {
+                if rest.is_empty() {
+                    return Ok(None);
+                }
+                break (self.decoded.len(), false, self.decoded.len());
+            }
+            // A carriage return that is the last of the block may be half of a CRLF: it waits for the other half.
+            let ready = rest.strip_suffix('\r').unwrap_or(rest).len();
+            if ready > 0 {
+                break (self.at + ready, false, self.at + ready);
+            }
+            self.refill()?;
+        };
+        let (before, _) = self.decoded.split_at(text_end);
+        let (_, text) = before.split_at(self.at);
+        let text = if ends_line || self.ended { text.strip_suffix('\r').unwrap_or(text) } else { text };
+        self.at = next;
+        Ok(Some(Piece { text, ends_line }))
+    }
+
+    fn refill(&mut self) -> io::Result<()> {
+        self.decoded.drain(..self.at);
+        self.at = 0;
+        let block = fill(&mut self.file)?;
+        let is_last = block.is_empty();
+        self.decoded.reserve(self.decoder.max_utf8_buffer_length(block.len()).unwrap_or(usize::MAX / 4));
+        let (result, read, _) = self.decoder.decode_to_string(block, &mut self.decoded, is_last);
+        self.hash.update(block.split_at(read).0);
+        self.ended = is_last && result == CoderResult::InputEmpty;
+        self.file.consume(read);
+        Ok(())
+    }
+
+    /// SHA-256 of what was read so far.
+    pub(super) fn digest(&self) -> [u8; 32] {
+        let mut out = [0; 32];
+        out.copy_from_slice(self.hash.clone().finish().as_ref());
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::audience::encoding::survey;
+
+    fn read(bytes: &[u8], capacity: usize) -> Vec<String> {
+        let mut file = BufReader::with_capacity(capacity, Cursor::new(bytes));
+        let survey = survey(&mut file, None, "people.csv").unwrap();
+        let mut lines = Lines::new(file, &survey);
+        let mut out = vec![String::new()];
+        while let Some(piece) = lines.next_piece().unwrap() {
+            out.last_mut().unwrap().push_str(piece.text);
+            if piece.ends_line {
+                out.push(String::new());
+            }
+        }
+        assert_eq!(lines.digest(), survey.digest);
+        if out.last().is_some_and(String::is_empty) {
+            out.pop();
+        }
+        assert_eq!(out.len() as u64, survey.lines, "{bytes:?}");
+        out
+    }
+
+    #[test]
+    fn lines_are_the_same_wherever_the_blocks_are_cut() {
+        let check = |bytes: &[u8], expected: &[&str]| {
+            for capacity in 1..=bytes.len() {
+                assert_eq!(read(bytes, capacity), expected, "{capacity}");
+            }
+        };
+        check(b"a,b\nc,d\n", &["a,b", "c,d"]);
+        check(b"a,b\r\nc,d", &["a,b", "c,d"]);
+        check(b"a,b\r\n\r\nc,d\r", &["a,b", "", "c,d"]);
+        check(b"a,b\rc,d\r", &["a,b", "c,d"]);
+        check(b"a\rb\nc", &["a\rb", "c"]);
+        check("\u{feff}é\nüçş\n".as_bytes(), &["é", "üçş"]);
+        check("é\nüçş ok ş\n\u{fffd}".as_bytes(), &["é", "üçş ok ş", "\u{fffd}"]);
+        check(b"Jos\xe9\nx", &["José", "x"]);
+        check(b"\xff\xfea\0\n\0b\0", &["a", "b"]);
+    }
+}

@@ -1,0 +1,235 @@
+//! The list as a whole: opened, checked up to its header, then read row by row.
+
+use std::{
+    fs::File,
+    io::{self, BufReader, Read},
+    path::Path,
+};
+
+use aws_lc_rs::digest;
+
+use super::{
+    Row,
+    columns::{Columns, PROBLEM_COLUMN},
+    dialect::{self, Dialect},
+    encoding::{self, Survey},
+    lines::Lines,
+    records::{Record, Records},
+    row,
+    scan::RECORD_MAX,
+};
+use crate::{
+    campaign::AudienceSpec,
+    problem::{Place, Problem},
+};
+
+/// The size of a block, in bytes.
+const BLOCK: usize = 64 * 1024;
+
+/// A list of people, open for reading: an iterator over its rows that holds one record at a time.
+///
+/// An `Err` says that the rest of the file cannot be read; it is the last thing that comes.
+pub struct Audience {
+    records: Records<File>,
+    record: Record,
+    columns: Columns,
+    header: Vec<String>,
+    names: Vec<String>,
+    dialect: Dialect,
+    place: String,
+    live: bool,
+    /// What the second pass must find at the end, lines and digest.
+    expected: (u64, [u8; 32]),
+    ended: bool,
+}
+
+impl Audience {
+    /// Opens a list and checks everything about it but its rows.
+    ///
+    /// The file is read twice, once here to learn its encoding and once by the iterator, which compares. `live`
+    /// refuses rows with a domain that is set aside for documentation and tests (RFC 2606, RFC 6761).
+    pub fn open(spec: &AudienceSpec, live: bool) -> Result<Self, Vec<Problem>> {
+        let place = spec.csv.display().to_string();
+        let one = |problem: Problem| vec![problem];
+        if let Some(delimiter) = spec.delimiter.filter(|&delimiter| !dialect::is_usable(delimiter)) {
+            return Err(one(Problem::new(
+                Place::file(&*place),
+                format!("`{}` cannot part columns", delimiter.escape_default()),
+            )
+            .hint("use `,`, `;`, `|` or a tab")));
+        }
+        let mut file = open_file(&spec.csv, &place).map_err(one)?;
+        let survey = encoding::survey(&mut file, spec.encoding.as_deref(), &place).map_err(one)?;
+        let expected = (survey.lines, survey.digest);
+        let mut lines = Lines::new(file, &survey);
+        let top = Top::read(&mut lines, &place).map_err(one)?;
+
+        let mut dialect = dialect_of(spec, &top, survey);
+        let delimiter = u8::try_from(dialect.delimiter).unwrap_or(b',');
+        let mut records = Records::new(lines, top.line, delimiter, &place);
+        let header = records.header(&top.header).map_err(one)?;
+        let columns = Columns::resolve(&header, spec, &Place::line(&*place, top.line))?;
+        records.set_shape(columns.list.iter().map(|column| column.multiline).collect(), columns.email);
+        if columns.has_problems {
+            dialect.notes.push(format!("the last column `{PROBLEM_COLUMN}` is left out"));
+        }
+        Ok(Self {
+            records,
+            record: Record::default(),
+            header: columns.list.iter().map(|column| column.title.clone()).collect(),
+            names: columns.list.iter().map(|column| column.name.clone()).collect(),
+            columns,
+            dialect,
+            place,
+            live,
+            expected,
+            ended: false,
+        })
+    }
+
+    /// The names of the columns as the header spells them, without what is left out.
+    #[must_use]
+    pub fn header(&self) -> &[String] {
+        &self.header
+    }
+
+    /// The names of the columns for templates, in the same order.
+    #[must_use]
+    pub fn columns(&self) -> &[String] {
+        &self.names
+    }
+
+    /// How the file is read.
+    #[must_use]
+    pub fn dialect(&self) -> &Dialect {
+        &self.dialect
+    }
+
+    /// SHA-256 of the file as it was opened. The iterator ends with a problem if it then reads another one.
+    #[must_use]
+    pub fn file_digest(&self) -> [u8; 32] {
+        self.expected.1
+    }
+
+    /// SHA-256 of a file, read in blocks.
+    pub fn digest(path: &Path) -> io::Result<[u8; 32]> {
+        let mut file = File::open(path)?;
+        let mut hash = digest::Context::new(&digest::SHA256);
+        let mut block = vec![0; BLOCK];
+        loop {
+            match file.read(&mut block) {
+                Ok(0) => break,
+                Ok(read) => hash.update(block.split_at(read).0),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let mut out = [0; 32];
+        out.copy_from_slice(hash.finish().as_ref());
+        Ok(out)
+    }
+
+    fn next_row(&mut self) -> Result<Option<Row>, Problem> {
+        while self.records.read(&mut self.record)? {
+            if !row::is_blank(&self.record) {
+                return Ok(Some(row::row(&self.record, &self.columns, self.live)));
+            }
+        }
+        if self.records.totals() == self.expected {
+            Ok(None)
+        } else {
+            // Rows may be missing or doubled, and nobody can tell which.
+            let message = "the file changed while it was read";
+            Err(Problem::new(Place::file(&*self.place), message).hint("run again when it is complete"))
+        }
+    }
+}
+
+impl Iterator for Audience {
+    type Item = Result<Row, Problem>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let next = self.next_row().transpose();
+        self.ended = !matches!(next, Some(Ok(_)));
+        next
+    }
+}
+
+fn open_file(path: &Path, place: &str) -> Result<BufReader<File>, Problem> {
+    let failed =
+        |error: io::Error| Problem::new(Place::file(place), format!("failed to open the list: {error}"));
+    // Asked before opening: to open a pipe would wait for its writer.
+    if !path.metadata().map_err(failed)?.is_file() {
+        return Err(Problem::new(Place::file(place), "the list is not a file")
+            .hint("a list is read twice: write it to a file first"));
+    }
+    Ok(BufReader::with_capacity(BLOCK, File::open(path).map_err(failed)?))
+}
+
+/// The lines above the rows.
+struct Top {
+    /// The delimiter of a line `sep=;`.
+    separator: Option<char>,
+    header: String,
+    /// The line of the header.
+    line: u64,
+}
+
+impl Top {
+    fn read<R: Read>(lines: &mut Lines<R>, place: &str) -> Result<Self, Problem> {
+        let mut top = Self { separator: None, header: String::new(), line: 0 };
+        while top.read_line(lines, place)? {
+            if top.line == 1 && dialect::separator_line(&top.header).is_some() {
+                top.separator = dialect::separator_line(&top.header);
+            } else if !top.header.trim().is_empty() {
+                return Ok(top);
+            }
+        }
+        Err(Problem::new(
+            Place::file(place),
+            "the list is empty: expected a header line such as `email,user_id,name`",
+        ))
+    }
+
+    /// Reads the next line into `header`; `false` at the end of the file.
+    fn read_line<R: Read>(&mut self, lines: &mut Lines<R>, place: &str) -> Result<bool, Problem> {
+        self.header.clear();
+        let line = self.line + 1;
+        loop {
+            let piece = lines.next_piece().map_err(|error| {
+                Problem::new(Place::line(place, line), format!("failed to read on: {error}"))
+            })?;
+            let Some(piece) = piece else { return Ok(self.line == line) };
+            self.line = line;
+            if self.header.len() + piece.text.len() > RECORD_MAX {
+                return Err(Problem::new(Place::line(place, line), "the header is longer than 64 KiB"));
+            }
+            self.header.push_str(piece.text);
+            if piece.ends_line {
+                return Ok(true);
+            }
+        }
+    }
+}
+
+fn dialect_of(spec: &AudienceSpec, top: &Top, survey: Survey) -> Dialect {
+    let mut notes = survey.notes;
+    if survey.line_end == b'\r' {
+        notes.push("the lines end with a carriage return alone, as on old Macs".to_owned());
+    }
+    if let (Some(told), Some(found)) = (spec.delimiter, top.separator)
+        && told != found
+    {
+        notes.push(format!("read by the delimiter `{told}`, as told, though line 1 says `sep={found}`"));
+    }
+    Dialect {
+        encoding: survey.encoding.name(),
+        encoding_detected: survey.detected,
+        delimiter: spec.delimiter.or(top.separator).unwrap_or_else(|| dialect::sniff(&top.header)),
+        delimiter_detected: spec.delimiter.is_none(),
+        notes,
+    }
+}
