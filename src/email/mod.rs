@@ -1,21 +1,61 @@
 //! Templates → [`Email`] → [`Message`]: the words, the headers, the bytes.
 //!
-//! Pure after loading: no network, no clock, no ledger. A [`Message`] can only be made by composing, and composing
-//! proves that the bytes hold this recipient's token and nobody else's.
+//! [`Letter::load`] reads what is the same for the whole campaign, once. After that the room is pure: no network, no
+//! clock, no ledger. An [`Email`] can only be made by rendering, and knows whom it was rendered for. A [`Message`] can
+//! only be made by composing, and composing proves on the final bytes that they hold this recipient's token, no other
+//! token and nobody else's address: a mix-up here is an account takeover.
+
+mod addresses;
+mod attachments;
+mod bytes;
+mod compose;
+mod context;
+mod filters;
+mod headers;
+mod letter;
+mod letterhead;
+mod money;
+mod proof;
+mod references;
+mod render;
+mod styles;
+mod survey;
+mod templates;
+mod urls;
+mod words;
+
+pub use bytes::check_bytes;
+pub use letter::{Letter, MessageKeys};
+pub use letterhead::{Letterhead, Unsubscribe};
+
+use std::fmt;
 
 use jiff::Timestamp;
 
 use crate::audience::{Address, RecipientKey};
+
+/// A recipient's sign-in link, lent for one mail. This room does not know how tokens are made.
+#[derive(Clone, Copy)]
+pub struct Link<'a> {
+    /// The link's text: `token` stands in it as the value of a query parameter.
+    pub url: &'a str,
+    /// The token inside.
+    pub token: &'a str,
+    /// When the token ends.
+    pub expires: Timestamp,
+}
 
 /// A rendered mail, not yet addressed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Email {
     /// The subject, one line.
     pub subject: String,
-    /// The text part.
+    /// The text part, lines ended by `\n`.
     pub text: String,
-    /// The HTML part, CSS inlined.
+    /// The HTML part, CSS inlined, lines ended by `\n`.
     pub html: String,
+    /// Whom it was rendered for.
+    key: RecipientKey,
 }
 
 /// The bytes of one mail, checked, and whom they are for.
@@ -24,10 +64,27 @@ pub struct Message {
     sender: Address,
     recipient: Address,
     key: RecipientKey,
-    message_id: String,
+    id: String,
     date: Timestamp,
     sha256: [u8; 32],
     unsubscribe_id: String,
+}
+
+/// Why a row cannot be mailed. Holds no token and no whole address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Defect {
+    /// What was found and what was expected.
+    pub message: String,
+    /// The remedy, as one line.
+    pub hint: Option<String>,
+}
+
+impl Email {
+    /// Whom it was rendered for.
+    #[must_use]
+    pub fn key(&self) -> &RecipientKey {
+        &self.key
+    }
 }
 
 impl Message {
@@ -58,7 +115,7 @@ impl Message {
     /// The `Message-ID`, with angle brackets.
     #[must_use]
     pub fn message_id(&self) -> &str {
-        &self.message_id
+        &self.id
     }
 
     /// The `Date`.
@@ -80,16 +137,48 @@ impl Message {
     }
 }
 
+impl Defect {
+    /// A defect without a hint. Addresses in `message` are masked.
+    fn new(message: impl AsRef<str>) -> Self {
+        Self { message: addresses::mask(message.as_ref()), hint: None }
+    }
+
+    /// The same defect with its remedy.
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Defect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match &self.hint {
+            Some(hint) => write!(f, "\n  hint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Defect {}
+
+/// A link is a secret: it never prints itself.
+impl fmt::Debug for Link<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Link")
+    }
+}
+
 /// A message holds a live token: it never prints itself.
-impl std::fmt::Debug for Message {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Message({})", self.message_id)
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Message({})", self.id)
     }
 }
 
 /// A rendered mail holds a live token: it never prints itself.
-impl std::fmt::Debug for Email {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Email {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Email")
     }
 }

@@ -1,0 +1,197 @@
+//! From words to bytes: MIME parts, headers, and the checks that nothing leaves without.
+
+use std::time::SystemTime;
+
+use aws_lc_rs::digest;
+use jiff::Timestamp;
+use lettre::message::{
+    Body, Mailbox, MultiPart, SinglePart,
+    header::{ContentTransferEncoding, ContentType, HeaderValue},
+};
+
+use super::{
+    Defect, Email, Letter, Link, Message, bytes,
+    headers::{self, raw},
+    proof::Proof,
+};
+use crate::audience::{Address, Recipient};
+
+/// The last second that a `Date` header can say.
+const LAST_SECOND: i64 = 253_402_300_799;
+
+/// How one recipient leaves the list.
+pub(super) struct Leaving {
+    /// The opaque id.
+    pub(super) id: String,
+    /// The page with the id, where there is one.
+    pub(super) page: Option<String>,
+    /// The `mailto:` with the id, where there is one.
+    pub(super) mailto: Option<String>,
+    /// What the templates show: the page, else the `mailto:`.
+    pub(super) shown: Option<String>,
+}
+
+/// How `recipient` leaves the list: the same on every try.
+pub(super) fn unsubscribe(letter: &Letter, recipient: &Recipient) -> Leaving {
+    let about = headers::about(&letter.campaign, &letter.occasion, &recipient.key.0);
+    let id = headers::unsubscribe_id(&letter.keys.unsubscribe, &about);
+    let ways = &letter.letterhead.unsubscribe;
+    let page = ways.url.as_ref().map(|url| {
+        let mut url = url.clone();
+        url.query_pairs_mut().append_pair("u", &id);
+        String::from(url)
+    });
+    let mailto = ways.mailto.as_ref().map(|address| format!("mailto:{address}?subject=unsubscribe%20{id}"));
+    let shown = page.clone().or_else(|| mailto.clone());
+    Leaving { id, page, mailto, shown }
+}
+
+/// lettre's mailbox of a checked name and address.
+pub(super) fn mailbox(name: Option<&str>, address: &Address) -> Result<Mailbox, Defect> {
+    let name = name.map(str::trim).filter(|name| !name.is_empty());
+    if let Some(reason) = name.and_then(|name| headers::check_text(name, headers::MAX_NAME).err()) {
+        return Err(Defect::new(format!("the name {reason}")));
+    }
+    let parsed = lettre::Address::new(address.local(), address.domain()).ok();
+    let ascii = address.local().is_ascii() && address.domain().is_ascii();
+    match parsed.filter(|_| ascii) {
+        Some(address) => Ok(Mailbox::new(name.map(str::to_owned), address)),
+        None => Err(Defect::new(format!("the address {address} cannot stand in a mail's header"))
+            .hint("only addresses in ASCII can be mailed; a domain is written as A-labels (xn--…)")),
+    }
+}
+
+/// Composes, checks and proves one mail.
+pub(super) fn compose(
+    letter: &Letter,
+    recipient: &Recipient,
+    email: &Email,
+    link: &Link<'_>,
+    date: Timestamp,
+) -> Result<Message, Defect> {
+    if email.key != recipient.key {
+        return Err(Defect::new("the mail was rendered for another recipient"));
+    }
+    if !(0..=LAST_SECOND).contains(&date.as_second()) {
+        return Err(Defect::new("the date cannot stand in a mail's header"));
+    }
+    let leaving = unsubscribe(letter, recipient);
+    let about = headers::about(&letter.campaign, &letter.occasion, &recipient.key.0);
+    let local = headers::message_id(&letter.keys.message_id, &about);
+    let id = format!("<{local}@{}>", letter.letterhead.sender.domain());
+    let mut builder = lettre::Message::builder()
+        .from(letter.from.clone())
+        .to(mailbox(recipient.name.as_deref(), &recipient.address)?);
+    if let Some(reply_to) = &letter.reply_to {
+        builder = builder.reply_to(reply_to.clone());
+    }
+    builder = builder
+        .subject(email.subject.as_str())
+        .date(SystemTime::from(date))
+        .message_id(Some(id.clone()))
+        .raw_header(letter.list_id.clone());
+    for header in leaving_headers(&leaving) {
+        builder = builder.raw_header(header);
+    }
+    builder = builder.raw_header(raw("Feedback-ID", letter.feedback_id.clone()));
+    if letter.letterhead.precedence_bulk {
+        builder = builder.raw_header(raw("Precedence", "bulk".to_owned()));
+    }
+    let composed = builder
+        .multipart(body(letter, email, &local)?)
+        .map_err(|_| Defect::new("the mail's headers cannot be written"))?;
+    let bytes = composed.formatted();
+    bytes::check_bytes(&bytes, letter.letterhead.max_message_bytes).map_err(Defect::new)?;
+    if !bytes::header_names(&bytes).is_some_and(|names| names.iter().copied().eq(expected_headers(letter))) {
+        return Err(Defect::new("the mail's headers are not the expected ones"));
+    }
+    Proof::new(letter, recipient, link, &leaving)?.check_message(&bytes, email, &id)?;
+    let mut sha256 = [0; 32];
+    sha256.copy_from_slice(digest::digest(&digest::SHA256, &bytes).as_ref());
+    Ok(Message {
+        bytes,
+        sender: letter.letterhead.sender.clone(),
+        recipient: recipient.address.clone(),
+        key: recipient.key.clone(),
+        id,
+        date,
+        sha256,
+        unsubscribe_id: leaving.id,
+    })
+}
+
+/// The names of the header fields, in order: the same for every recipient, whatever their name or subject holds.
+fn expected_headers(letter: &Letter) -> impl Iterator<Item = &'static str> {
+    let ways = &letter.letterhead.unsubscribe;
+    let with = |there: bool, name| there.then_some(name);
+    [
+        Some("From"),
+        Some("To"),
+        with(letter.reply_to.is_some(), "Reply-To"),
+        Some("Subject"),
+        Some("Date"),
+        Some("Message-ID"),
+        Some("List-Id"),
+        with(ways.url.is_some() || ways.mailto.is_some(), "List-Unsubscribe"),
+        with(ways.url.is_some(), "List-Unsubscribe-Post"),
+        Some("Feedback-ID"),
+        with(letter.letterhead.precedence_bulk, "Precedence"),
+        Some("MIME-Version"),
+        Some("Content-Type"),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// RFC 2369 §3.2 and RFC 8058 §3.1.
+fn leaving_headers(leaving: &Leaving) -> Vec<HeaderValue> {
+    let ways: Vec<String> =
+        leaving.page.iter().chain(&leaving.mailto).map(|way| format!("<{way}>")).collect();
+    let mut headers = Vec::new();
+    if !ways.is_empty() {
+        headers.push(raw("List-Unsubscribe", ways.join(",\r\n ")));
+    }
+    if leaving.page.is_some() {
+        headers.push(raw("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()));
+    }
+    headers
+}
+
+/// Text before HTML; pictures beside the HTML; attachments around both. `=_` can stand in no encoded part, so no part
+/// can hold a boundary.
+fn body(letter: &Letter, email: &Email, local: &str) -> Result<MultiPart, Defect> {
+    let alternative = MultiPart::alternative()
+        .boundary(format!("=_a_{local}"))
+        .singlepart(part(&email.text, ContentType::TEXT_PLAIN)?);
+    let html = part(&email.html, ContentType::TEXT_HTML)?;
+    let (inline, attached): (Vec<_>, Vec<_>) =
+        letter.attached.iter().partition(|attached| attached.content_id.is_some());
+    let alternative = if inline.is_empty() {
+        alternative.singlepart(html)
+    } else {
+        let related = MultiPart::related().boundary(format!("=_r_{local}")).singlepart(html);
+        alternative.multipart(
+            inline.into_iter().fold(related, |related, inline| related.singlepart(inline.part.clone())),
+        )
+    };
+    if attached.is_empty() {
+        return Ok(alternative);
+    }
+    let mixed = MultiPart::mixed().boundary(format!("=_m_{local}")).multipart(alternative);
+    Ok(attached.into_iter().fold(mixed, |mixed, attached| mixed.singlepart(attached.part.clone())))
+}
+
+/// One text as quoted-printable, or base64 where that is shorter.
+fn part(text: &str, content_type: ContentType) -> Result<SinglePart, Defect> {
+    // lettre's own conversion to CRLF is quadratic.
+    let text = text.replace('\n', "\r\n");
+    let escaped = text.bytes().filter(|byte| !byte.is_ascii() || *byte == b'=').count();
+    let encoding = if escaped > text.len() / 6 {
+        ContentTransferEncoding::Base64
+    } else {
+        ContentTransferEncoding::QuotedPrintable
+    };
+    let body = Body::new_with_encoding(text, encoding)
+        .map_err(|_| Defect::new("the mail's text cannot be encoded"))?;
+    Ok(SinglePart::builder().content_type(content_type).body(body))
+}

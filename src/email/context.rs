@@ -1,0 +1,131 @@
+//! What a template sees, and whether it asks for something that nothing provides.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tera::{Context, Tera};
+
+use super::{Letterhead, Link, filters, references, templates::Sources};
+use crate::{
+    audience::Recipient,
+    campaign::Campaign,
+    problem::{Problem, nearest},
+};
+
+/// What every template has, whatever the list. Columns of these names are hidden, except for the first three, which
+/// say the same.
+const BUILT_INS: [&str; 9] =
+    ["email", "name", "user_id", "link", "unsubscribe_url", "expires", "campaign", "sender", "questions"];
+
+/// The built-ins that are taken from the columns of the same name.
+const FROM_COLUMNS: usize = 3;
+
+/// The values that are the same for every mail: constants, campaign, sender, questions.
+pub(super) fn globals(campaign: &Campaign, letterhead: &Letterhead) -> Context {
+    let mut context = Context::new();
+    for (name, value) in &campaign.variables {
+        context.insert(name.clone(), value);
+    }
+    let questions: Vec<Value> = campaign
+        .questions
+        .iter()
+        .map(|question| {
+            let answers: Vec<Value> =
+                question.answers.iter().map(|(id, text)| json!({ "id": id, "text": text })).collect();
+            json!({ "id": question.id, "text": question.text, "answers": answers })
+        })
+        .collect();
+    context.insert("questions", &questions);
+    context.insert(
+        "campaign",
+        &json!({
+            "id": campaign.id.as_str(),
+            "title": campaign.title,
+            "kind": campaign.kind.name(),
+            "occasion": campaign.occasion,
+        }),
+    );
+    context.insert(
+        "sender",
+        &json!({
+            "name": letterhead.sender_name,
+            "address": letterhead.sender.to_string(),
+            "postal_address": letterhead.postal_address,
+        }),
+    );
+    context
+}
+
+/// One recipient's values. A column hides a constant of its name; a built-in hides a column.
+pub(super) fn row(recipient: &Recipient, link: &Link<'_>, unsubscribe_url: Option<&str>) -> Context {
+    let mut context = Context::new();
+    for (name, value) in &recipient.fields {
+        if !BUILT_INS.contains(&name.as_str()) && !name.starts_with("__") {
+            context.insert(name.clone(), value);
+        }
+    }
+    context.insert("email", &recipient.address.to_string());
+    context.insert("name", &recipient.name);
+    context.insert("user_id", &recipient.user_id);
+    context.insert("link", link.url);
+    context.insert(filters::LINK, link.url);
+    context.insert("unsubscribe_url", &unsubscribe_url);
+    context.insert("expires", &whole_seconds(link.expires));
+    context
+}
+
+/// An instant as ISO 8601 in UTC, without fractions of a second.
+fn whole_seconds(instant: Timestamp) -> String {
+    Timestamp::from_second(instant.as_second())
+        .map_or_else(|_| instant.to_string(), |instant| instant.to_string())
+}
+
+/// The variables that nothing provides, and those that two things provide.
+pub(super) fn check_variables(
+    tera: &Tera,
+    sources: &Sources,
+    start: &[String],
+    constants: &[String],
+    columns: &[String],
+) -> Vec<Problem> {
+    let reached = sources.reached(start);
+    let own: BTreeSet<String> = reached.values().flat_map(|text| references::own_names(text)).collect();
+    let asked: BTreeSet<&str> =
+        start.iter().filter_map(|name| tera.get_template_variables(name).ok()).flatten().collect();
+    let mut problems = Vec::new();
+    for name in asked {
+        let column = columns.iter().any(|column| column == name);
+        let constant = constants.iter().any(|constant| constant == name);
+        let built_in = BUILT_INS.iter().position(|built_in| *built_in == name);
+        let message = match built_in {
+            Some(at) if constant || (column && at >= FROM_COLUMNS) => {
+                let whose = if constant { "constant" } else { "column" };
+                format!("`{name}` is a {whose} and also what every template has by that name")
+            }
+            None if column && constant => format!("`{name}` is both a column and a constant"),
+            None if !column && !constant && !own.contains(name) => {
+                format!("nothing provides the variable `{name}`")
+            }
+            Some(_) | None => continue,
+        };
+        let known = columns.iter().chain(constants).map(String::as_str).chain(BUILT_INS);
+        let absent = !column && !constant;
+        // A guarded variable may be absent; one that two things provide is ambiguous wherever it stands.
+        let place = reached.iter().find_map(|(file, text)| {
+            references::unguarded(text, name).map(|offset| sources.place_at(file, offset))
+        });
+        let place = match place {
+            Some(place) => place,
+            None if absent => continue,
+            None => sources.place(start.first().map_or("", String::as_str)),
+        };
+        let hint = match nearest(name, known.filter(|known| *known != name)) {
+            Some(near) if absent => format!("did you mean `{near}`?"),
+            _ if absent => format!("add a column, a constant, or write `{{{{ {name} or \"…\" }}}}`"),
+            _ => "rename one of the two".to_owned(),
+        };
+        problems.push(Problem::new(place, message).hint(hint));
+    }
+    problems
+}

@@ -1,0 +1,153 @@
+//! The header fields that every mail of a campaign carries, and the opaque ids in them.
+
+use aws_lc_rs::hmac;
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use lettre::message::header::{HeaderName, HeaderValue};
+
+use crate::audience::KEY_SEPARATOR;
+
+/// A display name may have this many characters.
+pub(super) const MAX_NAME: usize = 100;
+
+/// A subject may have this many characters.
+pub(super) const MAX_SUBJECT: usize = 200;
+
+/// Base32 of RFC 4648, lower case.
+const BASE32: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+
+/// Checks a text that goes into a header; `Err` is a fragment. Nothing is mended: CR and LF would make new headers,
+/// the rest would show something else than what was typed.
+pub(super) fn check_text(text: &str, max: usize) -> Result<(), String> {
+    if text.contains(is_unfit) {
+        return Err("holds a line break, a control character or one that turns the writing around".to_owned());
+    }
+    if text.contains("=?") {
+        return Err("holds `=?`, which mail programs decode".to_owned());
+    }
+    let count = text.chars().count();
+    if count > max { Err(format!("has {count} characters, more than {max}")) } else { Ok(()) }
+}
+
+/// C0, C1, the Unicode line ends, and the characters that reorder text.
+pub(super) fn is_unfit(char: char) -> bool {
+    char.is_control()
+        || matches!(char, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Whom a derived id is about: campaign, occasion and recipient key.
+pub(super) fn about(campaign: &str, occasion: &str, key: &str) -> String {
+    format!("{campaign}{KEY_SEPARATOR}{occasion}{KEY_SEPARATOR}{key}")
+}
+
+/// The left part of the Message-ID: 130 bits of an HMAC, so the same on every try and without any user data.
+pub(super) fn message_id(key: &hmac::Key, about: &str) -> String {
+    let tag = hmac::sign(key, about.as_bytes());
+    base32(tag.as_ref()).chars().take(26).collect()
+}
+
+/// The opaque id in the unsubscribe link: 132 bits of an HMAC.
+pub(super) fn unsubscribe_id(key: &hmac::Key, about: &str) -> String {
+    let tag = hmac::sign(key, about.as_bytes());
+    URL_SAFE_NO_PAD.encode(tag).chars().take(22).collect()
+}
+
+/// `List-Id: "Title" <list.id>` (RFC 2919 §3).
+pub(super) fn list_id(title: &str, id: &str) -> HeaderValue {
+    let phrase = if title.is_ascii() {
+        format!("\"{}\"", title.replace('\\', "\\\\").replace('"', "\\\""))
+    } else {
+        encoded_words(title)
+    };
+    raw("List-Id", format!("{phrase}\r\n <{id}>"))
+}
+
+/// A header whose value is ready: ASCII, folded.
+pub(super) fn raw(name: &'static str, value: String) -> HeaderValue {
+    HeaderValue::dangerous_new_pre_encoded(HeaderName::new_from_ascii_str(name), value.clone(), value)
+}
+
+/// RFC 2047 §2: a text as encoded words of at most 75 characters, each whole characters, folded.
+fn encoded_words(text: &str) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let mut chunk = String::new();
+    for char in text.chars() {
+        if chunk.len() + char.len_utf8() > 45 {
+            words.push(std::mem::take(&mut chunk));
+        }
+        chunk.push(char);
+    }
+    words.push(chunk);
+    let words: Vec<String> =
+        words.iter().map(|word| format!("=?utf-8?B?{}?=", STANDARD.encode(word))).collect();
+    words.join("\r\n ")
+}
+
+fn base32(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 8 / 5 + 1);
+    let (mut buffer, mut bits) = (0_u32, 0_u32);
+    for byte in bytes {
+        buffer = (buffer << 8 | u32::from(*byte)) & 0xffff;
+        bits += 8;
+        while bits >= 5 {
+            bits -= 5;
+            let digit = usize::try_from(buffer >> bits & 31).unwrap_or_default();
+            text.extend(BASE32.get(digit).map(|digit| char::from(*digit)));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::hmac;
+
+    use super::{about, base32, check_text, encoded_words, message_id, unsubscribe_id};
+
+    #[test]
+    fn base32_is_that_of_rfc_4648() {
+        for (bytes, expected) in [("fooba", "mzxw6ytb"), ("foobarfoob", "mzxw6ytbojtg633c"), ("", "")] {
+            assert_eq!(base32(bytes.as_bytes()), expected);
+        }
+    }
+
+    #[test]
+    fn ids_depend_on_every_part_and_hold_none_of_it() {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
+        let id = message_id(&key, &about("spring", "2026", "user_ada"));
+        assert_eq!(id.len(), 26);
+        assert_eq!(id, message_id(&key, &about("spring", "2026", "user_ada")));
+        for other in [about("spring2", "026", "user_ada"), about("spring", "2026", "user_adb")] {
+            assert_ne!(id, message_id(&key, &other));
+        }
+        assert_eq!(unsubscribe_id(&key, "x").len(), 22);
+    }
+
+    #[test]
+    fn encoded_words_keep_characters_whole() {
+        let text = "Grüße aus İstanbul, für alle, die gewartet haben";
+        for word in encoded_words(text).split("\r\n ") {
+            assert!(word.len() <= 75 && word.starts_with("=?utf-8?B?"), "{word}");
+        }
+    }
+
+    #[test]
+    fn what_no_header_may_hold_is_refused() {
+        for text in [
+            "a\rb",
+            "a\nb",
+            "a\0b",
+            "a\u{85}b",
+            "a\u{2028}b",
+            "a\u{202e}b",
+            "a\u{2066}b",
+            "=?utf-8?q?x?=",
+            "abcdefghijk",
+        ] {
+            assert!(check_text(text, 10).is_err(), "{text:?}");
+        }
+        assert!(check_text("Ünal 🎉 عمر", 12).is_ok());
+    }
+}
