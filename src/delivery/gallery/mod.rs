@@ -175,7 +175,7 @@ impl Page {
         };
         let earlier = self.number.checked_sub(1).filter(|page| *page > 0);
         let earlier = earlier.map(|page| link(page, "prev", "← earlier")).unwrap_or_default();
-        let later = full.then(|| link(self.number + 1, "next", "later →")).unwrap_or_default();
+        let later = if full { link(self.number + 1, "next", "later →") } else { String::new() };
         let footer = format!(
             "{END}</ul>\n</main>\n<footer>\n<span>{count}</span>\n{earlier}{later}</footer>\n</body>\n</html>\n"
         );

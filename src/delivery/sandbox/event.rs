@@ -116,10 +116,14 @@ impl Log {
         loop {
             let mut ring = std::pin::pin!(self.bell.notified());
             ring.as_mut().enable();
-            if let Some(event) = self.all().into_iter().find(|event| condition(event)) {
-                return event;
+            let found = {
+                let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+                events.iter().find(|event| condition(event)).cloned()
+            };
+            match found {
+                Some(event) => return event,
+                None => ring.await,
             }
-            ring.await;
         }
     }
 }

@@ -26,6 +26,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use rustls::ServerConfig;
@@ -33,6 +34,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
     task::{JoinHandle, JoinSet},
+    time,
 };
 
 use event::Log;
@@ -265,7 +267,7 @@ async fn listen(listener: TcpListener, shared: Arc<Shared>, mut stop: watch::Rec
                     sessions.spawn(serve(stream, Arc::clone(&shared), running.clone(), room));
                 }
                 // Out of file descriptors, or a peer that left at once: others may still come.
-                Err(_) => tokio::task::yield_now().await,
+                Err(_) => time::sleep(Duration::from_millis(50)).await,
             },
         }
     }

@@ -30,7 +30,7 @@ pub enum Step {
     Rcpt,
     /// After `DATA`; or after a `BDAT` chunk that is not the last.
     Data,
-    /// Once this many bytes of the body were read, as they stood on the wire.
+    /// Once this many bytes of the body were read, as they stood on the wire; with `BDAT`, of the chunk.
     Body(usize),
     /// After the final dot, or the last `BDAT` chunk.
     Dot,

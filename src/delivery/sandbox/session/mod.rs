@@ -179,7 +179,7 @@ impl Session {
             }
             Act::Stall => {
                 self.wire.ignore().await;
-                Err(Ending::Stopped)
+                Err(Ending::Scripted)
             }
             Act::Trickle { bytes, pause } => {
                 self.wire.trickle(&bytes, pause).await?;
