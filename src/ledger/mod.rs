@@ -3,41 +3,41 @@
 //! [`Ledger`] is the database. [`Run`] proves that this process may work on a campaign. [`Claim`] proves that the run
 //! holds one recipient; [`Run::intend`] turns it into an [`Intent`], which proves that the try is on disk, and only an
 //! intent can carry a message body to a relay. Either is moved into [`Run::settle`], so nothing is settled twice.
+//!
+//! Rules ([`State`], the reconciliation of lists) are plain functions. One writer owns the one connection that writes:
+//! it commits what waits as one group, and a caller that goes away takes nothing with it.
 
-use std::fmt;
+mod batch;
+mod books;
+mod claims;
+mod enlist;
+mod error;
+mod journal;
+mod lock;
+mod place;
+mod purge;
+mod reconcile;
+mod run;
+mod schema;
+mod settle;
+mod start;
+mod states;
+mod store;
+mod words;
+mod writer;
+
+pub use books::{Books, Gone, ListFacts, RowView, Tally};
+pub use enlist::{Duplicate, Enlistment, ListMark, NewMark, Plan, SameBy};
+pub use error::LedgerError;
+pub use purge::PurgeReport;
+pub use run::Run;
+pub use states::State;
+pub use store::Ledger;
+pub use words::printable;
 
 use jiff::Timestamp;
 
-use crate::audience::Recipient;
-
-/// What became of a row. The names are the same in SQL, in the code and on the screen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum State {
-    /// Waits for its turn.
-    Pending,
-    /// A run holds it; nothing was sent.
-    Claimed,
-    /// The intent is on disk; the body may be on its way.
-    Sending,
-    /// The relay took it: exactly `250` after the final dot.
-    Sent,
-    /// The relay refused it for good.
-    Rejected,
-    /// The relay said "later".
-    Deferred,
-    /// Its time ran out before the relay took it.
-    Expired,
-    /// Handed over, answer unknown. Never moves by itself.
-    Unknown,
-    /// On the suppression list.
-    Suppressed,
-    /// Left the list before it was mailed.
-    Withdrawn,
-    /// The row has a problem.
-    Invalid,
-    /// Another row has the same key or the same mailbox.
-    Duplicate,
-}
+use crate::audience::{Recipient, RecipientKey};
 
 /// A token as the ledger keeps it: enough to rebuild it and to redeem it, never the token itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +64,8 @@ pub struct Claim {
     recipient: Recipient,
     /// How many tries went before: intents, not claims.
     attempts: u32,
+    /// How often a relay said "later", before or after an intent.
+    deferrals: u32,
     /// The token of the earlier try, to be rebuilt.
     token: Option<TokenRecord>,
     /// The `Date` of the first try.
@@ -75,6 +77,27 @@ pub struct Claim {
 #[must_use = "an intent that is not settled becomes `unknown`"]
 pub struct Intent {
     claim: Claim,
+}
+
+/// What a run holds of a recipient, to be settled.
+#[derive(Debug)]
+pub enum Held {
+    /// Nothing was sent: only a refusal can be settled.
+    Claim(Claim),
+    /// The body may have left: anything can be.
+    Intent(Intent),
+}
+
+/// Whether a body may leave.
+#[derive(Debug)]
+#[must_use = "without looking at it nobody knows whether the body may leave"]
+#[expect(clippy::large_enum_variant, reason = "it lives for a moment and is nearly always the large one")]
+pub enum Intended {
+    /// The try is on disk.
+    Go(Intent),
+    /// The run does not hold the recipient any more, or the address was suppressed meanwhile. No mail; the state tells
+    /// which.
+    Withdrawn(State),
 }
 
 /// What a try is, recorded before the body leaves.
@@ -117,47 +140,35 @@ pub enum Outcome {
     },
 }
 
-impl State {
-    /// Every state, in the order of the tables.
-    pub const ALL: [Self; 12] = [
-        Self::Sent,
-        Self::Pending,
-        Self::Claimed,
-        Self::Sending,
-        Self::Deferred,
-        Self::Rejected,
-        Self::Expired,
-        Self::Unknown,
-        Self::Suppressed,
-        Self::Withdrawn,
-        Self::Invalid,
-        Self::Duplicate,
-    ];
-
-    /// The state's name in SQL and in words.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Claimed => "claimed",
-            Self::Sending => "sending",
-            Self::Sent => "sent",
-            Self::Rejected => "rejected",
-            Self::Deferred => "deferred",
-            Self::Expired => "expired",
-            Self::Unknown => "unknown",
-            Self::Suppressed => "suppressed",
-            Self::Withdrawn => "withdrawn",
-            Self::Invalid => "invalid",
-            Self::Duplicate => "duplicate",
-        }
-    }
+/// A settled row, for the reporter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// The line in the list.
+    pub line: u64,
+    /// Whom it is about. Personal where the list has no user ids.
+    pub key: RecipientKey,
+    /// The state now.
+    pub state: State,
+    /// Why, for every state but `sent`: printable, at most 1 KiB, the recipient's address masked.
+    pub reason: Option<String>,
 }
 
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
+/// What the start of a run found lying about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Recovered {
+    /// Rows that a dead run had claimed: they wait for their turn again.
+    pub released: u64,
+    /// Rows whose answer a dead run never recorded: they became `unknown`.
+    pub unknown: u64,
+    /// Outcomes that could only be kept in the journal and were now entered.
+    pub replayed: u64,
+}
+
+/// Which recipients to claim.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Selection {
+    /// Canonical addresses or user ids; empty means all.
+    pub only: Vec<String>,
 }
 
 impl Claim {
@@ -191,5 +202,26 @@ impl Intent {
     #[must_use]
     pub fn recipient(&self) -> &Recipient {
         self.claim.recipient()
+    }
+}
+
+impl Held {
+    fn claim(&self) -> &Claim {
+        match self {
+            Self::Claim(claim) => claim,
+            Self::Intent(intent) => &intent.claim,
+        }
+    }
+}
+
+impl From<Claim> for Held {
+    fn from(claim: Claim) -> Self {
+        Self::Claim(claim)
+    }
+}
+
+impl From<Intent> for Held {
+    fn from(intent: Intent) -> Self {
+        Self::Intent(intent)
     }
 }

@@ -3,6 +3,9 @@
 mod audience;
 mod email;
 mod ledger;
+mod ledger_desk;
+mod ledger_file;
+mod ledger_tries;
 mod outbox;
 mod sandbox;
 mod smtp;

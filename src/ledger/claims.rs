@@ -1,0 +1,195 @@
+//! Taking recipients and giving them back: the statements behind `claim`, `release`, `expire` and `next_due`.
+
+use jiff::Timestamp;
+use serde_json::Value;
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+
+use super::{
+    Claim, LedgerError, Selection, State, TokenRecord,
+    settle::{LONGEST_WAIT_MS, json, parse_state},
+};
+use crate::audience::{Address, Recipient, RecipientKey};
+
+/// A clock that was set back must not park a row for longer than the longest wait.
+const CLAMP: &str = "
+update recipient set next_attempt_at = ?2
+where occasion_id = ?1 and state = 'deferred' and next_attempt_at > ?2";
+
+macro_rules! take {
+    ($which:literal) => {
+        concat!(
+            "update recipient set
+    state = case when exists (select 1 from suppression s where s.address = recipient.address)
+        then 'suppressed' else 'claimed' end,
+    reason = case when exists (select 1 from suppression s where s.address = recipient.address)
+        then 'the address is on the suppression list' else reason end,
+    next_attempt_at = case when exists (select 1 from suppression s where s.address = recipient.address)
+        then null else next_attempt_at end,
+    epoch = ?2, changed_at = ?3
+where id in (",
+            $which,
+            ")
+returning id, state, line, key, user_id, address, name, fields, attempts, deferrals, jti_hash, kid, token_issued_at,
+    token_expires_at, token_generation, first_date"
+        )
+    };
+}
+
+/// The next in list order: those that wait, and those that were deferred and are due. Whether any is due is asked
+/// first, so that a long row of deferred ones is not walked for nothing.
+pub(super) const TAKE: &str = take!(
+    "
+    select id from (
+        select * from (
+            select id, line from recipient where occasion_id = ?1 and state = 'pending' order by line limit ?4)
+        union all
+        select * from (
+            select id, line from recipient where occasion_id = ?1 and state = 'deferred' and next_attempt_at <= ?3
+                and exists (select 1 from recipient d
+                    where d.occasion_id = ?1 and d.state = 'deferred' and d.next_attempt_at <= ?3)
+            order by line limit ?4)
+    ) order by line limit ?4"
+);
+
+/// The same among those that were named.
+pub(super) const TAKE_NAMED: &str = take!(
+    "
+    select r.id from (
+        select a.id from json_each(?5) j cross join recipient a
+        where a.occasion_id = ?1 and a.address = j.value and a.key is not null
+        union
+        select u.id from json_each(?5) j cross join recipient u
+        where u.occasion_id = ?1 and u.user_id = j.value and u.key is not null
+    ) named cross join recipient r
+    where r.id = named.id and (r.state = 'pending' or (r.state = 'deferred' and r.next_attempt_at <= ?3))
+    order by r.line limit ?4"
+);
+
+pub(super) const RELEASE: &str = "
+update recipient set state = case when next_attempt_at is null then 'pending' else 'deferred' end, changed_at = ?2
+from json_each(?1) j
+where recipient.id = j.value ->> 0 and recipient.epoch = j.value ->> 1 and recipient.state = 'claimed'";
+
+const RELEASE_ALL: &str = "
+update recipient set state = case when next_attempt_at is null then 'pending' else 'deferred' end, changed_at = ?3
+where occasion_id = ?1 and state = 'claimed' and epoch = ?2";
+
+const EXPIRE: &str = "
+update recipient set state = 'expired', reply = coalesce(reason, reply), reason = ?3, next_attempt_at = null,
+    changed_at = ?4
+where occasion_id = ?1 and state in ('pending', 'deferred') and first_try_at < ?2";
+
+pub(super) const NEXT_DUE: &str =
+    "select min(next_attempt_at) from recipient where occasion_id = ?1 and state = 'deferred'";
+
+/// Claims up to `limit` recipients in list order. A suppressed one is put aside on the way.
+pub(super) async fn claim(
+    connection: &mut SqliteConnection,
+    occasion: i64,
+    epoch: i64,
+    selection: &Selection,
+    limit: u32,
+    now: i64,
+) -> Result<Vec<Claim>, LedgerError> {
+    sqlx::query(CLAMP)
+        .bind(occasion)
+        .bind(now.saturating_add(LONGEST_WAIT_MS))
+        .execute(&mut *connection)
+        .await?;
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut claims = Vec::new();
+    while claims.len() < limit {
+        let wanted = i64::try_from(limit - claims.len()).unwrap_or(i64::MAX);
+        let all = selection.only.is_empty();
+        let mut query = sqlx::query(if all { TAKE } else { TAKE_NAMED })
+            .bind(occasion)
+            .bind(epoch)
+            .bind(now)
+            .bind(wanted);
+        if !all {
+            query = query.bind(json(&selection.only));
+        }
+        let rows = query.fetch_all(&mut *connection).await?;
+        if rows.is_empty() {
+            break;
+        }
+        for row in &rows {
+            if parse_state(row.try_get("state")?)? == State::Claimed {
+                claims.push(read(row)?);
+            }
+        }
+    }
+    claims.sort_by_key(|claim| claim.recipient.line);
+    Ok(claims)
+}
+
+/// Gives claims back; a row that is not this epoch's any more is left alone. Pairs of row and epoch.
+pub(super) async fn release(
+    connection: &mut SqliteConnection,
+    held: &[(i64, i64)],
+    now: i64,
+) -> Result<(), LedgerError> {
+    if !held.is_empty() {
+        sqlx::query(RELEASE).bind(json(held)).bind(now).execute(connection).await?;
+    }
+    Ok(())
+}
+
+/// Gives back all that the epoch still holds as claimed.
+pub(super) async fn release_all(
+    connection: &mut SqliteConnection,
+    occasion: i64,
+    epoch: i64,
+    now: i64,
+) -> Result<u64, LedgerError> {
+    let done = sqlx::query(RELEASE_ALL).bind(occasion).bind(epoch).bind(now).execute(connection).await?;
+    Ok(done.rows_affected())
+}
+
+/// Ends what was first tried before `limit`.
+pub(super) async fn expire(
+    connection: &mut SqliteConnection,
+    occasion: i64,
+    limit: i64,
+    reason: &str,
+    now: i64,
+) -> Result<u64, LedgerError> {
+    let done =
+        sqlx::query(EXPIRE).bind(occasion).bind(limit).bind(reason).bind(now).execute(connection).await?;
+    Ok(done.rows_affected())
+}
+
+/// A claim out of the row that `TAKE` returned.
+fn read(row: &SqliteRow) -> Result<Claim, LedgerError> {
+    let id: i64 = row.try_get("id")?;
+    let broken =
+        |what: &str| LedgerError::Storage(format!("row {id} of the ledger holds {what} that cannot be read"));
+    let address: String = row.try_get("address")?;
+    let fields: String = row.try_get("fields")?;
+    let Ok(Value::Object(fields)) = serde_json::from_str(&fields) else { return Err(broken("fields")) };
+    let first_date = match row.try_get::<Option<i64>, _>("first_date")? {
+        None => None,
+        Some(at) => Some(Timestamp::from_millisecond(at).map_err(|_| broken("a date"))?),
+    };
+    let recipient = Recipient {
+        line: u64::try_from(row.try_get::<i64, _>("line")?).map_err(|_| broken("a line"))?,
+        key: RecipientKey(row.try_get("key")?),
+        user_id: row.try_get("user_id")?,
+        address: Address::parse(&address).map_err(|_| broken("an address"))?,
+        name: row.try_get("name")?,
+        fields,
+    };
+    let token = match row.try_get::<Option<Vec<u8>>, _>("jti_hash")? {
+        None => None,
+        Some(hash) => Some(TokenRecord {
+            jti_hash: hash.try_into().map_err(|_| broken("a hash"))?,
+            kid: row.try_get("kid")?,
+            issued_at: row.try_get("token_issued_at")?,
+            expires_at: row.try_get("token_expires_at")?,
+            generation: row.try_get("token_generation")?,
+        }),
+    };
+    let attempts = row.try_get("attempts")?;
+    let deferrals = row.try_get("deferrals")?;
+    Ok(Claim { id, recipient, attempts, deferrals, token, first_date })
+}

@@ -1,0 +1,241 @@
+//! Taking in a list: one transaction for the whole of it, so that the ledger knows the old list or the new, never half.
+
+use sqlx::SqliteConnection;
+use tokio::sync::{mpsc, oneshot};
+
+pub use super::reconcile::SameBy;
+use super::{
+    LedgerError, State, Tally,
+    batch::{self, List},
+    books,
+    writer::{self, Answer, RunCore},
+};
+use crate::audience::Row;
+
+/// What the ledger remembers of a list, to see that another one, or another template, is something else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewMark {
+    /// The list's name as the user gave it.
+    pub list: String,
+    /// SHA-256 of the list.
+    pub list_digest: [u8; 32],
+    /// SHA-256 of template and campaign.
+    pub content_digest: [u8; 32],
+}
+
+/// What the ledger remembers of the last list that was taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListMark {
+    /// The list's name as the user gave it.
+    pub list: String,
+    /// SHA-256 of the list.
+    pub list_digest: [u8; 32],
+    /// SHA-256 of template and campaign.
+    pub content_digest: [u8; 32],
+    /// The list's rows.
+    pub rows: u64,
+    /// Whether any try was recorded: somebody may have a mail already.
+    pub tried: bool,
+}
+
+/// A row that is the same as another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Duplicate {
+    /// Its line.
+    pub line: u64,
+    /// The other's line in this list; `None` where the other was mailed from an earlier list.
+    pub first_line: Option<u64>,
+    /// By what they are the same.
+    pub by: SameBy,
+}
+
+/// What taking in a list does.
+///
+/// `rows` is the sum of `new`, `changed`, `unchanged`, `returned`, `changed_after_sent`, `changed_after_end`,
+/// `duplicates` and `invalid`, and also the total of `tally`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Plan {
+    /// Rows of the list.
+    pub rows: u64,
+    /// Rows that nobody knew: they wait for their turn.
+    pub new: u64,
+    /// Rows that wait for their turn and say something else now.
+    pub changed: u64,
+    /// Rows that say what they said.
+    pub unchanged: u64,
+    /// Rows that had left the list and are back: they wait for their turn.
+    pub returned: u64,
+    /// Rows that say something else now, but a mail has left, or may have: they stay, nothing is sent again.
+    pub changed_after_sent: u64,
+    /// Rows that say something else now, but were rejected, expired or suppressed: they stay.
+    pub changed_after_end: u64,
+    /// Rows that are the same as another.
+    pub duplicates: u64,
+    /// Rows with a problem.
+    pub invalid: u64,
+    /// Rows of the former list that were not mailed and are not in this one. They are not among `rows`.
+    pub withdrawn: u64,
+    /// The rows of the list by state.
+    pub tally: Tally,
+}
+
+/// A list being taken in. Dropped without [`finish`](Self::finish), nothing has changed.
+///
+/// It holds the ledger's writer: whoever claims or settles waits until it ends.
+#[derive(Debug)]
+#[must_use = "an enlistment that is not finished changes nothing"]
+pub struct Enlistment(mpsc::Sender<Step>);
+
+/// A step of an enlistment, for the writer.
+#[derive(Debug)]
+pub(super) enum Step {
+    Add(Vec<Row>, Answer<Vec<Duplicate>>),
+    Finish(NewMark, Answer<Plan>),
+    Abandon(Answer<Plan>),
+}
+
+impl Enlistment {
+    pub(super) fn new(steps: mpsc::Sender<Step>) -> Self {
+        Self(steps)
+    }
+
+    /// Adds rows, in list order; a few hundred at a time is best. Returns those that are the same as another.
+    pub async fn add(&mut self, rows: Vec<Row>) -> Result<Vec<Duplicate>, LedgerError> {
+        self.ask(|answer| Step::Add(rows, answer)).await
+    }
+
+    /// Ends the list: what is not in it is withdrawn, and all of it is durable.
+    pub async fn finish(self, mark: NewMark) -> Result<Plan, LedgerError> {
+        self.ask(|answer| Step::Finish(mark, answer)).await
+    }
+
+    /// Tells what [`finish`](Self::finish) would do, and undoes everything.
+    pub async fn abandon(self) -> Result<Plan, LedgerError> {
+        self.ask(Step::Abandon).await
+    }
+
+    async fn ask<T>(&self, step: impl FnOnce(Answer<T>) -> Step) -> Result<T, LedgerError> {
+        let over = || LedgerError::Storage("the list could not be taken in, nothing has changed".to_owned());
+        let (answer, answered) = oneshot::channel();
+        self.0.send(step(answer)).await.map_err(|_| over())?;
+        answered.await.unwrap_or_else(|_| Err(over()))
+    }
+}
+
+const GENERATION: &str = "select generation + 1 from occasion where id = ?1";
+
+/// Rows that cannot be mailed belong to a list, not to a person: the new list brings its own.
+const FORGET: &str = "delete from recipient where occasion_id = ?1 and state in ('invalid', 'duplicate')";
+
+const WITHDRAW: &str = "
+update recipient set state = 'withdrawn', reply = coalesce(reason, reply), reason = 'not in the list any more',
+    next_attempt_at = null, changed_at = ?3
+where occasion_id = ?1 and state in ('pending', 'deferred') and seen <> ?2";
+
+const SUPPRESS: &str = "
+update recipient set state = 'suppressed', reason = 'the address is on the suppression list', next_attempt_at = null,
+    changed_at = ?2
+where occasion_id = ?1 and state in ('pending', 'deferred')
+    and exists (select 1 from suppression s where s.address = recipient.address)";
+
+const MARK: &str = "
+update occasion set generation = ?2, list = ?3, list_digest = ?4, content_digest = ?5, list_rows = ?6, enlisted_at = ?7
+where id = ?1";
+
+/// Serves one enlistment from the first row to the last, on the writer's connection.
+pub(super) async fn session(
+    connection: &mut SqliteConnection,
+    run: &RunCore,
+    now: i64,
+    answer: Answer<mpsc::Sender<Step>>,
+) {
+    let list = match begin(connection, run.occasion, now).await {
+        Ok(list) => list,
+        Err(error) => {
+            writer::roll_back(connection).await;
+            let _ = answer.send(Err(error));
+            return;
+        }
+    };
+    let (steps, mut next) = mpsc::channel(1);
+    // Nobody listens any more: the channel closes at once, and the loop below ends.
+    let _ = answer.send(Ok(steps));
+    let mut plan = Plan::default();
+    while let Some(step) = next.recv().await {
+        match step {
+            Step::Add(rows, answer) => {
+                let added = batch::add(connection, &list, rows, &mut plan).await;
+                let broken = added.is_err();
+                let _ = answer.send(added);
+                if broken {
+                    break;
+                }
+            }
+            Step::Finish(mark, answer) => {
+                let finished = finish(connection, &list, plan, Some(&mark)).await;
+                let finished = match finished {
+                    Ok(plan) => commit(connection).await.map(|()| plan),
+                    Err(error) => Err(error),
+                };
+                if finished.is_err() {
+                    writer::roll_back(connection).await;
+                }
+                let _ = answer.send(finished);
+                return;
+            }
+            Step::Abandon(answer) => {
+                let finished = finish(connection, &list, plan, None).await;
+                writer::roll_back(connection).await;
+                let _ = answer.send(finished);
+                return;
+            }
+        }
+    }
+    writer::roll_back(connection).await;
+}
+
+async fn begin(connection: &mut SqliteConnection, occasion: i64, now: i64) -> Result<List, LedgerError> {
+    writer::open(connection).await?;
+    let generation = sqlx::query_scalar(GENERATION).bind(occasion).fetch_one(&mut *connection).await?;
+    sqlx::query(FORGET).bind(occasion).execute(connection).await?;
+    Ok(List { occasion, generation, now })
+}
+
+async fn finish(
+    connection: &mut SqliteConnection,
+    list: &List,
+    mut plan: Plan,
+    mark: Option<&NewMark>,
+) -> Result<Plan, LedgerError> {
+    let List { occasion, generation, now } = *list;
+    let withdrawn =
+        sqlx::query(WITHDRAW).bind(occasion).bind(generation).bind(now).execute(&mut *connection).await?;
+    plan.withdrawn = withdrawn.rows_affected();
+    sqlx::query(SUPPRESS).bind(occasion).bind(now).execute(&mut *connection).await?;
+    (plan.tally, _) = books::counts(&mut *connection, occasion, generation).await?;
+    if plan.tally.total() != plan.rows || plan.tally.get(State::Withdrawn) != 0 {
+        return Err(LedgerError::Storage(format!(
+            "the list has {} rows and the ledger would hold {} of it, so nothing was changed",
+            plan.rows,
+            plan.tally.total()
+        )));
+    }
+    if let Some(mark) = mark {
+        sqlx::query(MARK)
+            .bind(occasion)
+            .bind(generation)
+            .bind(&mark.list)
+            .bind(mark.list_digest.as_slice())
+            .bind(mark.content_digest.as_slice())
+            .bind(i64::try_from(plan.rows).unwrap_or(i64::MAX))
+            .bind(now)
+            .execute(connection)
+            .await?;
+    }
+    Ok(plan)
+}
+
+async fn commit(connection: &mut SqliteConnection) -> Result<(), LedgerError> {
+    let committed = sqlx::query("commit").execute(connection).await;
+    committed.map(drop).map_err(|error| LedgerError::storage("commit the list", error))
+}

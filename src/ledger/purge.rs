@@ -1,0 +1,122 @@
+//! Forgetting: the persons go, the figures stay.
+
+use aws_lc_rs::digest;
+use sqlx::SqliteConnection;
+
+use super::{LedgerError, State, Tally, books, journal::hex, settle::json};
+use crate::campaign::CampaignId;
+
+/// Rows per statement.
+const BATCH: i64 = 1000;
+
+/// What a purge did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PurgeReport {
+    /// Occasions that were purged; those that had been before are not counted.
+    pub occasions: u64,
+    /// Rows whose personal data is gone.
+    pub rows: u64,
+    /// Rows among them that had not come to an end: `withdrawn` now, or `unknown` for good.
+    pub unsettled: u64,
+}
+
+const OCCASIONS: &str = "select id, generation, purged_at from occasion where campaign = ?1 order by id";
+
+const KEYS: &str = "
+select id, coalesce(key, '') from recipient where occasion_id = ?1 and id > ?2 order by id limit ?3";
+
+/// Hashes of keys, states and times stay; a relay's words may hold an address, so they go.
+pub(super) const EMPTY: &str = "
+update recipient set
+    key = case when recipient.key is null then null else j.value ->> 1 end,
+    user_id = null, address = null, name = null, fields = null, reply = null,
+    reason = case when recipient.reason is null then null else 'purged' end,
+    next_attempt_at = null,
+    state = case when recipient.state in ('pending', 'claimed', 'deferred') then 'withdrawn'
+        when recipient.state = 'sending' then 'unknown' else recipient.state end
+from json_each(?1) j where recipient.id = j.value ->> 0";
+
+const EMPTY_ATTEMPTS: &str = "
+update attempts set reply = null where recipient_id in (select id from recipient where occasion_id = ?1)";
+
+const SUPPRESS: &str = "
+insert into suppression (address, reason, since) values (?1, ?2, ?3) on conflict (address) do nothing";
+
+/// Takes the persons out of the rows of a campaign, inside a transaction. The caller holds the locks of its occasions.
+pub(super) async fn empty(
+    connection: &mut SqliteConnection,
+    campaign: &CampaignId,
+    force: bool,
+    now: i64,
+) -> Result<PurgeReport, LedgerError> {
+    let occasions: Vec<(i64, i64, Option<i64>)> =
+        sqlx::query_as(OCCASIONS).bind(campaign.as_str()).fetch_all(&mut *connection).await?;
+    let open: Vec<_> = occasions.into_iter().filter(|(_, _, purged)| purged.is_none()).collect();
+    let mut all = Tally::default();
+    for (occasion, generation, _) in &open {
+        let (listed, gone) = books::counts(&mut *connection, *occasion, *generation).await?;
+        all = all.iter().chain(listed.iter()).chain(gone.iter()).collect();
+    }
+    let unsettled = all.unsettled();
+    if unsettled > 0 && !force {
+        return Err(LedgerError::refused(
+            format!(
+                "{unsettled} rows of `{campaign}` have not come to an end ({} of them `unknown`)",
+                all.get(State::Unknown)
+            ),
+            "finish the campaign first, or force the purge: they are never mailed then",
+        ));
+    }
+    for (occasion, _, _) in &open {
+        empty_occasion(connection, *occasion).await?;
+        sqlx::query("update occasion set purged_at = ?2 where id = ?1")
+            .bind(occasion)
+            .bind(now)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(PurgeReport { occasions: open.len() as u64, rows: all.total(), unsettled })
+}
+
+async fn empty_occasion(connection: &mut SqliteConnection, occasion: i64) -> Result<(), LedgerError> {
+    let mut after = i64::MIN;
+    loop {
+        let rows: Vec<(i64, String)> =
+            sqlx::query_as(KEYS).bind(occasion).bind(after).bind(BATCH).fetch_all(&mut *connection).await?;
+        let Some((last, _)) = rows.last() else { break };
+        after = *last;
+        let hashed: Vec<_> = rows
+            .iter()
+            .map(|(id, key)| (id, hex(digest::digest(&digest::SHA256, key.as_bytes()).as_ref())))
+            .collect();
+        sqlx::query(EMPTY).bind(json(&hashed)).execute(&mut *connection).await?;
+    }
+    sqlx::query(EMPTY_ATTEMPTS).bind(occasion).execute(connection).await?;
+    Ok(())
+}
+
+/// Makes the old bytes go from the files: free pages and the write-ahead log hold them still.
+pub(super) async fn wipe(connection: &mut SqliteConnection) -> Result<(), LedgerError> {
+    let failed = |error| LedgerError::storage("remove the old pages, though the rows are purged", error);
+    sqlx::query("vacuum").execute(&mut *connection).await.map_err(failed)?;
+    let (busy, _, _): (i64, i64, i64) =
+        sqlx::query_as("pragma wal_checkpoint(truncate)").fetch_one(connection).await.map_err(failed)?;
+    if busy == 0 {
+        return Ok(());
+    }
+    Err(LedgerError::refused(
+        "the rows are purged, but the write-ahead log is in use and still holds the old ones",
+        "end the other programs that read the ledger and purge again",
+    ))
+}
+
+/// Puts an address on the suppression list; the first reason stays.
+pub(super) async fn suppress(
+    connection: &mut SqliteConnection,
+    address: &str,
+    reason: &str,
+    now: i64,
+) -> Result<(), LedgerError> {
+    sqlx::query(SUPPRESS).bind(address).bind(reason).bind(now).execute(connection).await?;
+    Ok(())
+}

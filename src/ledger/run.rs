@@ -1,0 +1,165 @@
+//! A run: the right to work on an occasion of a campaign, and everything that takes it.
+
+use std::sync::{Arc, Mutex, atomic::AtomicBool};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    Claim, Enlistment, Held, Intended, Intent, LedgerError, ListMark, Outcome, Recovered, Selection, Settled,
+    Tally, Try, books, claims,
+    journal::Journal,
+    lock::{Holder, RunLock, occasion_file},
+    settle::{Intention, LONGEST_WAIT_MS, Settlement, parse_state},
+    store::Inner,
+    writer::{Alone, Request, RunCore},
+};
+use crate::campaign::CampaignId;
+
+/// Proof that this process may work on an occasion of a campaign. The lock goes when it is dropped.
+///
+/// Every call but the reads is done whether or not the caller waits for it.
+#[derive(Debug)]
+pub struct Run {
+    ledger: Arc<Inner>,
+    core: Arc<RunCore>,
+    recovered: Recovered,
+}
+
+const MARK: &str = "
+select list, list_digest, content_digest, list_rows, first_try_at is not null
+from occasion where id = ?1 and enlisted_at is not null";
+
+const GENERATION: &str = "select generation from occasion where id = ?1";
+
+impl Run {
+    pub(super) async fn begin(
+        ledger: Arc<Inner>,
+        campaign: &CampaignId,
+        occasion: &str,
+    ) -> Result<Self, LedgerError> {
+        let holder = Holder::this(ledger.clock.now());
+        let path = |ending| occasion_file(&ledger.path, campaign, occasion, ending);
+        let lock = RunLock::take(&path("lock"), &holder)?;
+        let (mut journal, left) = Journal::open(&path("journal"))?;
+        let (campaign, occasion) = (campaign.clone(), occasion.to_owned());
+        let begin =
+            |answer| Request::Alone(Alone::Begin { campaign, occasion, holder, journal: left, answer });
+        let started = ledger.requests.ask(begin).await?;
+        // Entered twice does no harm, so the order is: into the database first.
+        journal.clear()?;
+        let core = RunCore {
+            occasion: started.occasion,
+            epoch: started.epoch,
+            journal: Mutex::new(journal),
+            stopped: AtomicBool::new(false),
+            _lock: lock,
+        };
+        Ok(Self { ledger, core: Arc::new(core), recovered: started.recovered })
+    }
+
+    /// What the start found lying about.
+    #[must_use]
+    pub fn recovered(&self) -> Recovered {
+        self.recovered
+    }
+
+    /// What the ledger remembers of the last list that was taken in; `None` before the first.
+    pub async fn mark(&self) -> Result<Option<ListMark>, LedgerError> {
+        type MarkRow = (String, Vec<u8>, Vec<u8>, i64, bool);
+        let row: Option<MarkRow> =
+            sqlx::query_as(MARK).bind(self.core.occasion).fetch_optional(&self.ledger.readers).await?;
+        let Some((list, list_digest, content_digest, rows, tried)) = row else { return Ok(None) };
+        let broken = |_| LedgerError::Storage("the ledger holds a digest that cannot be read".to_owned());
+        Ok(Some(ListMark {
+            list,
+            list_digest: list_digest.try_into().map_err(broken)?,
+            content_digest: content_digest.try_into().map_err(broken)?,
+            rows: u64::try_from(rows).unwrap_or_default(),
+            tried,
+        }))
+    }
+
+    /// Begins to take in a list. Until it ends, the ledger's other writes wait.
+    pub async fn enlist(&self) -> Result<Enlistment, LedgerError> {
+        let run = Arc::clone(&self.core);
+        let steps = self.ledger.requests.ask(|answer| Request::Alone(Alone::Enlist { run, answer })).await?;
+        Ok(Enlistment::new(steps))
+    }
+
+    /// The rows of the current list by state.
+    pub async fn tally(&self) -> Result<Tally, LedgerError> {
+        let mut transaction = self.ledger.readers.begin().await?;
+        let generation =
+            sqlx::query_scalar(GENERATION).bind(self.core.occasion).fetch_one(&mut *transaction).await?;
+        let (listed, _) = books::counts(&mut *transaction, self.core.occasion, generation).await?;
+        Ok(listed)
+    }
+
+    /// Ends what was first tried longer than `not_after` ago and still waits. Returns how many.
+    pub async fn expire(&self, not_after: SignedDuration) -> Result<u64, LedgerError> {
+        let run = Arc::clone(&self.core);
+        self.ledger.requests.ask(|answer| Request::Alone(Alone::Expire { run, not_after, answer })).await
+    }
+
+    /// Claims up to `limit` recipients in list order: those that wait, and those that were deferred and are due. Empty
+    /// when there is none. Suppressed addresses are put aside on the way.
+    pub async fn claim(&self, selection: &Selection, limit: u32) -> Result<Vec<Claim>, LedgerError> {
+        let (run, selection) = (Arc::clone(&self.core), selection.clone());
+        self.ledger
+            .requests
+            .ask(|answer| Request::Alone(Alone::Claim { run, selection, limit, answer }))
+            .await
+    }
+
+    /// When the next deferred row is due: at most four hours from now, whatever clock wrote it. `None`: none waits.
+    pub async fn next_due(&self) -> Result<Option<Timestamp>, LedgerError> {
+        let due: Option<i64> = sqlx::query_scalar(claims::NEXT_DUE)
+            .bind(self.core.occasion)
+            .fetch_one(&self.ledger.readers)
+            .await?;
+        let latest = self.ledger.clock.now().as_millisecond().saturating_add(LONGEST_WAIT_MS);
+        Ok(due.and_then(|due| Timestamp::from_millisecond(due.min(latest)).ok()))
+    }
+
+    /// Records a try. When this returns [`Intended::Go`] it is on disk, and the body may leave; in no other case.
+    pub async fn intend(&self, claim: Claim, attempt: Try) -> Result<Intended, LedgerError> {
+        let intention = Intention::new(&claim, attempt, self.core.epoch);
+        let run = Arc::clone(&self.core);
+        let staying = self.ledger.requests.ask(|answer| Request::Intend { run, intention, answer }).await?;
+        Ok(staying.map_or(Intended::Go(Intent { claim }), Intended::Withdrawn))
+    }
+
+    /// Records what became of a recipient. When this returns it is on disk.
+    ///
+    /// On [`LedgerError::Storage`] the outcome is in the journal where that was possible, and the run starts nothing
+    /// new. A claim, which never left, can only be rejected or deferred.
+    pub async fn settle(&self, held: impl Into<Held>, outcome: Outcome) -> Result<Settled, LedgerError> {
+        let held = held.into();
+        let now = self.ledger.clock.now().as_millisecond();
+        let settlement = Settlement::new(&held, &outcome, self.core.epoch, now)?;
+        let recipient = &held.claim().recipient;
+        let settled = Settled {
+            line: recipient.line,
+            key: recipient.key.clone(),
+            state: parse_state(&settlement.state)?,
+            reason: settlement.reason.clone(),
+        };
+        let run = Arc::clone(&self.core);
+        self.ledger.requests.ask(|answer| Request::Settle { run, settlement, answer }).await?;
+        Ok(settled)
+    }
+
+    /// Gives claims back: nothing was sent.
+    pub async fn release(&self, claims: Vec<Claim>) -> Result<(), LedgerError> {
+        let ids = claims.iter().map(|claim| claim.id).collect();
+        let run = Arc::clone(&self.core);
+        self.ledger.requests.ask(|answer| Request::Release { run, ids, answer }).await
+    }
+
+    /// Gives back whatever this run still holds as claimed, for example what a cancelled call had claimed. Returns how
+    /// many. Claims that somebody still has are void after it.
+    pub async fn release_all(&self) -> Result<u64, LedgerError> {
+        let run = Arc::clone(&self.core);
+        self.ledger.requests.ask(|answer| Request::Alone(Alone::ReleaseAll { run, answer })).await
+    }
+}

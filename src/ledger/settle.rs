@@ -1,0 +1,248 @@
+//! The two statements that the promise rests on: the intent before a body leaves, the outcome after it.
+//!
+//! Both are set-based: the values of a group come as one JSON array, and `json_each` is the outer table of the join
+//! (`cross join` and an equality on the row's id keep it there; the plans are pinned in the tests).
+
+use std::collections::{HashMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+use sqlx::SqliteConnection;
+
+use super::{
+    Held, LedgerError, Outcome, State, Try,
+    journal::hex,
+    states::{self, Event},
+    words,
+};
+
+/// The wait after the first "later"; each further one is three times as long.
+const FIRST_WAIT_MS: i64 = 5 * 60 * 1000;
+/// The longest wait.
+pub(super) const LONGEST_WAIT_MS: i64 = 4 * 60 * 60 * 1000;
+
+/// An outcome as it is written, into the database or, where that fails, into the journal. No address, no token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Settlement {
+    pub(super) id: i64,
+    pub(super) epoch: i64,
+    /// The number of the try; `None` where nothing was sent.
+    pub(super) attempt: Option<u32>,
+    pub(super) state: String,
+    pub(super) reason: Option<String>,
+    pub(super) reply: Option<String>,
+    /// When the next try is due, Unix milliseconds.
+    pub(super) due: Option<i64>,
+    /// When the outcome was known, Unix milliseconds.
+    pub(super) at: i64,
+}
+
+/// A try as it is written. Hashes in hexadecimal.
+#[derive(Debug, Serialize)]
+pub(super) struct Intention {
+    id: i64,
+    epoch: i64,
+    attempt: u32,
+    message_id: String,
+    message_sha256: String,
+    date: i64,
+    jti_hash: String,
+    kid: String,
+    issued_at: i64,
+    expires_at: i64,
+    generation: u32,
+    unsubscribe_id: String,
+}
+
+impl Settlement {
+    /// What `outcome` does to what is `held`; refuses what cannot be.
+    pub(super) fn new(held: &Held, outcome: &Outcome, epoch: i64, at: i64) -> Result<Self, LedgerError> {
+        let claim = held.claim();
+        let (event, text) = match outcome {
+            Outcome::Accepted { reply } => (Event::Accepted, reply),
+            Outcome::Rejected { reason } => (Event::Rejected, reason),
+            Outcome::Deferred { reason } => (Event::Deferred, reason),
+            Outcome::Unknown { reason } => (Event::Unknown, reason),
+        };
+        let (from, attempt) = match held {
+            Held::Claim(_) => (State::Claimed, None),
+            Held::Intent(_) => (State::Sending, Some(claim.attempts.saturating_add(1))),
+        };
+        let state = states::next(from, event, claim.deferrals > 0).ok_or_else(|| {
+            LedgerError::refused(
+                format!(
+                    "the row of line {} was not handed over, so it cannot have been taken",
+                    claim.recipient.line
+                ),
+                "settle the intent, not the claim",
+            )
+        })?;
+        let text = words::kept(text, &claim.recipient.address);
+        let (reason, reply) = if state == State::Sent { (None, Some(text)) } else { (Some(text), None) };
+        let due =
+            (state == State::Deferred).then(|| at.saturating_add(wait_ms(claim.deferrals.saturating_add(1))));
+        Ok(Self { id: claim.id, epoch, attempt, state: state.name().to_owned(), reason, reply, due, at })
+    }
+}
+
+impl Intention {
+    /// The try that a claim is about to become.
+    pub(super) fn new(claim: &super::Claim, attempt: Try, epoch: i64) -> Self {
+        Self {
+            id: claim.id,
+            epoch,
+            attempt: claim.attempts.saturating_add(1),
+            message_id: attempt.message_id,
+            message_sha256: hex(&attempt.message_sha256),
+            date: attempt.date.as_millisecond(),
+            jti_hash: hex(&attempt.token.jti_hash),
+            kid: attempt.token.kid,
+            issued_at: attempt.token.issued_at,
+            expires_at: attempt.token.expires_at,
+            generation: attempt.token.generation,
+            unsubscribe_id: attempt.unsubscribe_id,
+        }
+    }
+
+    pub(super) fn id(&self) -> i64 {
+        self.id
+    }
+}
+
+/// How long to wait after the `nth` "later".
+fn wait_ms(nth: u32) -> i64 {
+    let factor = 3_i64.saturating_pow(nth.saturating_sub(1));
+    FIRST_WAIT_MS.saturating_mul(factor).min(LONGEST_WAIT_MS)
+}
+
+/// Outcomes. The epoch is the proof: a row that a later run has recovered is still ours as `unknown`, and a row that
+/// was claimed again is not.
+pub(super) const SETTLE: &str = "
+update recipient set
+    state = j.value ->> 'state',
+    reason = j.value ->> 'reason',
+    reply = coalesce(j.value ->> 'reply', recipient.reply),
+    next_attempt_at = j.value ->> 'due',
+    deferrals = recipient.deferrals + (j.value ->> 'state' = 'deferred'),
+    first_try_at = coalesce(recipient.first_try_at, j.value ->> 'at'),
+    changed_at = j.value ->> 'at'
+from json_each(?1) j
+where recipient.id = j.value ->> 'id'
+    and recipient.epoch = j.value ->> 'epoch'
+    and case when j.value ->> 'attempt' is null then recipient.state = 'claimed'
+        else recipient.state in ('sending', 'unknown') and recipient.attempts = j.value ->> 'attempt' end
+returning recipient.id";
+
+pub(super) const SETTLE_ATTEMPTS: &str = "
+update attempts set
+    outcome = j.value ->> 'state',
+    reply = coalesce(j.value ->> 'reply', j.value ->> 'reason'),
+    ended_at = j.value ->> 'at'
+from json_each(?1) j
+where attempts.recipient_id = j.value ->> 'id' and attempts.n = j.value ->> 'attempt'";
+
+pub(super) const SUPPRESS: &str = "
+update recipient set
+    state = 'suppressed', reason = 'the address is on the suppression list', next_attempt_at = null, changed_at = ?2
+from json_each(?1) j
+where recipient.id = j.value ->> 'id' and recipient.epoch = j.value ->> 'epoch' and recipient.state = 'claimed'
+    and exists (select 1 from suppression s where s.address = recipient.address)";
+
+pub(super) const INTEND: &str = "
+update recipient set
+    state = 'sending', reason = null, attempts = j.value ->> 'attempt',
+    first_try_at = coalesce(recipient.first_try_at, ?2), first_date = coalesce(recipient.first_date, j.value ->> 'date'),
+    message_id = j.value ->> 'message_id', unsubscribe_id = j.value ->> 'unsubscribe_id',
+    jti_hash = unhex(j.value ->> 'jti_hash'), kid = j.value ->> 'kid', token_issued_at = j.value ->> 'issued_at',
+    token_expires_at = j.value ->> 'expires_at', token_generation = j.value ->> 'generation', changed_at = ?2
+from json_each(?1) j
+where recipient.id = j.value ->> 'id' and recipient.epoch = j.value ->> 'epoch' and recipient.state = 'claimed'
+    and recipient.attempts = (j.value ->> 'attempt') - 1
+returning recipient.id";
+
+pub(super) const ADD_ATTEMPTS: &str = "
+insert into attempts (recipient_id, n, epoch, message_id, message_sha256, jti_hash, started_at)
+select j.value ->> 'id', j.value ->> 'attempt', j.value ->> 'epoch', j.value ->> 'message_id',
+    unhex(j.value ->> 'message_sha256'), unhex(j.value ->> 'jti_hash'), ?2
+from json_each(?1) j";
+
+pub(super) const STATES: &str = "
+select r.id, r.state from json_each(?1) j cross join recipient r where r.id = j.value";
+
+const FIRST_TRY: &str = "
+update occasion set first_try_at = ?2
+where first_try_at is null and id in (select r.occasion_id from json_each(?1) j cross join recipient r where r.id = j.value)";
+
+/// Writes outcomes and tells which rows took theirs. Runs inside the caller's transaction.
+pub(super) async fn settle(
+    connection: &mut SqliteConnection,
+    settlements: &[&Settlement],
+) -> Result<HashSet<i64>, LedgerError> {
+    if settlements.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let ids: Vec<i64> =
+        sqlx::query_scalar(SETTLE).bind(json(settlements)).fetch_all(&mut *connection).await?;
+    let taken: HashSet<i64> = ids.into_iter().collect();
+    let tries: Vec<_> = settlements
+        .iter()
+        .filter(|settlement| settlement.attempt.is_some() && taken.contains(&settlement.id))
+        .collect();
+    if !tries.is_empty() {
+        sqlx::query(SETTLE_ATTEMPTS).bind(json(&tries)).execute(connection).await?;
+    }
+    Ok(taken)
+}
+
+/// Writes tries; tells for each row that may not go the state it is in. Runs inside the caller's transaction, which
+/// holds the write lock, so an address that is suppressed meanwhile is either seen here or comes after the intent.
+pub(super) async fn intend(
+    connection: &mut SqliteConnection,
+    intentions: &[&Intention],
+    now: i64,
+) -> Result<HashMap<i64, State>, LedgerError> {
+    if intentions.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let values = json(intentions);
+    sqlx::query(SUPPRESS).bind(&values).bind(now).execute(&mut *connection).await?;
+    let ids: Vec<i64> =
+        sqlx::query_scalar(INTEND).bind(&values).bind(now).fetch_all(&mut *connection).await?;
+    let going: HashSet<i64> = ids.iter().copied().collect();
+    let tries: Vec<_> = intentions.iter().filter(|intention| going.contains(&intention.id)).collect();
+    if !tries.is_empty() {
+        sqlx::query(ADD_ATTEMPTS).bind(json(&tries)).bind(now).execute(&mut *connection).await?;
+        sqlx::query(FIRST_TRY).bind(json(&ids)).bind(now).execute(&mut *connection).await?;
+    }
+    let staying: Vec<i64> =
+        intentions.iter().map(|intention| intention.id).filter(|id| !going.contains(id)).collect();
+    if staying.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let states: Vec<(i64, String)> =
+        sqlx::query_as(STATES).bind(json(&staying)).fetch_all(connection).await?;
+    states.into_iter().map(|(id, state)| Ok((id, parse_state(&state)?))).collect()
+}
+
+/// A state out of the database.
+pub(super) fn parse_state(name: &str) -> Result<State, LedgerError> {
+    State::parse(name)
+        .ok_or_else(|| LedgerError::Storage(format!("the ledger holds an unknown state `{name}`")))
+}
+
+/// The values of a set-based statement.
+pub(super) fn json(values: &(impl Serialize + ?Sized)) -> String {
+    serde_json::to_string(values).expect("plain structs of text and numbers are always JSON")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_grows_threefold_up_to_four_hours() {
+        let minutes: Vec<_> = (1..=6).map(|nth| wait_ms(nth) / 60_000).collect();
+        assert_eq!(minutes, [5, 15, 45, 135, 240, 240]);
+        assert_eq!(wait_ms(u32::MAX), LONGEST_WAIT_MS);
+        assert_eq!(wait_ms(0), FIRST_WAIT_MS);
+    }
+}

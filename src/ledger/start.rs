@@ -1,0 +1,136 @@
+//! The start of a run, in one transaction: occasion, clock, epoch, journal, recovery. In this order (L9).
+
+use jiff::Timestamp;
+use sqlx::SqliteConnection;
+
+use super::{
+    LedgerError, Recovered,
+    lock::Holder,
+    settle::{self, Settlement},
+};
+use crate::campaign::CampaignId;
+
+/// How far the clock may lie before the newest time in the ledger.
+const CLOCK_SLACK_MS: i64 = 60 * 60 * 1000;
+
+/// A run that has begun.
+#[derive(Debug)]
+pub(super) struct Begun {
+    pub(super) occasion: i64,
+    pub(super) epoch: i64,
+    pub(super) recovered: Recovered,
+}
+
+const FIND: &str = "
+insert into occasion (campaign, occasion) values (?1, ?2)
+on conflict (campaign, occasion) do update set campaign = excluded.campaign
+returning id, purged_at";
+
+/// The tables grow at the end, so the last row is as good as the greatest time.
+const NEWEST: &str = "
+select max(at) from (
+    select * from (select started_at as at from epoch order by id desc limit 1)
+    union all
+    select * from (select max(started_at, coalesce(ended_at, 0)) from attempts order by id desc limit 1)
+    union all
+    select enlisted_at from occasion)";
+
+const DRAW: &str = "
+insert into epoch (occasion_id, host, pid, started_at) values (?1, ?2, ?3, ?4) returning id";
+
+/// Nothing was sent for a claim, so whoever held it, it goes back.
+pub(super) const RECOVER_CLAIMED: &str = "
+update recipient set state = case when next_attempt_at is null then 'pending' else 'deferred' end, changed_at = ?3
+where occasion_id = ?1 and state = 'claimed' and epoch <> ?2";
+
+const LOST: &str = "
+select e.id, e.host, e.pid, e.started_at from epoch e
+where e.id in (select epoch from recipient where occasion_id = ?1 and state = 'sending' and epoch <> ?2)";
+
+const LOST_ATTEMPTS: &str = "
+update attempts set outcome = 'unknown', reply = ?3, ended_at = ?4
+where outcome is null and recipient_id in (
+    select id from recipient where occasion_id = ?1 and state = 'sending' and epoch = ?2)";
+
+/// Perhaps it was sent, so it never goes back. The epoch stays: should that run be alive after all, its answer counts.
+pub(super) const RECOVER_SENDING: &str = "
+update recipient set state = 'unknown', reason = ?3, changed_at = ?4
+where occasion_id = ?1 and state = 'sending' and epoch = ?2";
+
+/// Starts a run. The caller holds the lock and gives what the journal held.
+pub(super) async fn start(
+    connection: &mut SqliteConnection,
+    campaign: &CampaignId,
+    occasion: &str,
+    holder: &Holder,
+    journal: &[Settlement],
+) -> Result<Begun, LedgerError> {
+    let now = holder.since.as_millisecond();
+    check_clock(connection, holder.since).await?;
+    let (id, purged_at): (i64, Option<i64>) =
+        sqlx::query_as(FIND).bind(campaign.as_str()).bind(occasion).fetch_one(&mut *connection).await?;
+    if let Some(at) = purged_at {
+        return Err(LedgerError::refused(
+            format!(
+                "`{occasion}` of `{campaign}` was purged {}: who was mailed is not known any more",
+                day(at)
+            ),
+            "give the campaign another occasion",
+        ));
+    }
+    let epoch: i64 = sqlx::query_scalar(DRAW)
+        .bind(id)
+        .bind(&holder.host)
+        .bind(holder.pid)
+        .bind(now)
+        .fetch_one(&mut *connection)
+        .await?;
+    let replayed = settle::settle(connection, &journal.iter().collect::<Vec<_>>()).await?.len() as u64;
+    let released =
+        sqlx::query(RECOVER_CLAIMED).bind(id).bind(epoch).bind(now).execute(&mut *connection).await?;
+    let mut unknown = 0;
+    let lost: Vec<(i64, String, i64, i64)> =
+        sqlx::query_as(LOST).bind(id).bind(epoch).fetch_all(&mut *connection).await?;
+    for (old, host, pid, started_at) in lost {
+        let reason = format!(
+            "the run that began {} ({host}, process {pid}) never recorded the answer",
+            day(started_at)
+        );
+        for statement in [LOST_ATTEMPTS, RECOVER_SENDING] {
+            let done = sqlx::query(statement)
+                .bind(id)
+                .bind(old)
+                .bind(&reason)
+                .bind(now)
+                .execute(&mut *connection)
+                .await?;
+            if statement == RECOVER_SENDING {
+                unknown += done.rows_affected();
+            }
+        }
+    }
+    let recovered = Recovered { released: released.rows_affected(), unknown, replayed };
+    Ok(Begun { occasion: id, epoch, recovered })
+}
+
+/// A clock that was set back would stamp mails and tokens with the past.
+async fn check_clock(connection: &mut SqliteConnection, now: Timestamp) -> Result<(), LedgerError> {
+    let newest: Option<i64> = sqlx::query_scalar(NEWEST).fetch_one(connection).await?;
+    match newest {
+        Some(newest) if now.as_millisecond() < newest.saturating_sub(CLOCK_SLACK_MS) => {
+            Err(LedgerError::refused(
+                format!("the clock says {now:.0}, and the ledger was last used {}", day(newest)),
+                "set the machine's clock",
+            ))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// A time of the ledger for people.
+fn day(at: i64) -> String {
+    match Timestamp::from_millisecond(at) {
+        Ok(time) => format!("at {time:.0}"),
+        Err(_) => "at an unknown time".to_owned(),
+    }
+}

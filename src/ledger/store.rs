@@ -1,0 +1,233 @@
+//! The ledger's file: opening it, and what can be asked without being a run.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use sqlx::{
+    ConnectOptions, SqliteConnection, SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use tempfile::TempDir;
+
+use super::{
+    Books, LedgerError, PurgeReport, RowView, Run, State, books,
+    journal::Journal,
+    lock::{Holder, RunLock, occasion_file},
+    place, printable, schema,
+    writer::{self, Alone, Request, Requests},
+};
+use crate::{audience::Address, campaign::CampaignId, clock::Clock};
+
+/// How long to wait for another program that writes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long between two looks at the migration lock.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+const READERS: u32 = 4;
+
+/// The database of everything that was sent, and is to be. Cheap to clone; a clone is the same ledger.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    pub(super) inner: Arc<Inner>,
+}
+
+/// What a ledger's handles share.
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) path: PathBuf,
+    pub(super) clock: Clock,
+    pub(super) requests: Requests,
+    pub(super) readers: SqlitePool,
+    /// Behind the connections, so that it goes after them.
+    _scratch: Option<Arc<TempDir>>,
+}
+
+impl Ledger {
+    /// Opens a ledger; makes it (0600, in a folder 0700) where there is none.
+    ///
+    /// Refused are files that others can read, network filesystems, databases that are no ledger, and the ledger of a
+    /// newer program.
+    pub async fn open(path: &Path, clock: Clock) -> Result<Self, LedgerError> {
+        place::create(path)?;
+        Self::connect(path, clock, None).await
+    }
+
+    /// Opens a ledger that is there.
+    pub async fn open_existing(path: &Path, clock: Clock) -> Result<Self, LedgerError> {
+        if !path.exists() {
+            return Err(LedgerError::refused(
+                format!("there is no ledger `{}`", path.display()),
+                "`linkpost send` makes it; or name the file that it used",
+            ));
+        }
+        Self::connect(path, clock, None).await
+    }
+
+    /// A ledger in a temporary folder, gone when it is dropped: for looking at what would be.
+    pub async fn scratch(clock: Clock) -> Result<Self, LedgerError> {
+        let folder = TempDir::with_prefix("linkpost-")
+            .map_err(|error| LedgerError::storage("make a temporary folder", error))?;
+        let path = folder.path().join("ledger.db");
+        place::create(&path)?;
+        Self::connect(&path, clock, Some(Arc::new(folder))).await
+    }
+
+    async fn connect(path: &Path, clock: Clock, scratch: Option<Arc<TempDir>>) -> Result<Self, LedgerError> {
+        place::check(path)?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(false)
+            .busy_timeout(BUSY_TIMEOUT)
+            .foreign_keys(true)
+            .disable_statement_logging();
+        let readers = options.clone().read_only(true);
+        let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+
+        // sqlx takes no lock with SQLite, and two programs that start together must not both make the tables.
+        let lock = lock_for_migration(path, clock).await?;
+        let mut connection = options.connect().await.map_err(|error| unreadable(path, error))?;
+        read_back(&mut connection).await?;
+        schema::migrate(&mut connection).await?;
+        drop(lock);
+
+        let readers = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(readers);
+        let requests = writer::spawn(connection, clock, scratch.clone());
+        let path = path.to_owned();
+        Ok(Self { inner: Arc::new(Inner { path, clock, requests, readers, _scratch: scratch }) })
+    }
+
+    /// Begins a run: takes the lock, draws a new epoch, enters what the journal kept, recovers what a dead run held.
+    ///
+    /// [`LedgerError::Busy`] where another run is at it; refused where the clock lies more than an hour before the
+    /// newest time in the ledger, and where the occasion was purged.
+    pub async fn begin(&self, campaign: &CampaignId, occasion: &str) -> Result<Run, LedgerError> {
+        Run::begin(Arc::clone(&self.inner), campaign, occasion).await
+    }
+
+    /// The books of every occasion of a campaign, oldest first.
+    pub async fn books(&self, campaign: &CampaignId) -> Result<Vec<Books>, LedgerError> {
+        books::books(&self.inner.readers, campaign).await
+    }
+
+    /// Up to `limit` rows behind the row `after_id` (0 for the first page), of one state or all, in the order of their
+    /// numbers.
+    pub async fn rows(
+        &self,
+        campaign: &CampaignId,
+        occasion: &str,
+        state: Option<State>,
+        after_id: i64,
+        limit: u32,
+    ) -> Result<Vec<RowView>, LedgerError> {
+        books::rows(&self.inner.readers, campaign, occasion, state, after_id, limit).await
+    }
+
+    /// Keeps an address from getting any mail of any campaign from now on, those of a run under way included.
+    pub async fn suppress(&self, address: &Address, reason: &str) -> Result<(), LedgerError> {
+        let (address, reason) = (address.to_string(), printable(reason));
+        self.inner.requests.ask(|answer| Request::Alone(Alone::Suppress { address, reason, answer })).await
+    }
+
+    /// Removes the persons from a campaign's rows: addresses, names, user ids, fields and the relay's words. Keys become
+    /// hashes; counts, states and times stay. The old bytes are gone from the files when this returns.
+    ///
+    /// Refused while rows have not come to an end, unless forced; they are never mailed then. A purged occasion cannot
+    /// be run again. The suppression list stays: it is the persons' own wish.
+    pub async fn purge(&self, campaign: &CampaignId, force: bool) -> Result<PurgeReport, LedgerError> {
+        let books = self.books(campaign).await?;
+        if books.is_empty() {
+            return Err(LedgerError::refused(
+                format!("the ledger knows no campaign `{campaign}`"),
+                "look at the name in the campaign file",
+            ));
+        }
+        let holder = Holder::this(self.inner.clock.now());
+        let mut locks = Vec::new();
+        let mut journals = Vec::new();
+        for book in &books {
+            let path = |ending| occasion_file(&self.inner.path, campaign, &book.occasion, ending);
+            locks.push(RunLock::take(&path("lock"), &holder)?);
+            let journal = path("journal");
+            if journal.exists() {
+                let (opened, left) = Journal::open(&journal)?;
+                if !left.is_empty() && !force {
+                    return Err(LedgerError::refused(
+                        format!("`{}` holds outcomes that are not in the ledger yet", journal.display()),
+                        "run the campaign again, which enters them",
+                    ));
+                }
+                journals.push((opened, journal));
+            }
+        }
+        let campaign = campaign.clone();
+        let report = self
+            .inner
+            .requests
+            .ask(|answer| Request::Alone(Alone::Purge { campaign, force, answer }))
+            .await?;
+        for (mut journal, path) in journals {
+            journal.clear()?;
+            std::fs::remove_file(&path)
+                .map_err(|error| LedgerError::storage(&format!("remove `{}`", path.display()), error))?;
+        }
+        Ok(report)
+    }
+
+    /// Closes the files after all that was handed over. What is asked of a run afterwards fails.
+    pub async fn close(self) -> Result<(), LedgerError> {
+        let closed = self.inner.requests.ask(|answer| Request::Alone(Alone::Close { answer })).await;
+        self.inner.readers.close().await;
+        closed
+    }
+}
+
+/// The lock under which the tables are made and changed.
+async fn lock_for_migration(path: &Path, clock: Clock) -> Result<RunLock, LedgerError> {
+    let file = place::beside(path, ".lock");
+    let holder = Holder::this(clock.now());
+    let mut waited = Duration::ZERO;
+    loop {
+        match RunLock::take(&file, &holder) {
+            Err(LedgerError::Busy { .. }) if waited < BUSY_TIMEOUT => {
+                tokio::time::sleep(LOCK_PAUSE).await;
+                waited += LOCK_PAUSE;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Looks whether the database does what it was told: durability is not believed, it is read back.
+async fn read_back(connection: &mut SqliteConnection) -> Result<(), LedgerError> {
+    let journal: String = sqlx::query_scalar("pragma journal_mode").fetch_one(&mut *connection).await?;
+    let synchronous: i64 = sqlx::query_scalar("pragma synchronous").fetch_one(&mut *connection).await?;
+    let foreign_keys: i64 = sqlx::query_scalar("pragma foreign_keys").fetch_one(&mut *connection).await?;
+    let busy_timeout: i64 = sqlx::query_scalar("pragma busy_timeout").fetch_one(&mut *connection).await?;
+    let found = (journal.as_str(), synchronous, foreign_keys, i128::from(busy_timeout));
+    let full = 2;
+    if found == ("wal", full, 1, i128::try_from(BUSY_TIMEOUT.as_millis()).unwrap_or_default()) {
+        return Ok(());
+    }
+    Err(LedgerError::refused(
+        format!(
+            "the ledger runs with journal_mode={journal}, synchronous={synchronous}, foreign_keys={foreign_keys}, \
+             busy_timeout={busy_timeout}, expected wal, 2, 1, 30000"
+        ),
+        "keep the ledger on a local disk that allows locks and shared memory",
+    ))
+}
+
+/// An error of opening; a file that is no database at all is the user's to mend.
+fn unreadable(path: &Path, error: sqlx::Error) -> LedgerError {
+    const NOT_A_DATABASE: &str = "26";
+    let code = error.as_database_error().and_then(|error| error.code().map(std::borrow::Cow::into_owned));
+    if code.as_deref() == Some(NOT_A_DATABASE) {
+        return LedgerError::refused(
+            format!("`{}` is no ledger", path.display()),
+            "name another file; a missing one is created",
+        );
+    }
+    LedgerError::storage(&format!("open the ledger `{}`", path.display()), error)
+}

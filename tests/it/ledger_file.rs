@@ -1,0 +1,121 @@
+//! Tests of `ledger`: the file, who may read it, and what is refused.
+
+use std::{
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use linkpost::{
+    clock::Clock,
+    ledger::{Ledger, LedgerError, Run},
+};
+
+use crate::ledger_desk::{Desk, OCCASION, at, enlist, row};
+
+#[tokio::test]
+async fn the_file_is_private_and_does_what_it_was_told() {
+    let desk = Desk::new();
+    let path = desk.folder.path().join("new/folder/ledger.db");
+    let ledger = Ledger::open(&path, Clock::System).await.unwrap();
+    let run = ledger.begin(&desk.campaign, "Übung 1").await.unwrap();
+    enlist(&run, vec![row(2, "ada")]).await;
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().mode() & 0o777;
+    assert_eq!(mode(path.parent().unwrap()), 0o700);
+    let mut files = 0;
+    for entry in std::fs::read_dir(path.parent().unwrap()).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(mode(&entry.path()), 0o600, "{entry:?}");
+        files += 1;
+    }
+    assert_eq!(files, 6, "database, -wal, -shm, migration lock, run lock, journal");
+}
+
+#[tokio::test]
+async fn a_ledger_that_others_can_read_is_refused() {
+    let desk = Desk::new();
+    desk.ledger().await.close().await.unwrap();
+    for mode in [0o640, 0o604, 0o660] {
+        std::fs::set_permissions(desk.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+        let error = Ledger::open(&desk.path(), Clock::System).await.unwrap_err();
+        let LedgerError::Refused { message, hint } = error else { panic!("{error}") };
+        assert!(message.contains(&format!("mode {mode:03o}")), "{message}");
+        assert!(hint.starts_with("chmod 600 "), "{hint}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_ledger_is_refused_and_left_alone() {
+    let desk = Desk::new();
+    let missing = Ledger::open_existing(&desk.path(), Clock::System).await.unwrap_err();
+    assert!(matches!(missing, LedgerError::Refused { .. }));
+    assert!(!desk.path().exists());
+
+    std::fs::write(desk.path(), "user_id,email\n".repeat(100)).unwrap();
+    std::fs::set_permissions(desk.path(), std::fs::Permissions::from_mode(0o600)).unwrap();
+    let text = Ledger::open(&desk.path(), Clock::System).await.unwrap_err();
+    assert!(
+        matches!(&text, LedgerError::Refused { message, .. } if message.contains("is no ledger")),
+        "{text}"
+    );
+
+    std::fs::remove_file(desk.path()).unwrap();
+    std::fs::File::create(desk.path()).unwrap();
+    std::fs::set_permissions(desk.path(), std::fs::Permissions::from_mode(0o600)).unwrap();
+    sqlx::query("create table shop (id integer)").execute(&mut desk.sql().await).await.unwrap();
+    let other = Ledger::open(&desk.path(), Clock::System).await.unwrap_err();
+    assert!(
+        matches!(&other, LedgerError::Refused { message, .. } if message.contains("no ledger")),
+        "{other}"
+    );
+    let tables: i64 = sqlx::query_scalar("select count(*) from sqlite_schema where name = 'occasion'")
+        .fetch_one(&mut desk.sql().await)
+        .await
+        .unwrap();
+    assert_eq!(tables, 0);
+}
+
+#[tokio::test]
+async fn the_ledger_of_a_newer_program_is_refused() {
+    let desk = Desk::new();
+    desk.ledger().await.close().await.unwrap();
+    let newer = "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
+        values (9999, 'later', true, x'00', 0)";
+    sqlx::query(newer).execute(&mut desk.sql().await).await.unwrap();
+    let error = Ledger::open(&desk.path(), Clock::System).await.unwrap_err();
+    assert!(
+        matches!(&error, LedgerError::Refused { message, .. } if message.contains("schema 9999")),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_clock_that_lies_behind_the_ledger_is_refused() {
+    let desk = Desk::new();
+    drop(desk.run_at("2026-11-22T10:00:00Z").await);
+    drop(desk.run_at("2026-11-22T09:00:00Z").await);
+    let ledger = desk.ledger_at(at("2026-11-22T08:59:59Z")).await;
+    drop(desk.run_at("2026-11-22T10:00:00Z").await);
+    let error = ledger.begin(&desk.campaign, OCCASION).await.unwrap_err();
+    assert!(matches!(&error, LedgerError::Refused { hint, .. } if hint.contains("clock")), "{error}");
+}
+
+#[tokio::test]
+async fn a_scratch_ledger_is_gone_when_it_is_closed() {
+    let desk = Desk::new();
+    let ledger = Ledger::scratch(Clock::System).await.unwrap();
+    let run = ledger.begin(&desk.campaign, OCCASION).await.unwrap();
+    assert_eq!(enlist(&run, vec![row(2, "ada")]).await.new, 1);
+    let folder = scratch_folder(&run);
+    assert!(folder.exists());
+    drop(run);
+    ledger.close().await.unwrap();
+    assert!(!folder.exists());
+}
+
+/// The folder shows only in the words of an error, which is enough for a test.
+fn scratch_folder(run: &Run) -> PathBuf {
+    let shown = format!("{run:?}");
+    let (_, rest) = shown.split_once("path: \"").unwrap();
+    let (path, _) = rest.split_once('"').unwrap();
+    Path::new(path).parent().unwrap().to_owned()
+}
