@@ -11,11 +11,10 @@ use std::{
     sync::Arc,
 };
 
+use tokio::task;
+
 use super::gallery::{Gallery, Name, Source, Words, create};
-use crate::{
-    email::Message,
-    ledger::{Claim, Intent, Outcome},
-};
+use crate::{audience::Address, ledger::Outcome};
 
 /// Says that a folder is an outbox.
 const MARKER: &str = ".linkpost-outbox";
@@ -37,10 +36,11 @@ pub struct Courier {
     outbox: Outbox,
 }
 
-/// A mail may be handed over.
-#[derive(Debug)]
+/// A mail that the folder waits for. Dropped, it is not delivered.
 pub struct Ready<'a> {
-    courier: &'a mut Courier,
+    outbox: &'a Outbox,
+    recipient: String,
+    message: &'a [u8],
 }
 
 impl Outbox {
@@ -102,19 +102,22 @@ impl Outbox {
 }
 
 impl Courier {
-    /// Offers a recipient. A folder takes everybody.
-    pub fn offer(&mut self, _claim: &Claim, _message: &Message) -> Ready<'_> {
-        Ready { courier: self }
+    /// Offers a message to a recipient. A folder takes everybody.
+    #[must_use]
+    pub fn offer<'a>(&'a self, recipient: &Address, message: &'a [u8]) -> Ready<'a> {
+        Ready { outbox: &self.outbox, recipient: recipient.to_string(), message }
     }
 }
 
 impl Ready<'_> {
-    /// Hands the mail over. A disk that fails is a "later", with the reason.
-    #[must_use]
-    pub fn transfer(self, _intent: &Intent, message: &Message) -> Outcome {
-        match self.courier.outbox.put(&message.recipient().to_string(), message.bytes()) {
-            Ok(name) => Outcome::Accepted { reply: format!("{name}.eml") },
-            Err(error) => Outcome::Deferred { reason: format!("the outbox cannot be written: {error}") },
+    /// Hands the mail over. A disk that fails is a "later", with the reason; nothing of the mail is left then.
+    pub async fn transfer(self) -> Outcome {
+        let Self { outbox, recipient, message } = self;
+        let (outbox, message) = (outbox.clone(), message.to_vec());
+        match task::spawn_blocking(move || outbox.put(&recipient, &message)).await {
+            Ok(Ok(name)) => Outcome::Accepted { reply: format!("{name}.eml") },
+            Ok(Err(error)) => Outcome::Deferred { reason: format!("the outbox cannot be written: {error}") },
+            Err(_) => Outcome::Deferred { reason: "the mail could not be read back".to_owned() },
         }
     }
 }

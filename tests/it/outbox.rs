@@ -4,7 +4,7 @@
 
 use std::{fs, io::ErrorKind, os::unix::fs::PermissionsExt, path::Path};
 
-use linkpost::delivery::outbox::Outbox;
+use linkpost::{audience::Address, delivery::outbox::Outbox, ledger::Outcome};
 
 /// A mail in two parts. The values go in raw, as a hostile list would have them.
 fn mail(to: &str, subject: &str, html: &str) -> Vec<u8> {
@@ -166,4 +166,25 @@ fn a_mail_that_cannot_be_written_leaves_nothing_and_is_told() {
     assert!(!outside.exists());
     assert!(!names(folder.path()).iter().any(|name| name.starts_with("00002")));
     assert!(outbox.put("ada@example.com", &message).unwrap().starts_with("00003"));
+}
+
+#[tokio::test]
+async fn a_courier_tells_where_the_mail_went_or_why_it_did_not() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path().join("preview");
+    let outbox = Outbox::create(&folder).unwrap();
+    let courier = outbox.courier();
+    let (ada, message) =
+        (Address::parse("ada@example.com").unwrap(), mail("ada@example.com", "Hello", "<p>Hello</p>"));
+    drop(courier.offer(&ada, &message));
+    let Outcome::Accepted { reply } = courier.offer(&ada, &message).transfer().await else {
+        panic!("refused")
+    };
+    assert!(reply.starts_with("00001-"), "what was only offered is not there");
+    assert_eq!(fs::read(folder.join(&reply)).unwrap(), message);
+    fs::remove_dir_all(&folder).unwrap();
+    let Outcome::Deferred { reason } = courier.offer(&ada, &message).transfer().await else {
+        panic!("accepted")
+    };
+    assert!(reason.starts_with("the outbox cannot be written: "), "{reason}");
 }

@@ -7,7 +7,7 @@ mod reading;
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Read, Seek, SeekFrom, Write},
+    io::{self, Seek, SeekFrom, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{
@@ -26,6 +26,8 @@ const STYLE: &str = include_str!("style.css");
 /// Stands before the footer. Text from mails is escaped, so it can stand nowhere else.
 const END: &str = "<!-- end -->";
 const ROW: &str = "<li>";
+/// By this a page is known as ours.
+const GENERATOR: &str = "<meta name=\"generator\" content=\"linkpost gallery\">";
 
 /// What the pages say about themselves.
 #[derive(Debug, Clone, Copy)]
@@ -133,7 +135,7 @@ impl Page {
         let Words { title, note } = words;
         let of = if number == 1 { String::new() } else { format!(" · page {number}") };
         let head = format!(
-            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n{GENERATOR}\n\
              <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
              <meta name=\"referrer\" content=\"no-referrer\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -149,11 +151,15 @@ impl Page {
         if !fs::symlink_metadata(&path)?.is_file() {
             return Err(io::Error::other(format!("`{}` is no regular file", path.display())));
         }
-        let mut file = OpenOptions::new().read(true).write(true).open(&path)?;
-        let mut text = String::new();
-        file.read_to_string(&mut text)?;
-        let end = text.rfind(END).unwrap_or(text.len());
-        Ok(Self { number, rows: text.matches(ROW).count(), file, end: end as u64 })
+        let text = String::from_utf8_lossy(&fs::read(&path)?).into_owned();
+        let behind = |mark: &str| text.rfind(mark).map(|at| at + mark.len());
+        // A page that was cut short may end in half a row: it is gone on with behind the last whole one.
+        let end = text.rfind(END).or_else(|| behind("</li>\n")).or_else(|| behind("<ul>"));
+        let Some(rows) = end.and_then(|end| text.get(..end)).filter(|rows| rows.contains(GENERATOR)) else {
+            return Err(io::Error::other(format!("`{}` is no page of a linkpost gallery", path.display())));
+        };
+        let file = OpenOptions::new().write(true).open(&path)?;
+        Ok(Self { number, rows: rows.matches(ROW).count(), file, end: rows.len() as u64 })
     }
 
     fn append(&mut self, row: &str) -> io::Result<()> {
@@ -211,7 +217,7 @@ impl Name {
         let digits =
             |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?;
         if start == "page" && suffix == "html" {
-            return digits(end).map(Self::Page);
+            return digits(end).filter(|page| file_name(*page) == name).map(Self::Page);
         }
         let hash = end.len() == 8 && end.bytes().all(|byte| byte.is_ascii_hexdigit());
         let ours = start.len() >= 5 && hash && matches!(suffix, "eml" | "html" | "txt");
@@ -265,4 +271,62 @@ fn row(name: &str, recipient: &str, reading: &Reading) -> String {
         escape(&reading.subject),
         escape(&reading.start),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_that_a_gallery_gives_are_its_own() {
+        let check = |name: &str, ours: Option<Name>| assert_eq!(Name::parse(name.as_ref()), ours, "{name}");
+        check("index.html", Some(Name::Page(1)));
+        check("page-12.html", Some(Name::Page(12)));
+        check("00001-0123abcd.eml", Some(Name::Mail(1)));
+        check("123456-0123abcd.html", Some(Name::Mail(123_456)));
+        for foreign in [
+            "",
+            "index.htm",
+            "page-.html",
+            "page-+1.html",
+            "page-1.txt",
+            "page-1.html",
+            "page-02.html",
+            "1-0123abcd.eml",
+            "00001-0123abc.eml",
+            "00001-0123abcg.eml",
+            "00001-0123abcd.pdf",
+            "00001-0123abcd",
+            "+0001-0123abcd.eml",
+            "99999999999999999999-0123abcd.eml",
+            ".linkpost-outbox",
+        ] {
+            check(foreign, None);
+        }
+    }
+
+    #[test]
+    fn a_page_that_was_cut_short_is_gone_on_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let words = Words { title: "Title", note: "Note." };
+        let add =
+            |gallery: &Gallery| gallery.add("a@example.com", b"Subject: x\r\n\r\n", Source::Bytes).unwrap();
+        let page = || fs::read_to_string(folder.path().join("index.html")).unwrap();
+        let gallery = Gallery::open(folder.path(), words).unwrap();
+        assert!(add(&gallery).starts_with("00001-"));
+        drop(gallery);
+        assert!(!page().contains("</html>"));
+        fs::write(folder.path().join("index.html"), page() + "<li>\n<a href=\"00").unwrap();
+        let gallery = Gallery::open(folder.path(), words).unwrap();
+        assert!(add(&gallery).starts_with("00002-"));
+        gallery.finish().unwrap();
+        assert!(page().contains("2 mails"));
+        assert!(add(&gallery).starts_with("00003-"));
+        gallery.finish().unwrap();
+        assert_eq!((page().matches(ROW).count(), page().matches("</html>").count()), (3, 1));
+        assert!(page().contains("3 mails") && page().ends_with("</html>\n") && !page().contains("\"00<"));
+        fs::write(folder.path().join("index.html"), "<ul>my homepage</ul>").unwrap();
+        let refusal = Gallery::open(folder.path(), words).unwrap_err().to_string();
+        assert!(refusal.ends_with("index.html` is no page of a linkpost gallery"), "{refusal}");
+    }
 }

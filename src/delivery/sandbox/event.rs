@@ -2,6 +2,8 @@
 
 use std::{
     collections::VecDeque,
+    fmt,
+    ops::Deref,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -47,7 +49,7 @@ pub enum Event {
         /// The `Message-ID` header; empty where there is none.
         message_id: String,
         /// The bytes, with [`super::Keep::Memory`].
-        message: Option<Arc<[u8]>>,
+        message: Option<MessageBytes>,
     },
     /// The client broke a rule.
     Broken {
@@ -63,6 +65,30 @@ pub enum Event {
         /// Why.
         ending: Ending,
     },
+}
+
+/// A message that was taken. It may hold a live token: it never prints itself.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct MessageBytes(Arc<[u8]>);
+
+impl From<Arc<[u8]>> for MessageBytes {
+    fn from(bytes: Arc<[u8]>) -> Self {
+        Self(bytes)
+    }
+}
+
+impl Deref for MessageBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for MessageBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
 }
 
 /// How a connection ended.

@@ -14,7 +14,7 @@ mod wire;
 
 pub use auth::{Auth, Mechanism};
 pub use body::Defect;
-pub use event::{Ending, Event};
+pub use event::{Ending, Event, MessageBytes};
 pub use keep::Keep;
 pub use script::{Act, Script, Step};
 
@@ -59,7 +59,7 @@ pub struct Options {
     pub script: Script,
     /// A file that gets a line per accepted mail, recipient and `Message-ID`, on disk before the `250` goes out.
     pub accept_log: Option<PathBuf>,
-    /// How many events the log holds; older ones fall out. 0: none.
+    /// How many events the log holds; older ones fall out. 0: none. The one thing that grows with the mails.
     pub log_limit: usize,
     /// How many connections may stand at once; one more is told 421.
     pub max_connections: usize,
@@ -226,7 +226,7 @@ impl SandboxRelay {
         self.shared.log.until(condition).await
     }
 
-    /// Takes no more connections, lets open transactions end, and closes.
+    /// Takes no more connections, lets open transactions end for up to ten seconds, and closes.
     ///
     /// # Errors
     ///

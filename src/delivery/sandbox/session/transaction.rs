@@ -236,7 +236,7 @@ impl Session {
                 sender: mail.sender,
                 recipient: mail.recipient,
                 message_id: mail.message_id,
-                message: in_memory.then_some(mail.bytes),
+                message: in_memory.then(|| mail.bytes.into()),
             });
             self.shared.accepted.send_modify(|count| *count += 1);
         }
