@@ -255,12 +255,13 @@ impl Count {
 
     fn add_bytes(&mut self, block: &[u8], last: bool) -> usize {
         let mut left = 0;
-        for chunk in block.utf8_chunks() {
+        let mut chunks = block.utf8_chunks().peekable();
+        while let Some(chunk) = chunks.next() {
             self.multi_byte += chunk.valid().bytes().filter(|&byte| byte >= 0xc0).count();
             let invalid = chunk.invalid();
             let cut_off = !last
                 && !invalid.is_empty()
-                && block.ends_with(invalid)
+                && chunks.peek().is_none()
                 && std::str::from_utf8(invalid).is_err_and(|error| error.error_len().is_none());
             if cut_off {
                 left = invalid.len();

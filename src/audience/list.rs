@@ -1,6 +1,7 @@
 //! The list as a whole: opened, checked up to its header, then read row by row.
 
 use std::{
+    fmt,
     fs::File,
     io::{self, BufReader, Read},
     path::Path,
@@ -145,6 +146,16 @@ impl Audience {
     }
 }
 
+impl fmt::Debug for Audience {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Audience")
+            .field("place", &self.place)
+            .field("columns", &self.names)
+            .field("dialect", &self.dialect)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Iterator for Audience {
     type Item = Result<Row, Problem>;
 
@@ -207,7 +218,10 @@ impl Top {
             if self.header.len() + piece.text.len() > RECORD_MAX {
                 return Err(Problem::new(Place::line(place, line), "the header is longer than 64 KiB"));
             }
-            self.header.push_str(piece.text);
+            // A second byte order mark, as two programs in a row leave it.
+            let text =
+                if self.header.is_empty() { piece.text.trim_start_matches('\u{feff}') } else { piece.text };
+            self.header.push_str(text);
             if piece.ends_line {
                 return Ok(true);
             }

@@ -130,6 +130,12 @@ fn user_id(text: &str, title: &str) -> Result<String, Refusal> {
 /// What ends up in a key: one line, and short.
 fn identifier(text: &str) -> Result<(), Refusal> {
     check_characters(text, false)?;
+    // Two ids that look the same must be the same: the link would sign in somebody else, or nobody.
+    let is_invisible =
+        |character| matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}');
+    if let Some(character) = text.chars().find(|&character| is_invisible(character)) {
+        return Err(Refusal::new(format!("holds the invisible character {}", text::code_point(character))));
+    }
     if text.chars().count() > ID_MAX {
         return Err(Refusal::new(format!("{} is longer than {ID_MAX} characters", text::shown(text))));
     }

@@ -24,6 +24,7 @@ fn the_same_list_is_read_from_every_encoding() {
     let marked = format!("\u{feff}{PEOPLE}");
     check(PEOPLE.into(), "UTF-8", ',');
     check(marked.clone().into(), "UTF-8", ',');
+    check(format!("\u{feff}{marked}").into(), "UTF-8", ',');
     check(PEOPLE.replace('\n', "\r\n").into(), "UTF-8", ',');
     check(PEOPLE.replace('\n', "\r").into(), "UTF-8", ',');
     check(PEOPLE.replace(',', ";").into(), "UTF-8", ';');
@@ -129,4 +130,11 @@ fn the_digest_is_that_of_the_bytes() {
     assert_eq!(digest[..4], [0xba, 0x78, 0x16, 0xbf], "FIPS 180-4, example B.1");
     let list = List::new(PEOPLE);
     assert_eq!(list.open().file_digest(), Audience::digest(&list.spec.csv).unwrap());
+}
+
+#[test]
+fn a_list_can_be_read_on_another_thread() {
+    let audience = List::new(PEOPLE);
+    let audience = audience.open();
+    assert_eq!(std::thread::spawn(move || audience.count()).join().unwrap(), 2);
 }

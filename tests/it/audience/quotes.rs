@@ -1,5 +1,7 @@
 //! Quotes and line breaks: no row disappears in a cell.
 
+use std::fmt::Write as _;
+
 use serde_json::json;
 
 use super::List;
@@ -20,11 +22,12 @@ fn line_breaks_pass_where_they_are_declared() {
 fn an_unclosed_quote_that_meets_another_costs_the_lines_it_names() {
     let mut text = "email,user_id,name\n".to_owned();
     for number in 2..=12 {
-        text += &match number {
-            5 => "p5@example.com,u5,\"Eve\n".to_owned(),
-            9 => "p9@example.com,u9,\"Bob, jr\"\n".to_owned(),
-            _ => format!("p{number}@example.com,u{number},Person {number}\n"),
+        let name = match number {
+            5 => "\"Eve".to_owned(),
+            9 => "\"Bob, jr\"".to_owned(),
+            _ => format!("Person {number}"),
         };
+        writeln!(text, "p{number}@example.com,u{number},{name}").unwrap();
     }
     let check = |multiline: &[&str], expected: &str| {
         let multiline = multiline.iter().map(ToString::to_string).collect();

@@ -1,6 +1,6 @@
 //! What is written is read back, and every line of a file is accounted for.
 
-use linkpost::audience::{Row, problems};
+use linkpost::audience::{Address, Row, problems};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -53,6 +53,17 @@ fn cell() -> impl Strategy<Value = String> {
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_address_passes_that_another_strict_reader_refuses(
+        local in "[a-zA-Z0-9!#$%&'*+/=?^_`{|}~.-]{1,20}",
+        domain in "([a-zA-Z0-9äßöşğعد日-]{1,8}\\.){1,3}[a-z0-9ü]{1,4}",
+    ) {
+        if let Ok(address) = Address::parse(&format!("{local}@{domain}")) {
+            let printed = address.to_string();
+            prop_assert!(printed.parse::<lettre::Address>().is_ok(), "{}", printed);
+        }
+    }
 
     #[test]
     fn any_table_that_crate_csv_writes_is_read_back_equal(

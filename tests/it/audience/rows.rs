@@ -1,5 +1,7 @@
 //! One row: what it needs, what it may hold, what it becomes.
 
+use std::fmt::Write as _;
+
 use linkpost::campaign::ColumnType;
 use serde_json::{Value, json};
 
@@ -28,12 +30,13 @@ fn a_plain_list_becomes_recipients_with_everything_checked() {
 fn three_bad_rows_in_a_thousand_are_named_and_the_others_stand() {
     let mut text = "email,user_id,name\n".to_owned();
     for number in 2..=1001 {
-        text += &match number {
-            7 => "ada.example.com,u7,Ada\n".to_owned(),
-            500 => format!("p{number}@example.com,,Bob\n"),
-            1001 => format!("p{number}@example.com,u{number}\n"),
-            _ => format!("p{number}@example.com,u{number},Person {number}\n"),
+        let row = match number {
+            7 => "ada.example.com,u7,Ada".to_owned(),
+            500 => format!("p{number}@example.com,,Bob"),
+            1001 => format!("p{number}@example.com,u{number}"),
+            _ => format!("p{number}@example.com,u{number},Person {number}"),
         };
+        writeln!(text, "{row}").unwrap();
     }
     let outcome = List::new(text).read();
     assert_eq!(
@@ -144,6 +147,7 @@ fn user_ids_and_names_are_held_to_their_limits() {
         let outcome = List::new(format!("email,user_id,name\na@example.com,{id},{name}\n")).read();
         assert_eq!(outcome.problems(), [expected]);
     };
+    check("u\u{200b}1", "Ada", "2 user_id: holds the invisible character U+200B");
     check("u 1", "Ada", "2 user_id: `u 1` is no user id: it holds a space");
     check(
         &"u".repeat(256),
