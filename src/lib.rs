@@ -1,22 +1,36 @@
 //! linkpost sends e-mail campaigns with single-use sign-in links: nobody twice, nobody silently skipped.
 //!
-//! The modules, in reading order; each depends only on those below it in the picture of `ARCHITECTURE.md`:
+//! The rooms in reading order. Each uses only rooms to its right in the picture of `ARCHITECTURE.md`, and a test says so.
+//!
+//! The path of a mail: [`pipeline`] is the product on one screen.
 //!
 //! - [`campaign`]: what goes to whom and when, from a file.
 //! - [`audience`]: the list of people, row by row.
 //! - [`ledger`]: the only place with memory; who may send what, and what became of it.
 //! - [`token`]: the secret in each link.
-//! - [`email`]: words and bytes.
-//! - [`delivery`]: the SMTP conversation.
-//! - [`problem`] and [`clock`]: one shape for mistakes, one source of time.
+//! - [`email`]: words and bytes; [`message`] is what it hands on.
+//! - [`delivery`]: the SMTP conversation, the outbox, the sandbox relay.
+//!
+//! Around it:
+//!
+//! - [`cli`] and [`commands`]: a verb per file.
+//! - [`settings`]: `linkpost.toml`, the environment, secrets.
+//! - [`ui`]: everything that is printed.
+//! - [`problem`], [`exit`], [`clock`], [`toml_file`]: one shape for mistakes, what exit codes mean, the time, strict TOML.
 
 pub mod audience;
 pub mod campaign;
+pub mod cli;
 pub mod clock;
+pub mod commands;
 pub mod delivery;
 pub mod email;
+pub mod exit;
 pub mod ledger;
+pub mod message;
+pub mod pipeline;
 pub mod problem;
 pub mod settings;
 pub mod token;
 pub mod toml_file;
+pub mod ui;

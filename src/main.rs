@@ -1,3 +1,5 @@
 //! The `linkpost` program.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    linkpost::cli::main()
+}

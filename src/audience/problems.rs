@@ -61,6 +61,17 @@ pub fn spreadsheet_safe(text: &str) -> Cow<'_, str> {
     if is_formula { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
 }
 
+/// A row of CSV without its line end, every cell quoted where it has to be and safe for a spreadsheet.
+#[must_use]
+pub fn quoted_row(cells: &[&str]) -> String {
+    let mut csv = WriterBuilder::new().from_writer(Vec::new());
+    let safe = cells.iter().map(|cell| spreadsheet_safe(cell));
+    let row = safe.map(|cell| cell.into_owned().into_bytes()).collect::<Vec<_>>();
+    csv.write_record(row).expect("a vector takes every row");
+    let bytes = csv.into_inner().expect("a vector takes every row");
+    String::from_utf8_lossy(&bytes).trim_end_matches('\n').to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -95,7 +95,7 @@ fn audience(file: &TomlFile, mut table: Table<'_>, kind: Option<Kind>) -> Option
         _ => Err(format!("found `{text}`, expected `,`, `;`, `|` or `\\t`")),
     });
     let user_id_column = table.string("user_id").unwrap_or_else(|| "user_id".to_owned());
-    let multiline_columns = table.strings("multiline");
+    let multiline_columns = table.strings("multiline_columns");
     let mut required = table.strings("required");
     required.extend(rules.required.iter().map(|name| (*name).to_owned()));
     let aliases = table.table("aliases").map(|table| table.entries(names).into_iter().collect());

@@ -14,8 +14,8 @@ pub use pace::Pace;
 
 use crate::{
     audience::{Address, RecipientKey},
-    email::Message,
     ledger::{Claim, Intent, Outcome},
+    message::Message,
 };
 
 /// Where messages go.
@@ -137,7 +137,7 @@ impl Courier {
                     smtp::Offer::Refused(outcome) => return Ok(Offer::Refused(outcome)),
                 }
             }
-            Self::Outbox(courier) => Place::Outbox(courier.offer(claim, message)),
+            Self::Outbox(courier) => Place::Outbox(courier.offer(message.recipient(), message.bytes())),
         };
         Ok(Offer::Ready(Ready { place, key: message.key().clone(), sha256: message.sha256() }))
     }
@@ -166,7 +166,7 @@ impl Ready<'_> {
         }
         match self.place {
             Place::Smtp(ready) => ready.transfer().await,
-            Place::Outbox(ready) => ready.transfer(intent, message),
+            Place::Outbox(ready) => ready.transfer().await,
         }
     }
 

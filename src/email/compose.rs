@@ -10,11 +10,14 @@ use lettre::message::{
 };
 
 use super::{
-    Defect, Email, Letter, Link, Message, bytes,
+    Defect, Email, Letter, Link, bytes,
     headers::{self, raw},
     proof::Proof,
 };
-use crate::audience::{Address, Recipient};
+use crate::{
+    audience::{Address, Recipient},
+    message::Message,
+};
 
 /// The last second that a `Date` header can say.
 const LAST_SECOND: i64 = 253_402_300_799;

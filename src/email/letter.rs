@@ -10,7 +10,7 @@ use serde_json::Value;
 use tera::Tera;
 
 use super::{
-    Defect, Email, Letterhead, Link, Message, addresses,
+    Defect, Email, Letterhead, Link, addresses,
     attachments::{self, Attached},
     compose, context, headers, render,
     templates::{self, REQUIRED, Sources},
@@ -18,6 +18,7 @@ use super::{
 use crate::{
     audience::{Address, Recipient},
     campaign::Campaign,
+    message::Message,
     problem::{Place, Problem},
 };
 

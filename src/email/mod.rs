@@ -1,7 +1,7 @@
-//! Templates → [`Email`] → [`Message`]: the words, the headers, the bytes.
+//! Templates → [`Email`] → [`Message`](crate::message::Message): the words, the headers, the bytes.
 //!
 //! [`Letter::load`] reads what is the same for the whole campaign, once. After that the room is pure: no network, no
-//! clock, no ledger. An [`Email`] can only be made by rendering, and knows whom it was rendered for. A [`Message`] can
+//! clock, no ledger. An [`Email`] can only be made by rendering, and knows whom it was rendered for. A [`Message`](crate::message::Message) can
 //! only be made by composing, and composing proves on the final bytes that they hold this recipient's token, no other
 //! token and nobody else's address: a mix-up here is an account takeover.
 
@@ -32,7 +32,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::audience::{Address, RecipientKey};
+use crate::audience::RecipientKey;
 
 /// A recipient's sign-in link, lent for one mail. This room does not know how tokens are made.
 #[derive(Clone, Copy)]
@@ -58,18 +58,6 @@ pub struct Email {
     key: RecipientKey,
 }
 
-/// The bytes of one mail, checked, and whom they are for.
-pub struct Message {
-    bytes: Vec<u8>,
-    sender: Address,
-    recipient: Address,
-    key: RecipientKey,
-    id: String,
-    date: Timestamp,
-    sha256: [u8; 32],
-    unsubscribe_id: String,
-}
-
 /// Why a row cannot be mailed. Holds no token and no whole address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Defect {
@@ -84,56 +72,6 @@ impl Email {
     #[must_use]
     pub fn key(&self) -> &RecipientKey {
         &self.key
-    }
-}
-
-impl Message {
-    /// The final bytes: 7-bit, CRLF, not dot-stuffed.
-    #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// The envelope sender (`MAIL FROM`).
-    #[must_use]
-    pub fn sender(&self) -> &Address {
-        &self.sender
-    }
-
-    /// The envelope recipient (`RCPT TO`).
-    #[must_use]
-    pub fn recipient(&self) -> &Address {
-        &self.recipient
-    }
-
-    /// Whom the message was composed for.
-    #[must_use]
-    pub fn key(&self) -> &RecipientKey {
-        &self.key
-    }
-
-    /// The `Message-ID`, with angle brackets.
-    #[must_use]
-    pub fn message_id(&self) -> &str {
-        &self.id
-    }
-
-    /// The `Date`.
-    #[must_use]
-    pub fn date(&self) -> Timestamp {
-        self.date
-    }
-
-    /// SHA-256 of the bytes.
-    #[must_use]
-    pub fn sha256(&self) -> [u8; 32] {
-        self.sha256
-    }
-
-    /// The opaque id in the unsubscribe link.
-    #[must_use]
-    pub fn unsubscribe_id(&self) -> &str {
-        &self.unsubscribe_id
     }
 }
 
@@ -166,13 +104,6 @@ impl std::error::Error for Defect {}
 impl fmt::Debug for Link<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Link")
-    }
-}
-
-/// A message holds a live token: it never prints itself.
-impl fmt::Debug for Message {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Message({})", self.id)
     }
 }
 

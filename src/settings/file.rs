@@ -1,17 +1,18 @@
 //! The wire shape of `linkpost.toml`.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
+use lettre::transport::smtp::authentication::Mechanism;
 use url::Url;
 
-use super::{
-    Algorithm, Environment, LocalSignIn, Login, Mechanism, Relay, SMTP_PASSWORD, Sender, Settings, Tls,
-    Unsubscribe, is_loopback,
-};
+use super::{Environment, LocalSignIn, Relay, SMTP_PASSWORD, Sender, Settings, is_loopback};
 use crate::{
     audience::Address,
     campaign::duration,
+    delivery::smtp::{Login, RelaySettings, Tls},
+    email::Unsubscribe,
     problem::Problem,
+    token::Algorithm,
     toml_file::{Table, TomlFile},
 };
 
@@ -26,7 +27,10 @@ pub(super) fn read(
     let relay = match root.table("relay") {
         Some(mut table) => {
             let smtp = match table.require_table("smtp") {
-                Some(table) => relay(file, table, environment)?,
+                Some(table) => {
+                    let hello = sender.as_ref().map(|sender| sender.address.domain());
+                    relay(file, table, hello, environment)?
+                }
                 None => None,
             };
             table.finish();
@@ -91,24 +95,17 @@ fn sender(mut table: Table<'_>) -> Option<Sender> {
 fn relay(
     file: &TomlFile,
     mut table: Table<'_>,
+    hello: Option<&str>,
     environment: Environment,
 ) -> Result<Option<Relay>, Vec<Problem>> {
     let host = table.require("host", "smtp.example.com", plain_line);
-    let tls = table
-        .choice(
-            "tls",
-            &[
-                ("implicit", Tls::Implicit),
-                ("starttls", Tls::StartTls),
-                ("none", Tls::None { anywhere: false }),
-            ],
-        )
-        .unwrap_or(Tls::Implicit);
-    let anywhere = table.boolean("allow_plaintext").unwrap_or(false);
-    let tls = if matches!(tls, Tls::None { .. }) { Tls::None { anywhere } } else { tls };
-    if let (Some(host), Tls::None { anywhere: false }) = (&host, tls)
-        && !is_loopback(host)
-    {
+    let choices =
+        [("implicit", Tls::Implicit), ("starttls", Tls::StartTls), ("none", Tls::LoopbackPlaintext)];
+    let mut tls = table.choice("tls", &choices).unwrap_or(Tls::Implicit);
+    if table.boolean("allow_plaintext") == Some(true) && tls == Tls::LoopbackPlaintext {
+        tls = Tls::Plaintext;
+    }
+    if let Some(host) = host.as_deref().filter(|host| tls == Tls::LoopbackPlaintext && !is_loopback(host)) {
         table.tell(
             format!("`relay.smtp.tls` is `none`, but `{host}` is not this machine: links would travel in the clear"),
             "use `tls = \"implicit\"` or `\"starttls\"`; `allow_plaintext = true` if the network in between is yours",
@@ -117,38 +114,40 @@ fn relay(
     let default_port = match tls {
         Tls::Implicit => 465,
         Tls::StartTls => 587,
-        Tls::None { .. } => 25,
+        Tls::LoopbackPlaintext | Tls::Plaintext => 25,
     };
-    let port =
-        table.integer("port", 1..=65535).and_then(|port| u16::try_from(port).ok()).unwrap_or(default_port);
-    let ca_file = table.string("ca_file").map(|path| file.resolve(&path));
+    let port = table.integer("port", 1..=65535).and_then(|port| u16::try_from(port).ok());
+    let hello = table.string("hello").or_else(|| hello.map(str::to_owned)).unwrap_or_default();
+    let mut smtp =
+        RelaySettings::new(host.clone().unwrap_or_default(), port.unwrap_or(default_port), tls, hello);
+    smtp.ca_file = table.string("ca_file").map(|path| file.resolve(&path));
+    let whole = |number: i64| u32::try_from(number).ok();
+    if let Some(messages) = table.integer("messages_per_connection", 1..=100_000).and_then(whole) {
+        smtp.messages_per_connection = messages;
+    }
+    if let Some(attempts) = table.integer("connect_attempts", 1..=100).and_then(whole) {
+        smtp.connect_attempts = attempts;
+    }
+    let mut deadline =
+        |key| table.parse(key, duration).and_then(|deadline| Duration::try_from(deadline).ok());
+    smtp.deadlines.dot = deadline("dot_deadline").unwrap_or(smtp.deadlines.dot);
+    smtp.deadlines.connect = deadline("connect_deadline").unwrap_or(smtp.deadlines.connect);
+    if let Some(each) = deadline("command_deadline") {
+        let deadlines = &mut smtp.deadlines;
+        for deadline in [&mut deadlines.hello, &mut deadlines.mail, &mut deadlines.rcpt, &mut deadlines.data]
+        {
+            *deadline = each;
+        }
+    }
     let user = table.string("user");
-    let mechanism = table.choice(
-        "auth",
-        &[("plain", Mechanism::Plain), ("login", Mechanism::Login), ("xoauth2", Mechanism::XOAuth2)],
-    );
-    let secret = environment.secret(SMTP_PASSWORD).map_err(|problem| vec![problem])?;
-    let login = user.map(|user| Login { user, secret, mechanism });
-    let hello = table.string("hello");
-    let messages = table.integer("messages_per_connection", 1..=100_000).unwrap_or(100);
-    let attempts = table.integer("connect_attempts", 1..=100).unwrap_or(3);
-    let dot_deadline = table.parse("dot_deadline", duration);
-    let command_deadline = table.parse("command_deadline", duration);
-    let connect_deadline = table.parse("connect_deadline", duration);
+    let mechanisms =
+        [("plain", Mechanism::Plain), ("login", Mechanism::Login), ("xoauth2", Mechanism::Xoauth2)];
+    let mechanism = table.choice("auth", &mechanisms);
     table.finish();
-    Ok(host.map(|host| Relay {
-        host,
-        port,
-        tls,
-        ca_file,
-        login,
-        hello,
-        messages_per_connection: u32::try_from(messages).unwrap_or(100),
-        dot_deadline,
-        command_deadline,
-        connect_deadline,
-        connect_attempts: u32::try_from(attempts).unwrap_or(3),
-    }))
+    let secret = environment.secret(SMTP_PASSWORD).map_err(|problem| vec![problem])?;
+    let wants_password = user.is_some() && secret.is_none();
+    smtp.login = user.zip(secret).map(|(user, secret)| Login { mechanism, user, secret });
+    Ok(host.map(|_| Relay { smtp, wants_password }))
 }
 
 fn local_sign_in(file: &TomlFile, mut table: Table<'_>) -> Option<LocalSignIn> {
@@ -299,7 +298,7 @@ sender_id = "example"
             .replace("https://app.example.com/unsubscribe", "http://app.example.com/u")
             .replace("port = 2525", "port = 2525\npassword = \"x\"");
         insta::assert_snapshot!(load(&text).unwrap_err(), @r#"
-        linkpost.toml:4:11: `sender.address`: found `hello`: an address needs an `@`
+        linkpost.toml:4:11: `sender.address`: found `hello`: it has no `@`
         linkpost.toml:6:8: `relay.smtp.tls` is `none`, but `smtp.example.com` is not this machine: links would travel in the clear
           hint: use `tls = "implicit"` or `"starttls"`; `allow_plaintext = true` if the network in between is yours
         linkpost.toml:9:1: unknown key `relay.smtp.password`

@@ -4,13 +4,15 @@
 
 use std::path::{Path, PathBuf};
 
-use jiff::SignedDuration;
 use secrecy::SecretString;
 use url::Url;
 
 use crate::{
     audience::Address,
+    delivery::smtp,
+    email::Unsubscribe,
     problem::{Place, Problem},
+    token::Algorithm,
     toml_file::TomlFile,
 };
 
@@ -64,64 +66,10 @@ pub struct Sender {
 /// The SMTP relay.
 #[derive(Debug, Clone)]
 pub struct Relay {
-    /// Host name or IP address.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-    /// How the connection is protected.
-    pub tls: Tls,
-    /// Further trusted certificates, PEM.
-    pub ca_file: Option<PathBuf>,
-    /// The user and the password, where the relay asks for them.
-    pub login: Option<Login>,
-    /// The name in `EHLO`; `None`: the sender's domain.
-    pub hello: Option<String>,
-    /// Messages before a connection is closed.
-    pub messages_per_connection: u32,
-    /// How long to wait for the answer to the final dot.
-    pub dot_deadline: Option<SignedDuration>,
-    /// How long to wait for the answer to any other command.
-    pub command_deadline: Option<SignedDuration>,
-    /// How long to wait for a connection.
-    pub connect_deadline: Option<SignedDuration>,
-    /// How often a connection is tried before the run stops.
-    pub connect_attempts: u32,
-}
-
-/// How the connection to the relay is protected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tls {
-    /// TLS from the first byte (port 465, RFC 8314).
-    Implicit,
-    /// STARTTLS, required (RFC 3207).
-    StartTls,
-    /// None: loopback only, or allowed by name.
-    None {
-        /// Whether a host that is not this machine is meant.
-        anywhere: bool,
-    },
-}
-
-/// What the relay asks for.
-#[derive(Debug, Clone)]
-pub struct Login {
-    /// The user.
-    pub user: String,
-    /// The password or the OAuth 2 access token; `None` where the environment holds none. Only a real send needs it.
-    pub secret: Option<SecretString>,
-    /// The mechanism; `None`: the best that the relay offers.
-    pub mechanism: Option<Mechanism>,
-}
-
-/// How to log in (RFC 4954).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mechanism {
-    /// `AUTH PLAIN` (RFC 4616).
-    Plain,
-    /// `AUTH LOGIN`, of old servers.
-    Login,
-    /// `AUTH XOAUTH2`, with an access token.
-    XOAuth2,
+    /// How to talk to it.
+    pub smtp: smtp::RelaySettings,
+    /// The file names a user, and the environment holds no password: fine for a preview, not for a send.
+    pub wants_password: bool,
 }
 
 /// Tokens that are signed here.
@@ -139,24 +87,6 @@ pub struct LocalSignIn {
     pub algorithm: Algorithm,
     /// The key folder.
     pub keys: PathBuf,
-}
-
-/// The algorithm of sign-in tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Algorithm {
-    /// Ed25519 (RFC 8037).
-    EdDsa,
-    /// HMAC-SHA-256 (RFC 7518 §3.2).
-    Hs256,
-}
-
-/// Where people unsubscribe (RFC 2369, RFC 8058).
-#[derive(Debug, Clone, Default)]
-pub struct Unsubscribe {
-    /// The HTTPS address of the one-click endpoint.
-    pub url: Option<Url>,
-    /// The mailbox.
-    pub mailto: Option<Address>,
 }
 
 /// Where secrets and a few switches come from.
@@ -208,7 +138,7 @@ fn private_file(path: &Path) -> Result<(), Problem> {
 impl Settings {
     /// Finds the settings that belong to a campaign file: beside it, or in a folder above.
     pub fn find(campaign: &Path) -> Result<PathBuf, Problem> {
-        let from = campaign.canonicalize().unwrap_or_else(|_| campaign.to_owned());
+        let from = std::path::absolute(campaign).unwrap_or_else(|_| campaign.to_owned());
         from.ancestors().skip(1).map(|folder| folder.join(FILE_NAME)).find(|path| path.is_file()).ok_or_else(
             || {
                 let found = format!("no `{FILE_NAME}` beside it or in a folder above");

@@ -1,4 +1,5 @@
 //! The one integration test binary: a file per thing the user does or the machine suffers.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod audience;
 mod email;
@@ -8,6 +9,8 @@ mod ledger_file;
 mod ledger_tries;
 mod outbox;
 mod sandbox;
+mod send;
 mod smtp;
 mod support;
+mod tidy;
 mod token;

@@ -1,7 +1,5 @@
 //! The outbox of a preview: its folder, its names, its gallery.
 
-#![expect(clippy::unwrap_used, reason = "the helpers below belong to tests")]
-
 use std::{fs, io::ErrorKind, os::unix::fs::PermissionsExt, path::Path};
 
 use linkpost::{audience::Address, delivery::outbox::Outbox, ledger::Outcome};

@@ -1,7 +1,5 @@
 //! Lists as people really have them: every row becomes a recipient or a problem, and none is lost.
 
-#![expect(clippy::unwrap_used, reason = "where the fixture fails, the test fails")]
-
 mod files;
 mod quotes;
 mod round_trip;

@@ -1,7 +1,5 @@
 //! The sandbox relay, spoken to in raw SMTP.
 
-#![expect(clippy::unwrap_used, reason = "the helpers below belong to tests")]
-
 mod conversation;
 mod keep;
 mod script;

@@ -1,1 +1,32 @@
 //! What the tests share.
+
+use std::io::Write;
+
+pub(crate) mod fixture;
+pub(crate) mod mails;
+
+/// Whether an independent judge is there. Missing judges are said aloud, and are a failure where they are required.
+pub(crate) fn judge(name: &str, present: bool) -> bool {
+    #[expect(clippy::disallowed_methods, reason = "a switch of the tests")]
+    let required = std::env::var("LINKPOST_TEST_JUDGES").is_ok_and(|value| value == "required");
+    assert!(present || !required, "the judge `{name}` is missing");
+    if !present {
+        skipped(&format!("the judge `{name}` is not here (tests/run.sh installs it)"));
+    }
+    present
+}
+
+/// Says that a test did nothing, past the capture of the test runner: it must not look like one that passed.
+pub(crate) fn skipped(reason: &str) {
+    let _deaf = writeln!(std::io::stderr(), "skipped: {reason}");
+}
+
+/// Whether Python can import these modules.
+pub(crate) fn python(modules: &str) -> bool {
+    let present = std::process::Command::new("python3")
+        .args(["-c", &format!("import {modules}")])
+        .stderr(std::process::Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    judge(&format!("python3 with {modules}"), present)
+}

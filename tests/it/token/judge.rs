@@ -7,7 +7,8 @@ use std::{
 
 use linkpost::token::{Algorithm, Keyring, Refusal};
 
-use super::{AUDIENCE, Folder, ISSUER, after, issue, skipped, start};
+use super::{AUDIENCE, Folder, ISSUER, after, issue, start};
+use crate::support;
 
 /// Reads the key as a stranger would: PEM by `cryptography`, the HMAC secret by base64url.
 const PRELUDE: &str = r"
@@ -36,9 +37,7 @@ print(json.dumps(jwt.encode(data['claims'], private, algorithm=data['alg'], head
 
 /// What the script answered, or the last line of its complaint; `None` where `PyJWT` is not installed.
 fn python(script: &str, data: &serde_json::Value) -> Option<Result<serde_json::Value, String>> {
-    let found = Command::new("python3").args(["-c", "import jwt, cryptography"]).output();
-    if !found.is_ok_and(|output| output.status.success()) {
-        skipped("python3 with PyJWT and cryptography is not installed");
+    if !support::python("jwt, cryptography") {
         return None;
     }
     let mut child = Command::new("python3")
@@ -131,7 +130,7 @@ fn openssl_reads_our_ed25519_key() {
     let key = Keyring::create(&folder.path, Algorithm::EdDsa, start()).unwrap();
     let output = Command::new("openssl").args(["pkey", "-noout", "-text", "-in"]).arg(&key.path).output();
     let Ok(output) = output else {
-        skipped("openssl is not installed");
+        support::judge("openssl", false);
         return;
     };
     let text = String::from_utf8(output.stdout).unwrap();

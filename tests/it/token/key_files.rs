@@ -9,7 +9,8 @@ use std::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use linkpost::token::{Algorithm, KeyError, Keyring, Purpose};
 
-use super::{Folder, after, skipped, start};
+use super::{Folder, after, start};
+use crate::support;
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().mode() & 0o777
@@ -128,7 +129,7 @@ fn keys_of_another_user_are_refused() {
     let folder = Folder::with(Algorithm::EdDsa);
     let own = fs::metadata(&folder.path).unwrap().uid();
     if chown(&folder.path, Some(own + 1), None).is_err() {
-        skipped("only root can give a file to another user");
+        support::skipped("only root can give a file to another user");
         return;
     }
     chown(&folder.path, Some(own), None).unwrap();

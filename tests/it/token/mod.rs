@@ -1,13 +1,11 @@
 //! Tests of `token`: keys on disk, tokens that come back the same, forgeries, and an independent judge.
 
-#![expect(clippy::unwrap_used, reason = "what a test sets up must succeed")]
-
 mod forged;
 mod issued;
 mod judge;
 mod key_files;
 
-use std::{io::Write, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use linkpost::{
@@ -54,11 +52,6 @@ impl Folder {
     fn verify(&self, token: &str, now: Timestamp) -> Result<Verified, Refusal> {
         verify(token, &self.open(), ISSUER, AUDIENCE, now)
     }
-}
-
-/// Says aloud that a test did nothing: past the capture of the test runner.
-fn skipped(reason: &str) {
-    let _ = writeln!(std::io::stderr(), "skipped: {reason}");
 }
 
 fn start() -> Timestamp {

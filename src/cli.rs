@@ -1,0 +1,111 @@
+//! The command line as data, and the one place where a failure becomes words and an exit code.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    commands::{
+        self, Failure, Global, check::CheckArgs, keys::KeysVerb, preview::PreviewArgs, purge::PurgeArgs,
+        send::SendArgs, status::StatusArgs,
+    },
+    exit::Exit,
+    ui::Ui,
+};
+
+/// Send e-mail campaigns with single-use sign-in links: nobody twice, nobody silently skipped
+#[derive(Debug, Parser)]
+#[command(version, after_help = Exit::table(), max_term_width = 100, disable_help_subcommand = true)]
+struct Arguments {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Read everything and render every row; send nothing
+    Check(CheckArgs),
+    /// Write every mail into a folder instead of sending it; its links sign nobody in
+    Preview(PreviewArgs),
+    /// Send what is due, or go on where the last run ended
+    Send(SendArgs),
+    /// Show the books of a campaign
+    Status(StatusArgs),
+    /// Make and list the keys that sign the links
+    #[command(subcommand)]
+    Keys(KeysVerb),
+    /// Forget the people of a finished campaign; counts and hashes stay
+    Purge(PurgeArgs),
+}
+
+/// Runs the program with the process's arguments.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let global = arguments.global;
+    let ui = Ui { json: global.json, quiet: global.quiet, show_addresses: global.show_addresses };
+    log_to_stderr(global.verbose);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            ui.error(format_args!("the program cannot start: {error}"), None);
+            return ExitCode::from(Exit::Internal.code());
+        }
+    };
+    let ended = runtime.block_on(async {
+        match arguments.verb {
+            Verb::Check(arguments) => commands::check::run(&ui, &global, arguments).await,
+            Verb::Preview(arguments) => commands::preview::run(&ui, &global, arguments).await,
+            Verb::Send(arguments) => commands::send::run(&ui, &global, arguments).await,
+            Verb::Status(arguments) => commands::status::run(&ui, &global, arguments).await,
+            Verb::Keys(verb) => commands::keys::run(&ui, &global, verb),
+            Verb::Purge(arguments) => commands::purge::run(&ui, &global, arguments).await,
+        }
+    });
+    // After a second signal workers may still be waiting for a relay; nobody waits for them.
+    runtime.shutdown_background();
+    let exit = ended.unwrap_or_else(|failure| tell(&ui, failure));
+    ExitCode::from(exit.code())
+}
+
+/// Says what went wrong and names the exit code.
+fn tell(ui: &Ui, failure: Failure) -> Exit {
+    match failure {
+        Failure::Problems { exit, problems, total } => {
+            ui.problems(&problems, total);
+            exit
+        }
+        Failure::Words { exit, words, hint } => {
+            ui.error(words, hint.as_deref());
+            exit
+        }
+    }
+}
+
+/// Our own words only: `sqlx` logs statements, and what a library logs is not ours to vouch for.
+fn log_to_stderr(verbose: u8) {
+    use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
+    let level = match verbose {
+        0 => return,
+        1 => tracing::Level::INFO,
+        _ => tracing::Level::DEBUG,
+    };
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
+    tracing_subscriber::registry().with(layer).with(Targets::new().with_target("linkpost", level)).init();
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

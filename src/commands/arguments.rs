@@ -1,0 +1,47 @@
+//! What several verbs understand, as data.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// What every verb understands.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// The settings file [default: the first `linkpost.toml` beside the campaign file or in a folder above]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub settings: Option<PathBuf>,
+    /// Print events and results as JSON lines on stdout
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print only what needs a person
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Log what happens to stderr; twice for every SMTP command (never addresses, tokens or passwords)
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Show whole addresses where people read
+    #[arg(long, global = true)]
+    pub show_addresses: bool,
+}
+
+/// How a list with problems is treated.
+#[derive(Debug, Clone, Args)]
+pub struct ListArgs {
+    /// Go on without the rows that have problems; they are booked as `invalid`
+    #[arg(long)]
+    pub skip_problems: bool,
+    /// Write the rows with problems into this CSV, to be corrected and sent as a list of its own
+    #[arg(long, value_name = "FILE")]
+    pub problems: Option<PathBuf>,
+}
+
+/// Whom to mail.
+#[derive(Debug, Clone, Args)]
+pub struct WhomArgs {
+    /// Stop after so many mails
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+    /// Only this address or user id; may be given several times
+    #[arg(long, value_name = "ADDRESS")]
+    pub only: Vec<String>,
+}

@@ -1,0 +1,135 @@
+//! A verb per file: arguments → parts → core → words for the user. No rules of the trade in here.
+
+mod arguments;
+pub mod check;
+pub mod keys;
+mod list;
+mod parts;
+pub mod preview;
+pub mod purge;
+mod sandbox;
+pub mod send;
+pub mod status;
+
+pub use arguments::{Global, ListArgs, WhomArgs};
+
+use crate::{
+    delivery::Stop,
+    exit::Exit,
+    ledger::LedgerError,
+    pipeline::{EnlistError, Halt},
+    problem::Problem,
+    token::KeyError,
+};
+
+/// Why a command ended badly: what to say and which code to leave.
+#[derive(Debug)]
+pub enum Failure {
+    /// Mistakes with a place, all of them.
+    Problems {
+        /// The code.
+        exit: Exit,
+        /// The first of them.
+        problems: Vec<Problem>,
+        /// How many there are.
+        total: u64,
+    },
+    /// One thing.
+    Words {
+        /// The code.
+        exit: Exit,
+        /// What happened.
+        words: String,
+        /// The remedy.
+        hint: Option<String>,
+    },
+}
+
+impl Failure {
+    /// Mistakes in a settings file, a campaign file or a template.
+    fn problems(exit: Exit, problems: Vec<Problem>) -> Self {
+        let total = problems.len() as u64;
+        Self::Problems { exit, problems, total }
+    }
+
+    fn words(exit: Exit, words: impl Into<String>) -> Self {
+        Self::Words { exit, words: words.into(), hint: None }
+    }
+
+    #[must_use]
+    fn hint(self, remedy: impl Into<String>) -> Self {
+        match self {
+            Self::Words { exit, words, .. } => Self::Words { exit, words, hint: Some(remedy.into()) },
+            Self::Problems { .. } => self,
+        }
+    }
+}
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        let words = error.to_string();
+        match error {
+            LedgerError::Busy { .. } => Self::words(Exit::Unfinished, words)
+                .hint("wait for the other run to end, or stop it; what it leaves is sent by the next run"),
+            LedgerError::Storage(_) => Self::words(Exit::Ledger, words)
+                .hint("free the disk or mend the file, then run the same command again; nothing is lost"),
+            LedgerError::Refused { message, hint } => Self::words(Exit::Configuration, message).hint(hint),
+        }
+    }
+}
+
+impl From<KeyError> for Failure {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Missing(problem)
+            | KeyError::Exposed(problem)
+            | KeyError::Broken(problem)
+            | KeyError::Io(problem) => Self::problems(Exit::Configuration, vec![problem]),
+        }
+    }
+}
+
+impl From<Stop> for Failure {
+    fn from(stop: Stop) -> Self {
+        let words = stop.to_string();
+        match stop {
+            Stop::Unreachable { .. } | Stop::Refused { .. } => Self::words(Exit::Unreachable, words)
+                .hint("unsent mails stay `pending`: run the same command again when the relay is back"),
+            Stop::Credentials { .. } => Self::words(Exit::Credentials, words)
+                .hint("check `user` under `[relay.smtp]` and LINKPOST_SMTP_PASSWORD; nobody was marked as failed"),
+            Stop::Sender { .. } => Self::words(Exit::Configuration, words)
+                .hint("the relay refuses `sender.address`; nobody was marked as failed"),
+            Stop::Tls { .. } => Self::words(Exit::Configuration, words)
+                .hint("check `host`, `port` and `tls` under `[relay.smtp]`; `ca_file` names a certificate of your own"),
+            Stop::Settings { .. } => Self::words(Exit::Configuration, words).hint("check `[relay.smtp]`"),
+        }
+    }
+}
+
+impl From<Halt> for Failure {
+    fn from(halt: Halt) -> Self {
+        match halt {
+            Halt::Ledger(error) => error.into(),
+            Halt::Relay(stop) => stop.into(),
+            Halt::Tokens(reason) => Self::words(Exit::Unreachable, reason),
+            Halt::Interrupted => Self::words(Exit::Unfinished, "stopped before the relay had answered").hint(
+                "run the same command again: what was under way is listed as `unknown`, the rest goes on",
+            ),
+            Halt::Fault => Self::words(Exit::Internal, "a worker ended by a fault of the program").hint(
+                "run the same command again: what was under way is listed as `unknown`, the rest goes on",
+            ),
+        }
+    }
+}
+
+impl From<EnlistError> for Failure {
+    fn from(error: EnlistError) -> Self {
+        match error {
+            EnlistError::List(problem) => Self::problems(Exit::Problems, vec![problem]),
+            EnlistError::Ledger(error) => error.into(),
+            EnlistError::Fault => {
+                Self::words(Exit::Internal, "the list's reader ended by a fault of the program")
+            }
+        }
+    }
+}

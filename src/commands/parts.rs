@@ -1,0 +1,221 @@
+//! Puts the rooms together from the settings and the campaign file.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use aws_lc_rs::{
+    digest::{SHA256, digest},
+    hmac,
+};
+
+use crate::{
+    audience::Audience,
+    campaign::{Campaign, CampaignId},
+    clock::Clock,
+    commands::{Failure, Global},
+    delivery::{Pace, smtp},
+    email::{Letter, Letterhead, MessageKeys},
+    exit::Exit,
+    ledger::NewMark,
+    problem::{Place, Problem},
+    settings::{self, Environment, SMTP_PASSWORD, Settings},
+    token::{Keyring, LocalIssuer, LocalSettings, PreviewIssuer, Purpose},
+    ui::Ui,
+};
+
+/// The campaign and the settings that belong to it.
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) campaign: Campaign,
+    pub(super) settings: Settings,
+}
+
+impl World {
+    /// Loads both files; the problems of both at once.
+    pub(super) fn load(ui: &Ui, global: &Global, path: &Path) -> Result<Self, Failure> {
+        let campaign = Campaign::load(path);
+        let settings = settings(global, path);
+        match (campaign, settings) {
+            (Ok(campaign), Ok(settings)) => {
+                if campaign.token_life > jiff::SignedDuration::from_hours(7 * 24) {
+                    let days = campaign.token_life.as_hours() / 24;
+                    ui.note(format_args!(
+                        "{}: links live for {days} days; whoever finds one in an old mailbox is signed in (`token_life`)",
+                        campaign.file.display()
+                    ));
+                }
+                Ok(Self { campaign, settings })
+            }
+            (campaign, settings) => {
+                let problems = campaign.err().into_iter().chain(settings.err()).flatten().collect();
+                Err(Failure::problems(Exit::Configuration, problems))
+            }
+        }
+    }
+
+    /// Compiles the templates and reads the attachments.
+    pub(super) fn letter(&self, keys: MessageKeys) -> Result<Arc<Letter>, Failure> {
+        let settings = &self.settings;
+        let letterhead = Letterhead {
+            sender_name: settings.sender.name.clone(),
+            sender: settings.sender.address.clone(),
+            reply_to: settings.sender.reply_to.clone().map(|address| (None, address)),
+            postal_address: settings.sender.postal_address.clone(),
+            list_id: settings.list_id.clone(),
+            sender_id: settings.sender_id.clone(),
+            unsubscribe: settings.unsubscribe.clone(),
+            precedence_bulk: settings.precedence_bulk,
+            max_message_bytes: Letterhead::MAX_MESSAGE_BYTES,
+            allowed_link_hosts: None,
+        };
+        Letter::load(&self.campaign, letterhead, keys)
+            .map(Arc::new)
+            .map_err(|problems| Failure::problems(Exit::Problems, problems))
+    }
+
+    /// What the ledger remembers of the list and of the words, to see whether either changed.
+    pub(super) fn mark(&self, letter: &Letter) -> Result<NewMark, Failure> {
+        let spec = &self.campaign.audience;
+        let list = spec.csv.display().to_string();
+        let digest = Audience::digest(&spec.csv).map_err(|error| {
+            let problem = Problem::new(Place::file(&*list), format!("the list cannot be read: {error}"));
+            let hint = "`csv` under `[audience]` is relative to the campaign file";
+            Failure::problems(Exit::Problems, vec![problem.hint(hint)])
+        })?;
+        // How the list is read is part of what it says.
+        let list_digest = sha256(format!("{spec:?}{digest:?}").as_bytes());
+        Ok(NewMark { list, list_digest, content_digest: self.content_digest(letter) })
+    }
+
+    /// SHA-256 of everything that the mails say beside the list.
+    pub(super) fn content_digest(&self, letter: &Letter) -> [u8; 32] {
+        let sign_in = &self.settings.sign_in;
+        let link = (&sign_in.page, &sign_in.parameter, &self.campaign.link_parameters);
+        sha256(format!("{:?}{link:?}", letter.digest()).as_bytes())
+    }
+
+    /// The issuer of real tokens.
+    pub(super) fn issuer(&self, keyring: Arc<Keyring>) -> Result<LocalIssuer, Failure> {
+        let sign_in = &self.settings.sign_in;
+        let settings = LocalSettings {
+            page: sign_in.page.clone(),
+            parameter: sign_in.parameter.clone(),
+            issuer: sign_in.issuer.clone(),
+            audience: sign_in.audience.clone(),
+            algorithm: sign_in.algorithm,
+        };
+        let Campaign { id, occasion, token_life, link_parameters, .. } = self.campaign.clone();
+        LocalIssuer::new(keyring, settings, id, occasion, token_life, link_parameters)
+            .map_err(|error| Failure::words(Exit::Configuration, error.to_string()))
+    }
+
+    /// The issuer of links that sign nobody in.
+    pub(super) fn preview_issuer(&self) -> Result<PreviewIssuer, Failure> {
+        let sign_in = &self.settings.sign_in;
+        let Campaign { id, occasion, token_life, link_parameters, .. } = self.campaign.clone();
+        PreviewIssuer::new(&sign_in.page, &sign_in.parameter, id, occasion, token_life, link_parameters)
+            .map_err(|error| Failure::words(Exit::Configuration, error.to_string()))
+    }
+
+    /// The relay of the settings, or why there is none.
+    pub(super) fn relay(&self) -> Result<smtp::Relay, Failure> {
+        let configuration = |words: String| {
+            Failure::words(Exit::Configuration, format!("{}: {words}", self.settings.file.display()))
+        };
+        let relay = self.settings.relay.as_ref().ok_or_else(|| {
+            configuration("`relay.smtp` is missing: where shall the mails go?".to_owned())
+                .hint("add `[relay.smtp]` with `host`, or rehearse with `--sandbox`")
+        })?;
+        if relay.wants_password {
+            let words = format!("`relay.smtp.user` is set, but the environment holds no {SMTP_PASSWORD}");
+            return Err(configuration(words).hint(format!(
+                "set {SMTP_PASSWORD}, or {SMTP_PASSWORD}_FILE to a file that only you can read"
+            )));
+        }
+        smtp::Relay::new(relay.smtp.clone()).map_err(|error| configuration(error.to_string()))
+    }
+
+    /// Whether mails leave this machine: reserved domains are refused then.
+    pub(super) fn is_live(&self) -> bool {
+        self.settings.relay.as_ref().is_some_and(|relay| !settings::is_loopback(&relay.smtp.host))
+    }
+}
+
+/// The settings named on the command line, or those that belong to the campaign file.
+fn settings(global: &Global, campaign: &Path) -> Result<Settings, Vec<Problem>> {
+    let path = match &global.settings {
+        Some(path) => path.clone(),
+        None => Settings::find(campaign).map_err(|problem| vec![problem])?,
+    };
+    Settings::load(&path, Environment)
+}
+
+/// The settings of the current folder, for the verbs without a campaign.
+pub(super) fn own_settings(global: &Global) -> Result<Settings, Failure> {
+    settings(global, Path::new("./campaign"))
+        .map_err(|problems| Failure::problems(Exit::Configuration, problems))
+}
+
+/// The settings and the campaign's name, for the verbs that look at the books: the file may be gone.
+pub(super) fn named(global: &Global, campaign: &Path) -> Result<(Settings, CampaignId), Failure> {
+    let configuration = |problems| Failure::problems(Exit::Configuration, problems);
+    if campaign.is_file() {
+        let settings = settings(global, campaign).map_err(configuration)?;
+        let campaign = Campaign::load(campaign).map_err(configuration)?;
+        return Ok((settings, campaign.id));
+    }
+    let name = campaign.display().to_string();
+    let id = CampaignId::parse(&name).map_err(|_| {
+        Failure::words(
+            Exit::Configuration,
+            format!("`{name}` is neither a campaign file nor a campaign's name"),
+        )
+        .hint("name the file, such as `campaigns/waitlist.toml`, or the `name` in it")
+    })?;
+    Ok((own_settings(global)?, id))
+}
+
+/// The keys of the messages' ids, derived from the key folder.
+pub(super) fn message_keys(keyring: &Keyring) -> MessageKeys {
+    MessageKeys {
+        message_id: keyring.derive(Purpose::MessageId),
+        unsubscribe: keyring.derive(Purpose::Unsubscribe),
+    }
+}
+
+/// Keys for mails that nobody gets: their ids lead nowhere.
+pub(super) fn harmless_keys() -> MessageKeys {
+    let key = |purpose: &[u8]| hmac::Key::new(hmac::HMAC_SHA256, purpose);
+    MessageKeys { message_id: key(b"preview message id"), unsubscribe: key(b"preview unsubscribe id") }
+}
+
+/// The rate that the settings ask for.
+pub(super) fn pace(settings: &Settings) -> Pace {
+    settings.rate.map_or_else(unlimited, |rate| Pace::per_second(rate, 1))
+}
+
+/// As fast as it goes.
+pub(super) fn unlimited() -> Pace {
+    Pace::per_second(f64::INFINITY, 1)
+}
+
+/// A rehearsal's ledger, keys and mails stand beside the settings.
+pub(super) fn sandbox_folder(settings: &Settings) -> PathBuf {
+    settings.file.parent().unwrap_or(Path::new("")).join("sandbox")
+}
+
+/// The ledger of the real campaigns, or that of the rehearsals.
+pub(super) fn ledger(settings: &Settings, sandbox: bool) -> PathBuf {
+    if sandbox { sandbox_folder(settings).join("linkpost.db") } else { settings.ledger.clone() }
+}
+
+/// The wall clock: the program's only one.
+pub(super) const CLOCK: Clock = Clock::System;
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest(&SHA256, bytes).as_ref());
+    hash
+}

@@ -1,0 +1,82 @@
+//! `preview`: the whole pipeline into a folder. Its links sign nobody in.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::{
+    commands::{
+        Failure, Global, ListArgs, WhomArgs, list,
+        parts::{self, CLOCK, World},
+        send,
+    },
+    delivery::{Delivery, outbox::Outbox},
+    exit::Exit,
+    ledger::{Ledger, Selection, State},
+    pipeline::{Bounds, Parts},
+    token::TokenIssuer,
+    ui::Ui,
+};
+
+/// What `preview` understands.
+#[derive(Debug, Clone, Args)]
+pub struct PreviewArgs {
+    /// The campaign file
+    pub campaign: PathBuf,
+    /// The folder [default: preview/NAME in the current folder]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Whom to mail.
+    #[command(flatten)]
+    pub whom: WhomArgs,
+    /// Rows with problems.
+    #[command(flatten)]
+    pub list: ListArgs,
+}
+
+/// Runs the verb.
+pub async fn run(ui: &Ui, global: &Global, arguments: PreviewArgs) -> Result<Exit, Failure> {
+    let world = World::load(ui, global, &arguments.campaign)?;
+    let campaign = &world.campaign;
+    let letter = world.letter(parts::harmless_keys())?;
+    let ledger = Ledger::scratch(CLOCK).await?;
+    let run = ledger.begin(&campaign.id, &campaign.occasion).await?;
+    let audience = list::open(ui, campaign, &letter, false)?;
+    let mark = world.mark(&letter)?;
+    let listed =
+        list::book(ui, &world, audience, &letter, run.enlist().await?, mark, &arguments.list).await?;
+    listed.refuse(&arguments.list)?;
+    listed.tell(ui);
+
+    let folder = arguments.out.unwrap_or_else(|| Path::new("preview").join(campaign.id.as_str()));
+    let outbox = Outbox::create(&folder).map_err(|error| {
+        Failure::words(
+            Exit::Usage,
+            format!("the preview folder `{}` cannot be used: {error}", folder.display()),
+        )
+        .hint("name an empty or new folder with `--out DIR`")
+    })?;
+    let due = run.tally().await?.get(State::Pending);
+    let total = arguments.whom.limit.map_or(due, |limit| limit.min(due));
+    let bounds = Bounds {
+        // One courier: the files are numbered in the order of the list.
+        connections: 1,
+        limit: arguments.whom.limit,
+        selection: Selection { only: arguments.whom.only },
+        not_after: campaign.not_after,
+    };
+    let parts = Parts {
+        run,
+        issuer: TokenIssuer::Preview(world.preview_issuer()?),
+        letter,
+        delivery: Delivery::Outbox(outbox.clone()),
+        pace: parts::unlimited(),
+        clock: CLOCK,
+    };
+    send::deliver(ui, parts, bounds, total).await?;
+    outbox.finish().map_err(|error| {
+        Failure::words(Exit::Ledger, format!("the preview's index cannot be written: {error}"))
+    })?;
+    ui.say(format_args!("read the mails: {}", outbox.index().display()));
+    Ok(Exit::Settled)
+}

@@ -1,0 +1,101 @@
+//! Where a run takes place: the real relay, ledger and keys, or a rehearsal's own.
+
+use std::{io, path::PathBuf, sync::Arc};
+
+use crate::{
+    commands::{
+        Failure,
+        parts::{self, World},
+    },
+    delivery::{
+        Delivery,
+        sandbox::{Keep, Options, SandboxRelay},
+        smtp,
+    },
+    exit::Exit,
+    token::Keyring,
+    ui::Ui,
+};
+
+/// The relay, the ledger and the keys of a run.
+pub(super) struct Stage {
+    pub(super) ledger: PathBuf,
+    pub(super) keyring: Arc<Keyring>,
+    pub(super) delivery: Delivery,
+    /// The relay's name in words.
+    pub(super) relay: String,
+    /// Whether mails leave this machine.
+    pub(super) live: bool,
+    /// Whether a person is asked first.
+    pub(super) asks: bool,
+    rehearsal: Option<Rehearsal>,
+}
+
+struct Rehearsal {
+    relay: SandboxRelay,
+    folder: PathBuf,
+}
+
+impl Stage {
+    /// The relay, ledger and keys of the settings.
+    pub(super) fn real(world: &World) -> Result<Self, Failure> {
+        let settings = &world.settings;
+        let relay = world.relay()?;
+        Ok(Self {
+            ledger: settings.ledger.clone(),
+            keyring: Arc::new(Keyring::open(&settings.sign_in.keys)?),
+            relay: relay.name(),
+            delivery: Delivery::Smtp(relay),
+            live: world.is_live(),
+            asks: true,
+            rehearsal: None,
+        })
+    }
+
+    /// An embedded relay on loopback that keeps the mails, and a ledger and keys of its own.
+    pub(super) async fn rehearsal(ui: &Ui, world: &World) -> Result<Self, Failure> {
+        let folder = parts::sandbox_folder(&world.settings);
+        let failed = |error: io::Error| {
+            Failure::words(
+                Exit::Ledger,
+                format!("the sandbox `{}` cannot be used: {error}", folder.display()),
+            )
+        };
+        let keys = folder.join("keys");
+        if !keys.exists() {
+            Keyring::create(&keys, world.settings.sign_in.algorithm, parts::CLOCK.now())?;
+            ui.say(format_args!("made keys for the sandbox in {}", keys.display()));
+        }
+        let mails = folder.join("mail").join(world.campaign.id.as_str());
+        let relay = SandboxRelay::start(Options { keep: Keep::Maildir(mails.clone()), ..Options::default() })
+            .await
+            .map_err(failed)?;
+        let address = relay.address();
+        let hello = world.settings.sender.address.domain();
+        let settings = smtp::RelaySettings::new(
+            address.ip().to_string(),
+            address.port(),
+            smtp::Tls::LoopbackPlaintext,
+            hello,
+        );
+        let own = |error: smtp::SettingsError| Failure::words(Exit::Internal, error.to_string());
+        Ok(Self {
+            ledger: parts::ledger(&world.settings, true),
+            keyring: Arc::new(Keyring::open(&keys)?),
+            delivery: Delivery::Smtp(smtp::Relay::new(settings).map_err(own)?),
+            relay: format!("the sandbox relay on {address}"),
+            live: false,
+            asks: false,
+            rehearsal: Some(Rehearsal { relay, folder: mails }),
+        })
+    }
+
+    /// Ends the embedded relay and says where its mails are.
+    pub(super) async fn end(self) -> Result<Vec<String>, Failure> {
+        let Some(Rehearsal { relay, folder }) = self.rehearsal else { return Ok(Vec::new()) };
+        relay.stop().await.map_err(|error| {
+            Failure::words(Exit::Ledger, format!("the sandbox kept not all mails: {error}"))
+        })?;
+        Ok(vec![format!("read the mails: {}", folder.join("index.html").display())])
+    }
+}

@@ -1,0 +1,287 @@
+//! `send`: the campaign goes out, or goes on where the last run ended.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use clap::Args;
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    commands::{
+        Failure, Global, ListArgs, WhomArgs, list,
+        parts::{self, CLOCK, World},
+        preview,
+        sandbox::Stage,
+    },
+    email::Letter,
+    exit::Exit,
+    ledger::{Ledger, Run, Selection, Settled, State, Tally},
+    pipeline::{self, Bounds, Halt, Parts},
+    token::TokenIssuer,
+    ui::{Ui, count, tally_table},
+};
+
+/// How long a stopped run waits for relays to answer what is under way (bar S11).
+const GRACE: Duration = Duration::from_mins(2);
+
+/// What `send` understands.
+#[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
+pub struct SendArgs {
+    /// The campaign file
+    pub campaign: PathBuf,
+    /// Rehearse: a real SMTP conversation with an embedded relay that keeps the mails on this machine
+    #[arg(long, conflicts_with = "dry_run")]
+    pub sandbox: bool,
+    /// The same as `preview`
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask before sending
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Whom to mail.
+    #[command(flatten)]
+    pub whom: WhomArgs,
+    /// Rows with problems.
+    #[command(flatten)]
+    pub list: ListArgs,
+    /// Send on although the template, the sender or the link changed after the first mails left
+    #[arg(long)]
+    pub accept_changed_template: bool,
+    /// Exit with 3 if any row was rejected, expired or invalid
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// Runs the verb.
+pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, Failure> {
+    if arguments.dry_run {
+        let SendArgs { campaign, whom, list, .. } = arguments;
+        let arguments = preview::PreviewArgs { campaign, out: None, whom, list };
+        return preview::run(ui, global, arguments).await;
+    }
+    let world = World::load(ui, global, &arguments.campaign)?;
+    let stage = if arguments.sandbox { Stage::rehearsal(ui, &world).await? } else { Stage::real(&world)? };
+    let letter = world.letter(parts::message_keys(&stage.keyring))?;
+    let ledger = Ledger::open(&stage.ledger, CLOCK).await?;
+    let run = ledger.begin(&world.campaign.id, &world.campaign.occasion).await?;
+    tell_recovered(ui, &run);
+    enlist(ui, &world, &stage, &letter, &run, &arguments).await?;
+
+    let before = run.tally().await?;
+    let due = before.get(State::Pending) + before.get(State::Deferred);
+    let ended = if due == 0 {
+        ui.say("nothing to send: every row is settled");
+        Ok(())
+    } else {
+        confirm(ui, &world, &stage, &arguments, due)?;
+        let parts = Parts {
+            run,
+            issuer: TokenIssuer::Local(world.issuer(Arc::clone(&stage.keyring))?),
+            letter,
+            delivery: stage.delivery.clone(),
+            pace: parts::pace(&world.settings),
+            clock: CLOCK,
+        };
+        let total = arguments.whom.limit.map_or(due, |limit| limit.min(due));
+        deliver(ui, parts, bounds(&world, &arguments), total).await
+    };
+    let kept = stage.end().await?;
+    let books = ledger.books(&world.campaign.id).await?;
+    let ours = books.into_iter().find(|books| books.occasion == world.campaign.occasion);
+    let tally = ours.map(|books| books.tally).unwrap_or_default();
+    let exit = tell_end(ui, global, &arguments, &tally);
+    for line in kept {
+        ui.say(line);
+    }
+    ended.map(|()| exit)
+}
+
+/// Books the list if it or the words changed since it was booked; otherwise the ledger has every row already.
+async fn enlist(
+    ui: &Ui,
+    world: &World,
+    stage: &Stage,
+    letter: &Arc<Letter>,
+    run: &Run,
+    arguments: &SendArgs,
+) -> Result<(), Failure> {
+    let campaign = &world.campaign;
+    let known = run.mark().await?;
+    let mark = match world.mark(letter) {
+        Ok(mark) => mark,
+        // The ledger owns the rows: a run goes on without the list as long as nothing else changed.
+        Err(failure) => match &known {
+            Some(known) if known.content_digest == world.content_digest(letter) => {
+                ui.note(format_args!(
+                    "{} is gone; going on with the rows in the ledger",
+                    campaign.audience.csv.display()
+                ));
+                return Ok(());
+            }
+            _ => return Err(failure),
+        },
+    };
+    if let Some(known) = &known {
+        if known.content_digest != mark.content_digest && known.tried && !arguments.accept_changed_template {
+            return Err(Failure::words(
+                Exit::Configuration,
+                format!(
+                    "the template, the sender or the link of `{}` changed after its first mails left",
+                    campaign.id
+                ),
+            )
+            .hint("undo the change, or send the rest in the new words with `--accept-changed-template`"));
+        }
+        if known.list_digest == mark.list_digest && known.content_digest == mark.content_digest {
+            return Ok(());
+        }
+    }
+    let audience = list::open(ui, campaign, letter, stage.live)?;
+    let enlistment = run.enlist().await?;
+    let listed = list::book(ui, world, audience, letter, enlistment, mark, &arguments.list).await?;
+    listed.refuse(&arguments.list)?;
+    listed.tell(ui);
+    Ok(())
+}
+
+fn bounds(world: &World, arguments: &SendArgs) -> Bounds {
+    Bounds {
+        connections: world.settings.connections,
+        limit: arguments.whom.limit,
+        selection: Selection { only: arguments.whom.only.clone() },
+        not_after: world.campaign.not_after,
+    }
+}
+
+/// Asks, unless nothing can leave this machine or the answer was given with `--yes`.
+fn confirm(ui: &Ui, world: &World, stage: &Stage, arguments: &SendArgs, due: u64) -> Result<(), Failure> {
+    let mails = count(arguments.whom.limit.map_or(due, |limit| limit.min(due)), "mail");
+    if arguments.yes || !stage.asks {
+        ui.say(format_args!("sending {mails} of `{}` through {}", world.campaign.id, stage.relay));
+        return Ok(());
+    }
+    let question = format!("Send {mails} of `{}` through {}?", world.campaign.id, stage.relay);
+    match ui.confirm(&question) {
+        Some(true) => Ok(()),
+        Some(false) => Err(Failure::words(Exit::Unfinished, "nothing was sent: the answer was no")
+            .hint(format!("the list is booked; `{}` goes on", arguments.again()))),
+        None => Err(Failure::words(
+            Exit::Usage,
+            format!("{mails} would be sent, and there is no terminal to ask at"),
+        )
+        .hint(format!("`{} --yes` sends without asking", arguments.again()))),
+    }
+}
+
+/// Sends until nothing is due, a signal comes, or the run has to stop.
+pub(super) async fn deliver(ui: &Ui, parts: Parts, bounds: Bounds, total: u64) -> Result<(), Failure> {
+    let stop = CancellationToken::new();
+    let mut progress = ui.progress(total);
+    let sending = pipeline::send_all(Arc::new(parts), bounds, stop.clone(), |settled| {
+        ui.event(&event(settled));
+        progress.settled(settled);
+    });
+    let ended = tokio::select! {
+        ended = sending => ended,
+        interrupted = interrupted(ui, &stop) => interrupted,
+    };
+    progress.finish();
+    Ok(ended?)
+}
+
+/// Ends only when the run has to end at once: a second signal, or the grace after the first is over.
+async fn interrupted(ui: &Ui, stop: &CancellationToken) -> Result<(), Halt> {
+    first_signal().await;
+    stop.cancel();
+    ui.note("stopping: what is under way is finished first (once more to stop at once)");
+    tokio::select! {
+        () = first_signal() => {}
+        () = tokio::time::sleep(GRACE) => {}
+    }
+    Err(Halt::Interrupted)
+}
+
+/// Waits for SIGINT, SIGTERM or SIGHUP.
+async fn first_signal() {
+    let wait = |kind| async move {
+        match signal(kind) {
+            Ok(mut signals) => drop(signals.recv().await),
+            // Without the signal's registration the default action still ends the process.
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = wait(SignalKind::interrupt()) => {}
+        () = wait(SignalKind::terminate()) => {}
+        () = wait(SignalKind::hangup()) => {}
+    }
+}
+
+fn event(settled: &Settled) -> serde_json::Value {
+    json!({ "event": "settled", "line": settled.line, "state": settled.state.name(), "reason": settled.reason })
+}
+
+fn tell_recovered(ui: &Ui, run: &Run) {
+    let recovered = run.recovered();
+    if recovered.released > 0 {
+        ui.note(format_args!(
+            "an earlier run ended early: {} it had not begun to send wait again",
+            count(recovered.released, "mail")
+        ));
+    }
+    if recovered.unknown > 0 {
+        ui.note(format_args!(
+            "an earlier run ended while {} under way: the relay may have taken them, so they are `unknown` and not sent again",
+            if recovered.unknown == 1 { "1 mail was".to_owned() } else { format!("{} mails were", recovered.unknown) }
+        ));
+    }
+}
+
+/// The books, what to do next, and the exit code that says the same.
+fn tell_end(ui: &Ui, global: &Global, arguments: &SendArgs, tally: &Tally) -> Exit {
+    let exit = exit(tally, arguments.strict);
+    let books: serde_json::Map<_, _> =
+        State::ALL.iter().map(|state| (state.name().to_owned(), tally.get(*state).into())).collect();
+    ui.event(&json!({ "event": "ended", "books": books, "rows": tally.total(), "exit": exit.code() }));
+    ui.say(tally_table(tally));
+    if tally.get(State::Unknown) > 0 {
+        ui.note(format_args!(
+            "{} handed over without an answer; look them up in the relay's log by Message-ID: `{} --rows unknown`",
+            if tally.get(State::Unknown) == 1 { "1 mail was".into() } else { format!("{} mails were", tally.get(State::Unknown)) },
+            arguments.status()
+        ));
+    }
+    if exit == Exit::Unfinished {
+        let settings =
+            global.settings.as_ref().map_or(String::new(), |path| format!(" --settings {}", path.display()));
+        let yes = if arguments.yes { " --yes" } else { "" };
+        ui.say(format_args!("not finished; to go on: {}{settings}{yes}", arguments.again()));
+    }
+    exit
+}
+
+fn exit(tally: &Tally, strict: bool) -> Exit {
+    let failed = [State::Rejected, State::Expired, State::Invalid];
+    let waiting = [State::Pending, State::Claimed, State::Sending, State::Deferred];
+    if waiting.iter().any(|state| tally.get(*state) > 0) {
+        Exit::Unfinished
+    } else if tally.get(State::Unknown) > 0 || (strict && failed.iter().any(|state| tally.get(*state) > 0)) {
+        Exit::Undecided
+    } else {
+        Exit::Settled
+    }
+}
+
+impl SendArgs {
+    /// The command that goes on where this run ended.
+    fn again(&self) -> String {
+        format!("linkpost send {}{}", self.campaign.display(), if self.sandbox { " --sandbox" } else { "" })
+    }
+
+    /// The command that shows the books.
+    fn status(&self) -> String {
+        format!("linkpost status {}{}", self.campaign.display(), if self.sandbox { " --sandbox" } else { "" })
+    }
+}

@@ -1,0 +1,112 @@
+//! `status`: what the ledger knows.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::{
+    audience::problems::quoted_row,
+    commands::{
+        Failure, Global,
+        parts::{self, CLOCK},
+    },
+    exit::Exit,
+    ledger::{Books, Ledger, State},
+    ui::{Ui, count, tally_table},
+};
+
+/// Rows that are read from the ledger at once.
+const PAGE: u32 = 500;
+
+/// What `status` understands.
+#[derive(Debug, Clone, Args)]
+pub struct StatusArgs {
+    /// The campaign file, or the campaign's name
+    pub campaign: PathBuf,
+    /// List the rows in this state as CSV on stdout
+    #[arg(long, value_name = "STATE", value_parser = state)]
+    pub rows: Option<State>,
+    /// Look at the rehearsals of `send --sandbox`
+    #[arg(long)]
+    pub sandbox: bool,
+}
+
+/// Runs the verb.
+pub async fn run(ui: &Ui, global: &Global, arguments: StatusArgs) -> Result<Exit, Failure> {
+    let (settings, campaign) = parts::named(global, &arguments.campaign)?;
+    let ledger = Ledger::open_existing(&parts::ledger(&settings, arguments.sandbox), CLOCK).await?;
+    let all = ledger.books(&campaign).await?;
+    if all.is_empty() {
+        return Err(Failure::words(Exit::Configuration, format!("the ledger has no campaign `{campaign}`"))
+            .hint("it is booked by `linkpost send`; rehearsals are under `--sandbox`"));
+    }
+    for books in &all {
+        match arguments.rows {
+            Some(state) => rows(ui, &ledger, &campaign, &books.occasion, state).await?,
+            None => tell(ui, &campaign, books),
+        }
+    }
+    Ok(Exit::Settled)
+}
+
+fn tell(ui: &Ui, campaign: &crate::campaign::CampaignId, books: &Books) {
+    if ui.json {
+        let states: serde_json::Map<_, _> = State::ALL
+            .iter()
+            .map(|state| (state.name().to_owned(), books.tally.get(*state).into()))
+            .collect();
+        ui.event(&json!({
+            "campaign": campaign.as_str(), "occasion": books.occasion, "books": states,
+            "rows": books.tally.total(), "left_the_list": books.gone.0.total(),
+        }));
+        return;
+    }
+    ui.data(format_args!("{campaign}, occasion {}", books.occasion));
+    ui.data(tally_table(&books.tally));
+    let gone = books.gone.0.total();
+    if gone > 0 {
+        ui.data(format_args!("{} left the list since", count(gone, "row")));
+    }
+}
+
+async fn rows(
+    ui: &Ui,
+    ledger: &Ledger,
+    campaign: &crate::campaign::CampaignId,
+    occasion: &str,
+    state: State,
+) -> Result<(), Failure> {
+    if !ui.json {
+        ui.data("line,user_id,address,state,attempts,message_id,reason");
+    }
+    let mut after = 0;
+    loop {
+        let page = ledger.rows(campaign, occasion, Some(state), after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.id;
+        for row in &page {
+            let address = ui.address(row.address.as_deref().unwrap_or_default());
+            let (user_id, message_id) =
+                (row.user_id.clone().unwrap_or_default(), row.message_id.clone().unwrap_or_default());
+            let reason = row.reason.clone().unwrap_or_default();
+            if ui.json {
+                ui.event(&json!({
+                    "line": row.line, "user_id": user_id, "address": address, "state": row.state.name(),
+                    "attempts": row.attempts, "message_id": message_id, "reason": reason,
+                }));
+            } else {
+                let (line, attempts) = (row.line.to_string(), row.attempts.to_string());
+                let cells = [&line, &user_id, &address, row.state.name(), &attempts, &message_id, &reason];
+                ui.data(quoted_row(&cells));
+            }
+        }
+    }
+}
+
+fn state(text: &str) -> Result<State, String> {
+    State::ALL.into_iter().find(|state| state.name() == text).ok_or_else(|| {
+        let names: Vec<_> = State::ALL.iter().map(|state| state.name()).collect();
+        format!("expected one of {}", names.join(", "))
+    })
+}

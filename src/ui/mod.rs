@@ -1,0 +1,206 @@
+//! The only module that prints. stdout carries data, stderr words.
+//!
+//! On a terminal there is a progress bar, without one a plain line every few seconds, with `--json` events as JSON
+//! lines on stdout. Words for people mask addresses unless asked otherwise.
+
+mod progress;
+
+use std::{
+    fmt::Display,
+    io::{self, BufRead, IsTerminal, Write},
+};
+
+use anstyle::{AnsiColor, Style};
+use comfy_table::{CellAlignment, Table};
+use serde_json::Value;
+
+pub use progress::Progress;
+
+use crate::{
+    ledger::{State, Tally},
+    problem::Problem,
+};
+
+/// How many problems are shown before "and N more".
+const SHOWN: usize = 20;
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const NOTE: Style = AnsiColor::Yellow.on_default().bold();
+
+/// How to speak to whoever is listening.
+#[derive(Debug)]
+pub struct Ui {
+    /// Events as JSON lines on stdout.
+    pub json: bool,
+    /// Only what needs a person.
+    pub quiet: bool,
+    /// Whole addresses in words meant for people.
+    pub show_addresses: bool,
+}
+
+impl Ui {
+    /// A sentence about what happens.
+    pub fn say(&self, words: impl Display) {
+        if !self.quiet {
+            line(&mut anstream::stderr(), &words);
+        }
+    }
+
+    /// Something that a person should know although the run goes on.
+    pub fn note(&self, words: impl Display) {
+        line(&mut anstream::stderr(), &format_args!("{NOTE}note:{NOTE:#} {words}"));
+    }
+
+    /// What went wrong, with an optional remedy.
+    pub fn error(&self, words: impl Display, hint: Option<&str>) {
+        let mut stderr = anstream::stderr();
+        line(&mut stderr, &format_args!("{ERROR}error:{ERROR:#} {words}"));
+        if let Some(hint) = hint {
+            line(&mut stderr, &format_args!("  hint: {hint}"));
+        }
+    }
+
+    /// Data for another program: a table, a CSV, a path.
+    pub fn data(&self, text: impl Display) {
+        line(&mut anstream::stdout(), &text);
+    }
+
+    /// An event for a machine; nothing without `--json`.
+    pub fn event(&self, event: &Value) {
+        if self.json {
+            line(&mut io::stdout(), event);
+        }
+    }
+
+    /// A list of problems: the first ones, and how many more there are.
+    pub fn problems(&self, problems: &[Problem], total: u64) {
+        let mut stderr = anstream::stderr();
+        for problem in problems.iter().take(SHOWN) {
+            line(&mut stderr, &format_args!("{ERROR}error:{ERROR:#} {problem}"));
+        }
+        let shown = problems.len().min(SHOWN) as u64;
+        if total > shown {
+            line(&mut stderr, &format_args!("… and {} more", total - shown));
+        }
+    }
+
+    /// Asks a question that is answered with `y` or `n`; `None` where nobody can answer.
+    #[must_use]
+    pub fn confirm(&self, question: &str) -> Option<bool> {
+        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return None;
+        }
+        let mut stderr = anstream::stderr();
+        // A question that cannot be shown is not answered either.
+        write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush()).ok()?;
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer).ok()?;
+        Some(matches!(answer.trim(), "y" | "Y" | "yes"))
+    }
+
+    /// The progress of a run over `total` mails.
+    #[must_use]
+    pub fn progress(&self, total: u64) -> Progress {
+        if self.quiet || self.json {
+            Progress::silent()
+        } else if io::stderr().is_terminal() {
+            Progress::bar(total)
+        } else {
+            Progress::plain(total)
+        }
+    }
+
+    /// An address as people may see it: `a***@example.com` unless whole addresses were asked for.
+    #[must_use]
+    pub fn address(&self, address: &str) -> String {
+        if self.show_addresses { address.to_owned() } else { mask(address) }
+    }
+}
+
+/// Writes a line; a reader that went away (a closed pipe) is no reason to stop sending.
+fn line(to: &mut dyn Write, text: &dyn Display) {
+    let _closed_pipe = writeln!(to, "{text}");
+}
+
+/// An address with all but the first letter of its local part hidden.
+#[must_use]
+pub fn mask(address: &str) -> String {
+    match address.rsplit_once('@') {
+        Some((local, domain)) => {
+            let first: String = local.chars().take(1).collect();
+            format!("{first}***@{domain}")
+        }
+        None => "***".to_owned(),
+    }
+}
+
+/// `1 mail`, `2 mails`.
+#[must_use]
+pub fn count(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{}{plural}", format_args!("{} {noun}", grouped(number)))
+}
+
+/// A number with thousands apart: `100,000`.
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The books as a table: a line per state that occurs, and the sum.
+#[must_use]
+pub fn tally_table(tally: &Tally) -> String {
+    let rows = State::ALL
+        .iter()
+        .map(|state| (state.name(), tally.get(*state)))
+        .filter(|(_, number)| *number > 0)
+        .map(|(name, number)| vec![name.to_owned(), grouped(number)]);
+    table(&["state", "rows"], rows.chain([vec!["in all".to_owned(), grouped(tally.total())]]))
+}
+
+/// A plain table: columns apart, numbers (every column but the first) to the right.
+#[must_use]
+pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_style(comfy_table::presets::NOTHING).set_header(header.iter().copied());
+    for row in rows {
+        table.add_row(row);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_nouns_agree() {
+        for (number, text) in
+            [(0, "0 mails"), (1, "1 mail"), (999, "999 mails"), (1_234_567, "1,234,567 mails")]
+        {
+            assert_eq!(count(number, "mail"), text);
+        }
+    }
+
+    #[test]
+    fn a_masked_address_shows_one_letter_and_the_domain() {
+        for (address, masked) in [
+            ("ada@example.com", "a***@example.com"),
+            ("ü@example.org", "ü***@example.org"),
+            ("nobody", "***"),
+        ] {
+            assert_eq!(mask(address), masked);
+        }
+    }
+}

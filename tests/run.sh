@@ -1,0 +1,55 @@
+#!/bin/sh
+# Installs what is missing from Debian's and PyPI's packages, then runs the whole suite. A missing judge is a failure
+# here; plain `cargo test` skips it and says so.
+#
+#   tests/run.sh          everything that a change has to pass
+#   tests/run.sh --long   the longer programmes too
+set -eu
+cd "$(dirname "$0")/.."
+
+say() { printf '\n== %s\n' "$*"; }
+
+need() { # need COMMAND PACKAGE
+    command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
+}
+
+missing=
+need python3 python3
+need smtp-sink postfix
+need chromium chromium
+python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3-venv"
+if [ -n "$missing" ]; then
+    say "installing$missing"
+    root=
+    [ "$(id -u)" = 0 ] || root=sudo
+    $root apt-get update -qq
+    # Postfix is only a toolbox here (smtp-sink): its own service stays off.
+    DEBIAN_FRONTEND=noninteractive $root apt-get install -y -qq --no-install-recommends $missing >/dev/null
+fi
+
+judges="$PWD/target/judges"
+if ! "$judges/bin/python3" -c 'import aiosmtpd, jwt' 2>/dev/null; then
+    say "installing the Python judges"
+    python3 -m venv "$judges"
+    "$judges/bin/pip" install --quiet --disable-pip-version-check 'aiosmtpd==1.4.6' 'pyjwt[crypto]>=2.10'
+fi
+PATH="$judges/bin:$PATH"
+export PATH
+export LINKPOST_TEST_JUDGES=required
+[ "${1:-}" = --long ] && export LINKPOST_TEST_LONG=1
+
+say "format"
+cargo fmt --check
+say "lints"
+cargo clippy --locked --all-targets -- -D warnings
+if cargo deny --version >/dev/null 2>&1; then
+    say "licences, sources, bans"
+    cargo deny --offline --locked check bans licenses sources
+else
+    say "cargo deny is not installed: licences, sources and bans are not checked in this run"
+fi
+say "tests"
+cargo test --locked -- --test-threads="${LINKPOST_TEST_THREADS:-4}"
+say "documentation"
+RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --quiet
+say "all good"
