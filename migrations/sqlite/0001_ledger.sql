@@ -75,6 +75,9 @@ create table recipient (
     token_issued_at integer,
     token_expires_at integer,
     token_generation integer,
+    -- the link's end: signed in with (once), or called back. Either way it signs nobody in any more
+    redeemed_at integer,
+    revoked_at integer,
     unsubscribe_id text,
     changed_at integer not null,
     check ((key is null) = (state in ('invalid', 'duplicate'))),
@@ -90,6 +93,9 @@ create index recipient_due on recipient (occasion_id, next_attempt_at) where sta
 -- Who holds a mailbox, and whom `--only` means.
 create index recipient_mailbox on recipient (occasion_id, address) where key is not null;
 create index recipient_user on recipient (occasion_id, user_id) where key is not null;
+
+-- Whose token this is: what a redemption looks up.
+create unique index recipient_token on recipient (jti_hash) where jti_hash is not null;
 
 -- Every try, written before the message body leaves. Rows are added and completed, never removed.
 create table attempts (
