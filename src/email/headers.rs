@@ -61,7 +61,8 @@ pub(super) fn list_id(title: &str, id: &str) -> HeaderValue {
     } else {
         encoded_words(title)
     };
-    raw("List-Id", format!("{phrase}\r\n <{id}>"))
+    let fits = !phrase.contains('\r') && "List-Id: ".len() + phrase.len() + id.len() + 3 <= 78;
+    raw("List-Id", format!("{phrase}{}<{id}>", if fits { " " } else { "\r\n " }))
 }
 
 /// A header whose value is ready: ASCII, folded.

@@ -45,6 +45,38 @@ pub(super) fn forbidden(source: &str) -> Vec<(Reference, &'static str)> {
     found
 }
 
+/// Where an HTML source puts a value into an attribute without quotes: a cell with a space would add attributes.
+pub(super) fn unquoted(source: &str) -> Vec<usize> {
+    let mut found = Vec::new();
+    let (mut in_tag, mut quote, mut last) = (false, None, ' ');
+    let mut rest = source;
+    while let Some(char) = rest.chars().next() {
+        let offset = source.len() - rest.len();
+        let tag =
+            [("{{", "}}"), ("{%", "%}"), ("{#", "#}")].into_iter().find(|(open, _)| rest.starts_with(open));
+        if let Some((open, close)) = tag {
+            if open == "{{" && in_tag && quote.is_none() && last == '=' {
+                found.push(offset);
+            }
+            rest = rest.split_once(close).map_or("", |(_, after)| after);
+            last = 'x';
+            continue;
+        }
+        match (char, quote) {
+            ('"' | '\'', None) if in_tag && last == '=' => quote = Some(char),
+            (_, Some(open)) if char == open => quote = None,
+            ('<', None) => in_tag = true,
+            ('>', None) => in_tag = false,
+            _ => {}
+        }
+        if !char.is_whitespace() {
+            last = char;
+        }
+        rest = rest.get(char.len_utf8()..).unwrap_or_default();
+    }
+    found
+}
+
 /// Whether the source defines a component, which others use without naming the file.
 pub(super) fn defines_component(source: &str) -> bool {
     words(source)
@@ -132,7 +164,7 @@ fn is_defaulted(words: &[Word<'_>], at: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{defines_component, forbidden, own_names, templates, unguarded};
+    use super::{defines_component, forbidden, own_names, templates, unguarded, unquoted};
 
     #[test]
     fn templates_are_found_by_their_literal_names() {
@@ -153,6 +185,23 @@ mod tests {
         }
         for source in ["safe", "{{ safe }}", "{{ \"| safe\" }}", "{{ a.safe }}"] {
             assert!(forbidden(source).is_empty(), "{source}");
+        }
+    }
+
+    #[test]
+    fn a_value_without_quotes_around_it_is_found() {
+        for source in
+            ["<p title={{ x }}>", "<a b='c' href= {{ x }}>", "{% if a < b %}<td width={{ w }}>{% endif %}"]
+        {
+            assert_eq!(unquoted(source).len(), 1, "{source}");
+        }
+        for source in [
+            "<a href=\"https://x.example/?a={{ x }}\" title='{{ y }}'>a={{ x }}</a>",
+            "<!-- don't --><p style=\"a: {{ x }}; b=\">{{ x }}</p>",
+            "{% if a < b %}a={{ x }}{% endif %}",
+            "<p {{ x }}>",
+        ] {
+            assert!(unquoted(source).is_empty(), "{source}");
         }
     }
 

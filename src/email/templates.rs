@@ -130,6 +130,11 @@ impl Sources {
                 );
             }
         }
+        for offset in references::unquoted(text).into_iter().filter(|_| suffix(name) == Some(".html")) {
+            let problem =
+                Problem::new(self.place_at(name, offset), "an attribute's value stands without quotes");
+            problems.push(problem.hint("write `name=\"{{ value }}\"`"));
+        }
         for (reference, reason) in references::forbidden(text) {
             let place = self.place_at(name, reference.offset);
             problems.push(Problem::new(place, format!("`{}` {reason}", reference.name)));
