@@ -75,6 +75,9 @@ pub(super) fn compose(
     if email.key != recipient.key {
         return Err(Defect::new("the mail was rendered for another recipient"));
     }
+    if let Err(reason) = headers::check_text(&email.subject, headers::MAX_SUBJECT) {
+        return Err(Defect::new(format!("the subject {reason}")));
+    }
     if !(0..=LAST_SECOND).contains(&date.as_second()) {
         return Err(Defect::new("the date cannot stand in a mail's header"));
     }

@@ -42,6 +42,9 @@ pub(super) fn render(letter: &Letter, recipient: &Recipient, link: &Link<'_>) ->
             return Err(Defect::new(format!("the {part} is empty")));
         }
     }
+    if html.len() > MAX_HTML * 5 {
+        return Err(too_long(html.len()));
+    }
     let hosts = letter.letterhead.allowed_link_hosts.as_deref();
     // Before inlining, so that the inliner never meets what we refuse, a stylesheet to load for example.
     let page = survey(&html, hosts)?;
@@ -56,8 +59,7 @@ pub(super) fn render(letter: &Letter, recipient: &Recipient, link: &Link<'_>) ->
         .inline(&html)
         .map_err(|_| Defect::new("the HTML's CSS cannot be inlined").hint("look at the `style` elements"))?;
     if html.len() > MAX_HTML {
-        return Err(Defect::new(format!("the HTML has {} bytes, more than {MAX_HTML}", html.len()))
-            .hint("Gmail cuts longer mails: shorten the template or the lists in it"));
+        return Err(too_long(html.len()));
     }
     Ok(Email {
         subject,
@@ -71,6 +73,11 @@ impl Letter {
     fn has_content_id(&self, id: &str) -> bool {
         self.attached.iter().any(|attached| attached.content_id.as_deref() == Some(id))
     }
+}
+
+fn too_long(length: usize) -> Defect {
+    Defect::new(format!("the HTML has {length} bytes, more than {MAX_HTML}"))
+        .hint("Gmail cuts longer mails: shorten the template or the lists in it")
 }
 
 /// The subject as one line: never shortened, never mended.

@@ -1,0 +1,96 @@
+//! What is not this recipient's never leaves.
+
+use std::fmt::Write;
+
+use linkpost::email::Letter;
+use serde_json::json;
+
+use super::{
+    HTML, OTHER_TOKEN, TEXT, TOKEN, ada, defect, keys, letterhead, link, recipient, time, url, welcome,
+    written,
+};
+
+#[test]
+fn a_mail_with_somebody_elses_link_never_leaves() {
+    let letter = welcome();
+    let ada = ada();
+    let bob = recipient("bob", json!({ "name": "Bob", "email": "bob@example.org", "note": null }));
+    let date = time("2026-11-22T09:30:00Z");
+    let (url_a, url_b) = (url(TOKEN), url(OTHER_TOKEN));
+    let (link_a, link_b) = (link(&url_a, TOKEN), link(&url_b, OTHER_TOKEN));
+    let for_ada = letter.render(&ada, &link_a).unwrap();
+    let for_bob = letter.render(&bob, &link_b).unwrap();
+    assert!(letter.compose(&ada, &for_ada, &link_a, date).is_ok());
+    let refused = |recipient, email, link| letter.compose(recipient, email, link, date).unwrap_err().message;
+    assert_eq!(refused(&ada, &for_ada, &link_b), "the text holds a link with another token");
+    assert_eq!(refused(&ada, &for_bob, &link_a), "the mail was rendered for another recipient");
+    assert_eq!(refused(&bob, &for_ada, &link_a), "the mail was rendered for another recipient");
+
+    // Swapped inside, behind the type's back.
+    let mut mixed = for_ada.clone();
+    mixed.html.clone_from(&for_bob.html);
+    assert_eq!(refused(&ada, &mixed, &link_a), "the HTML holds a link with another token");
+    let mut mixed = for_ada.clone();
+    mixed.html = mixed.html.replace("Hello", "Hello bob@example.org");
+    assert_eq!(refused(&ada, &mixed, &link_a), "the mail holds somebody else's address: b***@example.org");
+    let mut mixed = for_ada.clone();
+    mixed.html = mixed.html.replace("Hello", "<a href=\"https://x.example/?email=bob%40example.org\">x</a>");
+    assert_eq!(refused(&ada, &mixed, &link_a), "the mail holds somebody else's address: b***@example.org");
+    let mut mixed = for_ada.clone();
+    mixed.text = mixed.text.replace("Hello", OTHER_TOKEN);
+    assert_eq!(refused(&ada, &mixed, &link_a), "the mail holds another token");
+    let mut mixed = for_ada.clone();
+    mixed.subject = "for bob@example.org".to_owned();
+    assert_eq!(refused(&ada, &mixed, &link_a), "the mail holds somebody else's address: b***@example.org");
+    let mut mixed = for_ada.clone();
+    mixed.subject = TOKEN.to_owned();
+    assert_eq!(refused(&ada, &mixed, &link_a), "a header holds the token");
+    let mut mixed = for_ada.clone();
+    let ours = letter.compose(&ada, &for_ada, &link_a, date).unwrap();
+    let theirs = letter.compose(&bob, &for_bob, &link_b, date).unwrap();
+    writeln!(mixed.text, "https://app.example/unsubscribe?u={}", theirs.unsubscribe_id()).unwrap();
+    assert_eq!(refused(&ada, &mixed, &link_a), "the text holds somebody else's unsubscribe link");
+    assert!(mixed.text.contains(ours.unsubscribe_id()));
+}
+
+#[test]
+fn the_token_stands_in_the_link_and_nowhere_else() {
+    let ada = ada();
+    for (subject, text, html, expected) in [
+        ("{{ link }}", TEXT, HTML, "the subject holds"),
+        ("Hi", "no link {{ unsubscribe_url }}", HTML, "the text does not hold the sign-in link"),
+        ("Hi", TEXT, "<a href=\"{{ unsubscribe_url }}\">x</a>", "the HTML does not hold the sign-in link"),
+        ("Hi", "{{ link }}", HTML, "the text does not hold the unsubscribe link"),
+        ("Hi", TEXT, "<a href=\"{{ link }}\">x</a>", "the HTML does not hold the unsubscribe link"),
+        ("Hi", TEXT, "<p>{{ link }}</p>", "the HTML does not hold the sign-in link"),
+        (
+            "Hi",
+            TEXT,
+            "<p>{{ link }}</p><a href=\"{{ link }}\">x</a><a href=\"{{ unsubscribe_url }}\">y</a>",
+            "preview",
+        ),
+        ("Hi", TEXT, "<img src=\"{{ link }}\"><a href=\"{{ link }}\">x</a>", "outside its link"),
+        ("Hi", TEXT, "<!-- {{ link }} --><a href=\"{{ link }}\">x</a>", "outside its link"),
+        ("Hi", TEXT, "<a title=\"{{ link }}\" href=\"{{ link }}\">x</a>", "outside its link"),
+        ("Hi", TEXT, "<a href=\"https://evil.example/?to={{ link | urlencode }}\">x</a>", "another page"),
+        ("Hi", "{{ link | replace(from=\"app.\", to=\"evil.\") }}", HTML, "another page"),
+        ("Hi", "{{ link }} {{ link | replace(from=\"https://\", to=\"\") }}", HTML, "outside its link"),
+        ("Hi", "{{ link(to=long) }}{{ unsubscribe_url }}", HTML, "more than 1000 characters"),
+    ] {
+        let mut row = ada.clone();
+        row.fields.insert("long".into(), json!("x".repeat(1000)));
+        let found = if subject == "{{ link }}" {
+            // Short enough for a subject: the header check must still see it.
+            let (_root, campaign) = written(subject, text, html);
+            let letter = Letter::load(&campaign, letterhead(), keys()).unwrap();
+            let url = url(TOKEN);
+            let email = letter.render(&row, &link(&url, TOKEN)).unwrap();
+            letter.compose(&row, &email, &link(&url, TOKEN), time("2026-11-22T09:30:00Z")).unwrap_err()
+        } else {
+            defect(subject, text, html, &row)
+        };
+        let expected = if subject == "{{ link }}" { "a header holds the token" } else { expected };
+        assert!(found.message.contains(expected), "{subject} {text} {html}: {found}");
+        assert!(!found.to_string().contains(TOKEN));
+    }
+}
