@@ -92,7 +92,7 @@ pub(super) fn compose(
         builder = builder.reply_to(reply_to.clone());
     }
     builder = builder
-        .subject(email.subject.as_str())
+        .raw_header(headers::subject(&email.subject))
         .date(SystemTime::from(date))
         .message_id(Some(id.clone()))
         .raw_header(letter.list_id.clone());

@@ -65,17 +65,27 @@ pub(super) fn list_id(title: &str, id: &str) -> HeaderValue {
     raw("List-Id", format!("{phrase}{}<{id}>", if fits { " " } else { "\r\n " }))
 }
 
+/// `Subject`. lettre encodes word by word, and where two encoded words meet over several spaces readers drop those;
+/// so a subject that is not ASCII is encoded as a whole.
+pub(super) fn subject(text: &str) -> HeaderValue {
+    if text.is_ascii() {
+        HeaderValue::new(HeaderName::new_from_ascii_str("Subject"), text.to_owned())
+    } else {
+        raw("Subject", encoded_words(text))
+    }
+}
+
 /// A header whose value is ready: ASCII, folded.
 pub(super) fn raw(name: &'static str, value: String) -> HeaderValue {
     HeaderValue::dangerous_new_pre_encoded(HeaderName::new_from_ascii_str(name), value.clone(), value)
 }
 
-/// RFC 2047 §2: a text as encoded words of at most 75 characters, each whole characters, folded.
+/// RFC 2047 §2: a text as encoded words of whole characters, folded; each fits its line beside a header's name.
 fn encoded_words(text: &str) -> String {
     let mut words: Vec<String> = Vec::new();
     let mut chunk = String::new();
     for char in text.chars() {
-        if chunk.len() + char.len_utf8() > 45 {
+        if chunk.len() + char.len_utf8() > 42 {
             words.push(std::mem::take(&mut chunk));
         }
         chunk.push(char);
@@ -130,7 +140,7 @@ mod tests {
     fn encoded_words_keep_characters_whole() {
         let text = "Grüße aus İstanbul, für alle, die gewartet haben";
         for word in encoded_words(text).split("\r\n ") {
-            assert!(word.len() <= 75 && word.starts_with("=?utf-8?B?"), "{word}");
+            assert!(word.len() <= 68 && word.starts_with("=?utf-8?B?"), "{word}");
         }
     }
 

@@ -34,6 +34,7 @@ fn cells_are_data_and_come_out_as_typed() {
         "a, b; c (d) [e] : f",
         "x=\"onmouseover=alert(1)\"",
         "Ünal, Müller; \"quoted\"",
+        "Σ  ®",
     ] {
         let row = recipient("ada", json!({ "name": name, "note": name }));
         let message = compose(&letter, &row).unwrap_or_else(|defect| panic!("{name}: {defect}"));
