@@ -10,7 +10,7 @@ use serde_json::Value;
 use tera::Tera;
 
 use super::{
-    Defect, Email, Letterhead, Link, addresses,
+    Defect, Email, Letterhead, Link, addresses, advice,
     attachments::{self, Attached},
     compose, context, headers, render,
     templates::{self, REQUIRED, Sources},
@@ -116,6 +116,18 @@ impl Letter {
     #[must_use]
     pub fn check_variables(&self, columns: &[String]) -> Vec<Problem> {
         context::check_variables(&self.tera, &self.sources, &self.start(), &self.constants, columns)
+    }
+
+    /// What would make the HTML better for people who listen to their mail. Advice: the mail may leave without it.
+    #[must_use]
+    pub fn advice(&self) -> Vec<Problem> {
+        let reached = self.sources.reached(&self.start());
+        let html = reached.into_iter().filter(|(name, _)| templates::is_html(name));
+        html.flat_map(|(name, text)| {
+            let lacking = advice::lacking(text).into_iter();
+            lacking.map(move |(offset, reason)| Problem::new(self.sources.place_at(name, offset), reason))
+        })
+        .collect()
     }
 
     /// SHA-256 over everything that makes up the mails beside the list: templates, attachments, letterhead, constants,

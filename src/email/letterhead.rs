@@ -28,7 +28,8 @@ pub struct Letterhead {
     pub precedence_bulk: bool,
     /// A mail may be at most this long, in bytes. 1 MiB is [`Letterhead::MAX_MESSAGE_BYTES`].
     pub max_message_bytes: usize,
-    /// The hosts that links may lead to, subdomains included; `None`: any. The sign-in page is always allowed.
+    /// The hosts that links may lead to and pictures come from, subdomains included; `None`: any. The sign-in and the
+    /// unsubscribe page are always allowed.
     pub allowed_link_hosts: Option<Vec<String>>,
 }
 

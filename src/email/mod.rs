@@ -6,6 +6,7 @@
 //! token and nobody else's address: a mix-up here is an account takeover.
 
 mod addresses;
+mod advice;
 mod attachments;
 mod bytes;
 mod compose;

@@ -54,6 +54,14 @@ impl<'a> Proof<'a> {
         }
     }
 
+    /// The hosts that this mail's links may lead to.
+    pub(super) fn hosts(&self) -> Option<Vec<String>> {
+        let ours = [Some(&self.page), self.letter.letterhead.unsubscribe.url.as_ref()];
+        let mut hosts = self.letter.letterhead.allowed_link_hosts.clone()?;
+        hosts.extend(ours.into_iter().flatten().filter_map(Url::host_str).map(str::to_owned));
+        Some(hosts)
+    }
+
     /// The final bytes, read back.
     pub(super) fn check_message(&self, bytes: &[u8], email: &Email, id: &str) -> Result<(), Defect> {
         let message = MessageParser::default()
@@ -74,7 +82,7 @@ impl<'a> Proof<'a> {
         if text != email.text || html != email.html {
             return Err(Defect::new("a part of the mail reads back differently"));
         }
-        let page = survey(&html, self.letter.letterhead.allowed_link_hosts.as_deref())?;
+        let page = survey(&html, self.hosts().as_deref())?;
         self.check_text(&text)?;
         self.check_page(&page)?;
         let raw = html.matches(self.token).count();

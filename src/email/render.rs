@@ -45,10 +45,9 @@ pub(super) fn render(letter: &Letter, recipient: &Recipient, link: &Link<'_>) ->
     if html.len() > MAX_HTML * 5 {
         return Err(too_long(html.len()));
     }
-    let hosts = letter.letterhead.allowed_link_hosts.as_deref();
-    // Before inlining, so that the inliner never meets what we refuse, a stylesheet to load for example.
-    let page = survey(&html, hosts)?;
     let proof = Proof::new(letter, recipient, link, &unsubscribe)?;
+    // Before inlining, so that the inliner never meets what we refuse, a stylesheet to load for example.
+    let page = survey(&html, proof.hosts().as_deref())?;
     proof.check_text(&text)?;
     proof.check_page(&page)?;
     if let Some(id) = page.content_ids.iter().find(|id| !letter.has_content_id(id)) {

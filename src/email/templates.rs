@@ -130,7 +130,7 @@ impl Sources {
                 );
             }
         }
-        for offset in references::unquoted(text).into_iter().filter(|_| suffix(name) == Some(".html")) {
+        for offset in references::unquoted(text).into_iter().filter(|_| is_html(name)) {
             let problem =
                 Problem::new(self.place_at(name, offset), "an attribute's value stands without quotes");
             problems.push(problem.hint("write `name=\"{{ value }}\"`"));
@@ -201,6 +201,11 @@ pub(super) fn fragment(sentence: &str) -> String {
     let mut chars = short.chars();
     let first = chars.next().map(|char| char.to_lowercase().to_string()).unwrap_or_default();
     format!("{first}{}", chars.as_str())
+}
+
+/// Whether values are escaped in this template.
+pub(super) fn is_html(name: &str) -> bool {
+    suffix(name) == Some(".html")
 }
 
 /// The suffix that decides about escaping.

@@ -103,6 +103,21 @@ fn runaway_templates_end_as_a_defect() {
 }
 
 #[test]
+fn advice_names_elements_that_people_cannot_hear() {
+    let (root, campaign) =
+        written("Hi", TEXT, &format!("<p>a</p>\n<img src=\"https://x.example/a.png\">{HTML}"));
+    let letter = Letter::load(&campaign, letterhead(), keys()).unwrap();
+    let place = root.path().join("mail/body.html").display().to_string();
+    let advice: Vec<String> = letter.advice().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        advice,
+        [format!("{place}:2:1: a picture wants `alt`: what it says, or nothing if it only adorns")]
+    );
+    assert_eq!(welcome().advice(), []);
+    assert!(compose(&letter, &ada()).is_ok());
+}
+
+#[test]
 fn the_digest_changes_with_the_content() {
     let digest = |campaign: &Campaign, letterhead: Letterhead| {
         Letter::load(campaign, letterhead, keys()).unwrap().digest()

@@ -2,12 +2,12 @@
 
 use std::fmt::Write;
 
-use linkpost::email::Letter;
+use linkpost::email::{Letter, Letterhead};
 use serde_json::json;
 
 use super::{
-    HTML, OTHER_TOKEN, TEXT, TOKEN, ada, defect, keys, letterhead, link, recipient, time, url, welcome,
-    written,
+    HTML, OTHER_TOKEN, TEXT, TOKEN, ada, compose, defect, keys, letterhead, link, recipient, time, url,
+    welcome, written,
 };
 
 #[test]
@@ -93,4 +93,33 @@ fn the_token_stands_in_the_link_and_nowhere_else() {
         assert!(found.message.contains(expected), "{subject} {text} {html}: {found}");
         assert!(!found.to_string().contains(TOKEN));
     }
+}
+
+#[test]
+fn links_lead_to_allowed_hosts_alone() {
+    let html = format!("<a href=\"https://shop.example/\">Shop</a>{HTML}");
+    let (_root, campaign) = written("Hi", TEXT, &html);
+    let load = |hosts: &[&str]| {
+        let hosts = hosts.iter().map(ToString::to_string).collect();
+        Letter::load(&campaign, Letterhead { allowed_link_hosts: Some(hosts), ..letterhead() }, keys())
+            .unwrap()
+    };
+    assert!(compose(&load(&["shop.example"]), &ada()).is_ok());
+    let refused = compose(&load(&[]), &ada()).unwrap_err().message;
+    assert_eq!(
+        refused,
+        "the HTML holds an attribute `href` (of `a`) that leads to `shop.example`, which is no allowed host"
+    );
+}
+
+/// A preview's token may be a plain word.
+#[test]
+fn a_short_token_may_stand_in_other_words() {
+    let html = format!("<div class=\"preview\">A preview <a href=\"#preview\">x</a></div>{HTML}");
+    let (_root, campaign) = written("A preview", TEXT, &html);
+    let letter = Letter::load(&campaign, letterhead(), keys()).unwrap();
+    let url = url("preview");
+    let link = link(&url, "preview");
+    let email = letter.render(&ada(), &link).unwrap();
+    assert!(letter.compose(&ada(), &email, &link, time("2026-11-22T09:30:00Z")).is_ok());
 }
