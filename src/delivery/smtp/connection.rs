@@ -255,7 +255,7 @@ mod tests {
     use crate::audience::Address;
 
     fn connection(pipe: DuplexStream) -> Box<Connection> {
-        Connection::new(Wire::upgraded(Stream::Pipe(pipe)), Capabilities::default(), Deadlines::default())
+        Connection::new(Wire::upgraded(Stream::pipe(pipe)), Capabilities::default(), Deadlines::default())
     }
 
     fn envelope() -> Envelope {

@@ -36,14 +36,14 @@ pub(super) async fn open(
     settings: &RelaySettings,
     encryption: Option<&Encryption>,
 ) -> Result<Box<Connection>, OpenError> {
-    let (socket, ip) = dial(settings).await?;
+    let (stream, ip) = dial(settings).await?;
     let opening =
         Opening { settings, encryption, relay: settings.name(), deadlines: settings.deadlines.towards(ip) };
-    opening.converse(socket).await
+    opening.converse(stream).await
 }
 
 /// Connects to the first address that answers.
-async fn dial(settings: &RelaySettings) -> Result<(TcpStream, IpAddr), OpenError> {
+async fn dial(settings: &RelaySettings) -> Result<(Stream, IpAddr), OpenError> {
     let deadline = settings.deadlines.connect;
     let late = || format!("no connection within {deadline:?}");
     let addresses = match timeout(deadline, lookup_host((settings.host.as_str(), settings.port))).await {
@@ -59,8 +59,9 @@ async fn dial(settings: &RelaySettings) -> Result<(TcpStream, IpAddr), OpenError
         failure = match timeout(deadline, TcpStream::connect(address)).await {
             Ok(Ok(socket)) => {
                 // Without it the final dot waits for a delayed acknowledgement: 40 ms a mail.
-                socket.set_nodelay(true).map_err(|error| OpenError::Again(error.to_string()))?;
-                return Ok((socket, address.ip()));
+                let stream = socket.set_nodelay(true).and_then(|()| Stream::plain(socket));
+                let stream = stream.map_err(|error| OpenError::Again(error.to_string()))?;
+                return Ok((stream, address.ip()));
             }
             Ok(Err(error)) => error.to_string(),
             Err(_) => late(),
@@ -78,10 +79,10 @@ struct Opening<'a> {
 }
 
 impl Opening<'_> {
-    async fn converse(&self, socket: TcpStream) -> Result<Box<Connection>, OpenError> {
+    async fn converse(&self, stream: Stream) -> Result<Box<Connection>, OpenError> {
         let stream = match self.settings.tls {
-            Tls::Implicit => self.encrypt(socket).await?,
-            Tls::StartTls | Tls::LoopbackPlaintext | Tls::Plaintext => Stream::Plain(socket),
+            Tls::Implicit => self.encrypt(stream).await?,
+            Tls::StartTls | Tls::LoopbackPlaintext | Tls::Plaintext => stream,
         };
         let mut wire = Wire::new(stream);
         let greeting = wire.reply(self.deadlines.banner).await.map_err(|lost| again("greeting", &lost))?;
@@ -139,18 +140,18 @@ impl Opening<'_> {
             Class::GoOn | Class::No => return Err(self.unprotected(format!("STARTTLS: {}", reply.words()))),
         }
         match wire.into_stream() {
-            Ok(Stream::Plain(socket)) => Ok(Wire::upgraded(self.encrypt(socket).await?)),
-            Ok(_) | Err(_) => {
+            Ok(stream) => Ok(Wire::upgraded(self.encrypt(stream).await?)),
+            Err(_) => {
                 Err(self.unprotected("bytes after the reply to STARTTLS, before the encryption".into()))
             }
         }
     }
 
-    async fn encrypt(&self, socket: TcpStream) -> Result<Stream, OpenError> {
+    async fn encrypt(&self, stream: Stream) -> Result<Stream, OpenError> {
         let Some(encryption) = self.encryption else {
             return Err(self.unprotected("no certificates are loaded".into()));
         };
-        encryption.wrap(socket, self.deadlines.tls).await.map_err(|error| match error {
+        encryption.wrap(stream, self.deadlines.tls).await.map_err(|error| match error {
             HandshakeError::Refused(reason) => self.unprotected(reason),
             HandshakeError::Broken(reason) => OpenError::Again(reason),
         })

@@ -6,7 +6,7 @@ use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, ServerName, pem::PemObject},
 };
-use tokio::{net::TcpStream, time::timeout};
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::{settings::SettingsError, stream::Stream};
@@ -51,9 +51,10 @@ impl Encryption {
     }
 
     /// Encrypts a connection on which nothing is read ahead.
-    pub(super) async fn wrap(&self, socket: TcpStream, deadline: Duration) -> Result<Stream, HandshakeError> {
-        match timeout(deadline, self.connector.connect(self.host.clone(), socket)).await {
-            Ok(Ok(stream)) => Ok(Stream::Tls(Box::new(stream))),
+    pub(super) async fn wrap(&self, stream: Stream, deadline: Duration) -> Result<Stream, HandshakeError> {
+        let handshake = stream.encrypted(|socket| self.connector.connect(self.host.clone(), socket));
+        match timeout(deadline, handshake).await {
+            Ok(Ok(stream)) => Ok(stream),
             // rustls reports certificate and protocol errors as invalid data.
             Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
                 Err(HandshakeError::Refused(error.to_string()))

@@ -3,10 +3,10 @@
 //! A deadline covers the whole reply, so one byte now and then does not extend it. After any [`Lost`] the wire is
 //! good for nothing but to be dropped, and dropping it closes the socket.
 
-use std::{future::poll_fn, io, pin::Pin, task::Poll, time::Duration};
+use std::{io, time::Duration};
 
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf},
+    io::{AsyncReadExt, AsyncWriteExt},
     time::timeout,
 };
 use zeroize::Zeroizing;
@@ -78,11 +78,11 @@ impl Wire {
 
     /// Sends `commands` (whole lines) in one write; each owes a reply.
     pub(super) async fn send(&mut self, commands: &[&str], deadline: Duration) -> Result<(), Lost> {
-        self.expect_silence().await?;
         // AUTH passes here too.
         let bytes = Zeroizing::new(commands.concat());
-        self.owed += commands.len();
         within(deadline, async {
+            self.expect_silence().await?;
+            self.owed += commands.len();
             self.stream.write_all(bytes.as_bytes()).await?;
             Ok(self.stream.flush().await?)
         })
@@ -165,18 +165,11 @@ impl Wire {
         if !self.is_settled() {
             return Err(Lost::OutOfTurn);
         }
-        let mut space = [0; 64];
-        let mut buffer = ReadBuf::new(&mut space);
-        // One look, no wait.
-        let looked = poll_fn(|context| {
-            Poll::Ready(match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
-                Poll::Ready(Ok(())) if buffer.filled().is_empty() => Err(Lost::Closed),
-                Poll::Ready(Ok(())) => Err(Lost::OutOfTurn),
-                Poll::Ready(Err(error)) => Err(Lost::from(error)),
-                Poll::Pending => Ok(()),
-            })
-        });
-        looked.await
+        match self.stream.look(&mut [0; 64]).await? {
+            None => Ok(()),
+            Some([]) => Err(Lost::Closed),
+            Some(_) => Err(Lost::OutOfTurn),
+        }
     }
 }
 
