@@ -22,7 +22,7 @@ use super::{
     wire::{Dot, Lost, Wire},
     words,
 };
-use crate::ledger::Outcome;
+use crate::{audience::Address, ledger::Outcome};
 
 /// A connection between two mails: nothing is owed, nothing is read ahead.
 pub(super) struct Connection {
@@ -51,6 +51,14 @@ pub(super) enum Offered {
     Credentials(String),
     /// The connection had gone since the last mail: nothing was offered.
     Stale(String),
+}
+
+/// Why a mail cannot even be offered to this relay.
+enum Unsayable {
+    /// The sender, and so all mails.
+    Sender(String),
+    /// This mail.
+    Mail(String),
 }
 
 /// A command with what answers it and how long that may take.
@@ -87,7 +95,10 @@ impl Connection {
     pub(super) async fn offer(mut self: Box<Self>, envelope: &Envelope, body: Body<'_>) -> Offered {
         let steps = match self.steps(envelope, body.size()) {
             Ok(steps) => steps,
-            Err(outcome) => return Offered::Refused(outcome, Some(self)),
+            Err(Unsayable::Sender(reason)) => return Offered::Sender(reason),
+            Err(Unsayable::Mail(reason)) => {
+                return Offered::Refused(Outcome::Rejected { reason }, Some(self));
+            }
         };
         let used = self.mails > 0;
         self.mails += 1;
@@ -139,24 +150,16 @@ impl Connection {
     }
 
     /// The commands of one mail, or why there are none.
-    fn steps(&self, envelope: &Envelope, size: usize) -> Result<Vec<Step>, Outcome> {
-        let rejected = |reason: String| Outcome::Rejected { reason };
+    fn steps(&self, envelope: &Envelope, size: usize) -> Result<Vec<Step>, Unsayable> {
+        let sender = self.sayable(&envelope.sender).map_err(Unsayable::Sender)?;
+        let recipient = self.sayable(&envelope.recipient).map_err(Unsayable::Mail)?;
         if let Some(limit) = self.capabilities.largest_message
             && u64::try_from(size).unwrap_or(u64::MAX) > limit
         {
-            return Err(rejected(format!("5.3.4 the message has {size} bytes, the relay takes {limit}")));
+            let reason = format!("5.3.4 the message has {size} bytes, the relay takes {limit}");
+            return Err(Unsayable::Mail(reason));
         }
         let international = !(envelope.sender.local().is_ascii() && envelope.recipient.local().is_ascii());
-        if international && !self.capabilities.smtputf8 {
-            return Err(rejected(
-                "5.6.7 the address is not ASCII, and the relay does not offer SMTPUTF8".into(),
-            ));
-        }
-        let parse = |address: &crate::audience::Address| {
-            lettre::Address::new(address.local(), address.domain())
-                .map_err(|error| rejected(format!("5.1.3 the address cannot stand in a command: {error}")))
-        };
-        let (sender, recipient) = (parse(&envelope.sender)?, parse(&envelope.recipient)?);
         let mut parameters = Vec::new();
         if self.capabilities.size {
             parameters.push(MailParameter::Size(size));
@@ -172,6 +175,22 @@ impl Connection {
             step(Verb::Data, Data.to_string(), self.deadlines.data),
         ];
         Ok(reset.into_iter().chain(mail).collect())
+    }
+
+    /// The address as it may stand in a command to this relay.
+    fn sayable(&self, address: &Address) -> Result<lettre::Address, String> {
+        if !address.local().is_ascii() && !self.capabilities.smtputf8 {
+            return Err("5.6.7 the address is not ASCII, and the relay does not offer SMTPUTF8".into());
+        }
+        // The address policy knows none of these; a command line must not depend on that.
+        if address
+            .local()
+            .contains(|char: char| char.is_control() || char.is_whitespace() || "<>".contains(char))
+        {
+            return Err("5.1.3 the address would break the command".into());
+        }
+        lettre::Address::new(address.local(), address.domain())
+            .map_err(|error| format!("5.1.3 the address cannot stand in a command: {error}"))
     }
 }
 
@@ -252,7 +271,6 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
     use super::{super::stream::Stream, *};
-    use crate::audience::Address;
 
     fn connection(pipe: DuplexStream) -> Box<Connection> {
         Connection::new(Wire::upgraded(Stream::pipe(pipe)), Capabilities::default(), Deadlines::default())
@@ -301,6 +319,17 @@ mod tests {
         for count in sent + 1..=sent + 3 {
             let outcome = cut(message, count, 1).await;
             assert!(matches!(outcome, Outcome::Unknown { .. }), "{count}: {outcome:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_never_breaks_out_of_its_command() {
+        let (pipe, _relay) = duplex(64);
+        let connection = connection(pipe);
+        for local in ["a>b", "a b", "a\r\nDATA", "\"a>\"", "jörg", ""] {
+            let address = Address::parse(&format!("{local}@example.org"));
+            // The policy may refuse it first, which is as good.
+            assert!(!address.is_ok_and(|address| connection.sayable(&address).is_ok()), "{local:?}");
         }
     }
 

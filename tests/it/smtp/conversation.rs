@@ -2,9 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use linkpost::delivery::{
-    sandbox::{Act, Ending, Event, Extensions, Options, Script, Step},
-    smtp::{Offer, Relay, RelaySettings},
+use linkpost::{
+    audience::Address,
+    delivery::{
+        Stop,
+        sandbox::{Act, Ending, Event, Extensions, Options, Script, Step},
+        smtp::{Envelope, Offer, Relay, RelaySettings},
+    },
 };
 use tokio::sync::Notify;
 
@@ -125,6 +129,11 @@ async fn an_international_address_needs_a_relay_that_takes_it() {
         "rejected: 5.6.7 the address is not ASCII, and the relay does not offer SMTPUTF8"
     );
     assert_eq!(commands(&relay_without), ["EHLO client.example.com"]);
+    // The sender is the same for all: no recipient is to blame.
+    let sender = Address::parse("jörg@example.com").unwrap();
+    let envelope = Envelope { sender, ..envelope("ada@example.org") };
+    let stop = courier(&relay_without).offer(&envelope, MESSAGE).await.err();
+    assert!(matches!(stop, Some(Stop::Sender { .. })), "{stop:?}");
     let relay = relay(Options::default()).await;
     assert_eq!(kind(&mut courier(&relay), "jörg@example.org").await, "accepted");
     finish(relay).await;

@@ -22,7 +22,7 @@ const MESSAGE: &[u8] =
     b"From: news@example.com\r\nMessage-ID: <1@example.com>\r\n\r\nHello\r\n.dot\r\n..\r\nbye\r\n";
 
 /// A deadline that a test waits for.
-const SHORT: Duration = Duration::from_millis(100);
+const SHORT: Duration = Duration::from_millis(300);
 
 async fn relay(options: Options) -> SandboxRelay {
     SandboxRelay::start(options).await.unwrap()

@@ -91,8 +91,8 @@ async fn only_250_after_the_dot_is_accepted() {
     check("2\r\n", "the relay sent a line without a reply code").await;
     check("\r\n", "the relay sent a line without a reply code").await;
     check("250-ok\r\n550 no\r\n", "the relay sent lines with different codes in one reply").await;
-    check("250 ok", "no complete answer within 100ms").await;
-    check("", "no complete answer within 100ms").await;
+    check("250 ok", "no complete answer within 300ms").await;
+    check("", "no complete answer within 300ms").await;
 }
 
 #[tokio::test]
@@ -160,7 +160,7 @@ async fn a_reply_that_trickles_gains_no_time() {
         assert_eq!(kind(&mut courier, "bob@example.org").await, "accepted");
         assert_eq!(connections(&relay), 2);
     };
-    check(Step::Mail, "deferred: MAIL: no complete answer within 100ms").await;
-    check(Step::Rcpt, "deferred: RCPT: no complete answer within 100ms").await;
-    check(Step::Dot, "unknown: after the final dot: no complete answer within 100ms").await;
+    check(Step::Mail, "deferred: MAIL: no complete answer within 300ms").await;
+    check(Step::Rcpt, "deferred: RCPT: no complete answer within 300ms").await;
+    check(Step::Dot, "unknown: after the final dot: no complete answer within 300ms").await;
 }
