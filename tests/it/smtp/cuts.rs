@@ -2,15 +2,12 @@
 
 use std::sync::Arc;
 
-use linkpost::delivery::{
-    sandbox::{Act, Ending, Event, Extensions, Options, Script, Step},
-    smtp::Offer,
-};
+use linkpost::delivery::sandbox::{Act, Event, Extensions, Options, Script, Step};
 use tokio::sync::Notify;
 
 use super::{
-    MESSAGE, ONE_BY_ONE, SHORT, connections, courier, envelope, hasty, kind, mails, relay, scripted, send,
-    send_bytes, told,
+    MESSAGE, ONE_BY_ONE, SHORT, connections, courier, hasty, kind, mails, relay, scripted, send, send_bytes,
+    told,
 };
 
 #[tokio::test]
@@ -121,12 +118,11 @@ async fn a_mail_that_is_given_up_takes_its_connection_with_it() {
         let relay = relay(Options { extensions: ONE_BY_ONE, script, ..Options::default() }).await;
         let mut courier = courier(&relay);
         let reached = |event: &Event| match (step, event) {
-            (Step::Connect, Event::Connected { .. }) => true,
+            (Step::Connect, Event::Connected { .. }) | (Step::Dot, Event::Accepted { .. }) => true,
             (Step::Ehlo, Event::Command { line, .. }) => line.starts_with("EHLO"),
             (Step::Mail, Event::Command { line, .. }) => line.starts_with("MAIL"),
             (Step::Rcpt, Event::Command { line, .. }) => line.starts_with("RCPT"),
             (Step::Data, Event::Command { line, .. }) => line.starts_with("DATA"),
-            (Step::Dot, Event::Accepted { .. }) => true,
             _ => false,
         };
         tokio::select! {

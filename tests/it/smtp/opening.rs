@@ -48,8 +48,8 @@ fn secured(relay: &SandboxRelay, tls: Tls, ca_file: &NamedTempFile) -> RelaySett
     }
 }
 
-fn login(mechanism: Option<Mechanism>, secret: &str) -> Option<Login> {
-    Some(Login { mechanism, user: "ada".into(), secret: secret.into() })
+fn login(mechanism: Option<Mechanism>, secret: &str) -> Login {
+    Login { mechanism, user: "ada".into(), secret: secret.into() }
 }
 
 #[tokio::test]
@@ -115,8 +115,10 @@ async fn a_trusted_certificate_carries_mail_and_login() {
     ] {
         let auth = Some(Auth::new("ada", "opensesame"));
         let relay = relay(Options { tls: served, auth, ..Options::default() }).await;
-        let mut courier =
-            courier_with(RelaySettings { login: login(None, "opensesame"), ..secured(&relay, tls, &file) });
+        let mut courier = courier_with(RelaySettings {
+            login: Some(login(None, "opensesame")),
+            ..secured(&relay, tls, &file)
+        });
         for _ in 0..2 {
             assert_eq!(kind(&mut courier, "ada@example.org").await, "accepted", "{tls:?}");
         }
@@ -193,7 +195,7 @@ async fn a_stripped_starttls_stops_the_run() {
     let (_, file) = certificate();
     let relay = relay(Options { auth: Some(Auth::new("ada", "opensesame")), ..Options::default() }).await;
     let settings =
-        RelaySettings { login: login(None, "opensesame"), ..secured(&relay, Tls::StartTls, &file) };
+        RelaySettings { login: Some(login(None, "opensesame")), ..secured(&relay, Tls::StartTls, &file) };
     let told = told(&send(&mut courier_with(settings), "ada@example.org").await);
     assert!(told.contains("cannot be protected: the relay does not offer STARTTLS"), "{told}");
     assert_eq!(commands(&relay), ["EHLO client.example.com"]);
@@ -224,7 +226,7 @@ async fn every_mechanism_signs_in() {
             .filter(|asked| asked.is_some() || mechanism != Mechanism::Xoauth2)
         {
             let settings =
-                RelaySettings { login: login(asked, "opensesame"), ..settings(relay.address().port()) };
+                RelaySettings { login: Some(login(asked, "opensesame")), ..settings(relay.address().port()) };
             assert_eq!(kind(&mut courier_with(settings), "ada@example.org").await, "accepted", "{mechanism}");
         }
         finish(relay).await;
@@ -235,8 +237,10 @@ async fn every_mechanism_signs_in() {
 async fn a_refused_login_stops_the_run_and_is_not_repeated() {
     for mechanism in [Mechanism::Plain, Mechanism::Login, Mechanism::Xoauth2] {
         let relay = relay(Options { auth: Some(Auth::new("ada", "opensesame")), ..Options::default() }).await;
-        let settings =
-            RelaySettings { login: login(Some(mechanism), "canary"), ..settings(relay.address().port()) };
+        let settings = RelaySettings {
+            login: Some(login(Some(mechanism), "canary")),
+            ..settings(relay.address().port())
+        };
         let result = send(&mut courier_with(settings), "ada@example.org").await;
         assert_eq!(
             told(&result),
@@ -257,7 +261,8 @@ async fn a_login_that_cannot_be_checked_now_is_tried_three_times() {
     let check = async |script, expected: &str, expected_connections| {
         let auth = Some(Auth::new("ada", "opensesame"));
         let relay = relay(Options { auth, script, ..Options::default() }).await;
-        let settings = RelaySettings { login: login(None, "opensesame"), ..settings(relay.address().port()) };
+        let settings =
+            RelaySettings { login: Some(login(None, "opensesame")), ..settings(relay.address().port()) };
         let told = told(&send(&mut courier_with(settings), "ada@example.org").await);
         assert!(told.contains(expected), "{told}");
         assert_eq!(connections(&relay), expected_connections);
@@ -270,7 +275,8 @@ async fn a_login_that_cannot_be_checked_now_is_tried_three_times() {
 async fn a_relay_without_the_mechanism_gets_no_secret() {
     let auth = Auth { mechanisms: vec![Offered::Xoauth2], ..Auth::new("ada", "opensesame") };
     let relay = relay(Options { auth: Some(auth), ..Options::default() }).await;
-    let settings = RelaySettings { login: login(None, "opensesame"), ..settings(relay.address().port()) };
+    let settings =
+        RelaySettings { login: Some(login(None, "opensesame")), ..settings(relay.address().port()) };
     let told = told(&send(&mut courier_with(settings), "ada@example.org").await);
     assert!(told.ends_with("AUTH: expected PLAIN or LOGIN, the relay offers XOAUTH2"), "{told}");
     assert_eq!(commands(&relay), ["EHLO client.example.com"]);
