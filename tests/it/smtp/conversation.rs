@@ -121,25 +121,6 @@ async fn a_message_that_could_be_taken_for_two_is_rejected_unsent() {
 }
 
 #[tokio::test]
-async fn an_international_address_needs_a_relay_that_takes_it() {
-    let relay_without = relay(plain()).await;
-    let result = send(&mut courier(&relay_without), "jörg@example.org").await;
-    assert_eq!(
-        told(&result),
-        "rejected: 5.6.7 the address is not ASCII, and the relay does not offer SMTPUTF8"
-    );
-    assert_eq!(commands(&relay_without), ["EHLO client.example.com"]);
-    // The sender is the same for all: no recipient is to blame.
-    let sender = Address::parse("jörg@example.com").unwrap();
-    let envelope = Envelope { sender, ..envelope("ada@example.org") };
-    let stop = courier(&relay_without).offer(&envelope, MESSAGE).await.err();
-    assert!(matches!(stop, Some(Stop::Sender { .. })), "{stop:?}");
-    let relay = relay(Options::default()).await;
-    assert_eq!(kind(&mut courier(&relay), "jörg@example.org").await, "accepted");
-    finish(relay).await;
-}
-
-#[tokio::test]
 async fn a_connection_that_was_closed_between_two_mails_costs_no_mail() {
     let goodbye = Act::farewell(421, "4.7.0 idle for too long");
     let scripts = [
