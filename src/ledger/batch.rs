@@ -35,9 +35,10 @@ from json_each(?2) j cross join recipient r
 where r.occasion_id = ?1 and r.key = j.value";
 
 /// Who holds a mailbox: only those that this list has shown or that were mailed. A line only where this list has it.
+/// Left to itself `SQLite` takes `key is not null` for a range and reads the whole list for each mailbox.
 pub(super) const BY_MAILBOX: &str = "
 select r.address, r.user_id, min(case when r.seen = ?3 then r.line end)
-from json_each(?2) j cross join recipient r
+from json_each(?2) j cross join recipient r indexed by recipient_mailbox
 where r.occasion_id = ?1 and r.address = j.value and r.key is not null
     and (r.seen = ?3 or r.state in ('sending', 'sent', 'unknown'))
 group by r.address, r.user_id";

@@ -15,6 +15,8 @@ mod error;
 mod journal;
 mod lock;
 mod place;
+#[cfg(test)]
+mod plans;
 mod purge;
 mod reconcile;
 mod run;

@@ -30,7 +30,7 @@ pub(super) const EMPTY: &str = "
 update recipient set
     key = case when recipient.key is null then null else j.value ->> 1 end,
     user_id = null, address = null, name = null, fields = null, reply = null,
-    reason = case when recipient.reason is null then null else 'purged' end,
+    reason = case when recipient.state = 'sent' then null else 'purged' end,
     next_attempt_at = null,
     state = case when recipient.state in ('pending', 'claimed', 'deferred') then 'withdrawn'
         when recipient.state = 'sending' then 'unknown' else recipient.state end

@@ -98,6 +98,12 @@ impl Ledger {
         Ok(Self { inner: Arc::new(Inner { path, clock, requests, readers, _scratch: scratch }) })
     }
 
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
     /// Begins a run: takes the lock, draws a new epoch, enters what the journal kept, recovers what a dead run held.
     ///
     /// [`LedgerError::Busy`] where another run is at it; refused where the clock lies more than an hour before the

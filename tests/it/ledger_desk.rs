@@ -1,5 +1,7 @@
 //! What the tests of `ledger` share: a ledger file, small lists, and the steps of a try.
 
+#![expect(clippy::unwrap_used, reason = "every function here is part of a test")]
+
 use std::path::PathBuf;
 
 use linkpost::{

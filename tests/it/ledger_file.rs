@@ -2,12 +2,12 @@
 
 use std::{
     os::unix::fs::{MetadataExt, PermissionsExt},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use linkpost::{
     clock::Clock,
-    ledger::{Ledger, LedgerError, Run},
+    ledger::{Ledger, LedgerError},
 };
 
 use crate::ledger_desk::{Desk, OCCASION, at, enlist, row};
@@ -105,17 +105,9 @@ async fn a_scratch_ledger_is_gone_when_it_is_closed() {
     let ledger = Ledger::scratch(Clock::System).await.unwrap();
     let run = ledger.begin(&desk.campaign, OCCASION).await.unwrap();
     assert_eq!(enlist(&run, vec![row(2, "ada")]).await.new, 1);
-    let folder = scratch_folder(&run);
+    let folder = ledger.path().parent().unwrap().to_owned();
     assert!(folder.exists());
     drop(run);
     ledger.close().await.unwrap();
     assert!(!folder.exists());
-}
-
-/// The folder shows only in the words of an error, which is enough for a test.
-fn scratch_folder(run: &Run) -> PathBuf {
-    let shown = format!("{run:?}");
-    let (_, rest) = shown.split_once("path: \"").unwrap();
-    let (path, _) = rest.split_once('"').unwrap();
-    Path::new(path).parent().unwrap().to_owned()
 }

@@ -5,8 +5,11 @@
 mod audience;
 mod email;
 mod ledger;
+mod ledger_crash;
 mod ledger_desk;
 mod ledger_file;
+mod ledger_promise;
+mod ledger_purge;
 mod ledger_tries;
 mod outbox;
 mod sandbox;

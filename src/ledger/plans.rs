@@ -1,0 +1,70 @@
+//! How `SQLite` goes about the set-based statements: the JSON outside, an index inside. Pinned, because the other way
+//! round every statement still gives the right answer and a long list takes hours.
+
+use sqlx::{AssertSqlSafe, ConnectOptions, Row, SqliteConnection, sqlite::SqliteConnectOptions};
+
+use super::{batch, books, claims, purge, schema, settle};
+
+async fn connection(folder: &std::path::Path) -> SqliteConnection {
+    let options = SqliteConnectOptions::new().filename(folder.join("ledger.db")).create_if_missing(true);
+    let mut connection = options.connect().await.unwrap();
+    schema::migrate(&mut connection).await.unwrap();
+    connection
+}
+
+/// The steps that read a table, in order.
+async fn plan(connection: &mut SqliteConnection, sql: &str) -> Vec<String> {
+    let rows =
+        sqlx::query(AssertSqlSafe(format!("explain query plan {sql}"))).fetch_all(connection).await.unwrap();
+    rows.iter()
+        .map(|row| row.try_get::<String, _>("detail").unwrap())
+        .filter(|detail| {
+            detail.starts_with("SCAN j")
+                || detail.starts_with("SCAN recipient")
+                || detail.starts_with("SEARCH")
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn the_json_is_the_outer_table_and_an_index_finds_the_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut connection = connection(folder.path()).await;
+    let json = "SCAN j VIRTUAL TABLE INDEX 1:";
+    let by_id = "SEARCH recipient USING INTEGER PRIMARY KEY (rowid=?)";
+    let suppressed = "SEARCH s USING COVERING INDEX sqlite_autoindex_suppression_1 (address=?)";
+    let by_key = "SEARCH r USING INDEX sqlite_autoindex_recipient_1 (occasion_id=? AND key=?)";
+    let by_mailbox = "SEARCH r USING INDEX recipient_mailbox (occasion_id=? AND address=?)";
+    let by_try = "SEARCH attempts USING COVERING INDEX sqlite_autoindex_attempts_1 (recipient_id=? AND n=?)";
+    let exists = "SEARCH s EXISTS USING COVERING INDEX sqlite_autoindex_suppression_1 (address=?)";
+    let named_mailbox = "SEARCH a USING INDEX recipient_mailbox (occasion_id=? AND address=?)";
+    let named_user = "SEARCH u USING INDEX recipient_user (occasion_id=? AND user_id=?)";
+    let pending = "SEARCH recipient USING COVERING INDEX recipient_turn (occasion_id=? AND state=?)";
+    let deferred = "SEARCH recipient USING INDEX recipient_turn (occasion_id=? AND state=?)";
+    let due = "SEARCH d EXISTS USING COVERING INDEX recipient_due (occasion_id=? AND next_attempt_at<?)";
+    let one = "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)";
+    let cases: [(&str, &[&str]); 16] = [
+        (batch::BY_KEY, &[json, by_key]),
+        (batch::BY_MAILBOX, &[json, by_mailbox]),
+        (batch::CHANGE, &[json, by_id]),
+        (batch::SEE, &[json, by_id]),
+        (settle::SETTLE, &[json, by_id]),
+        (settle::SETTLE_ATTEMPTS, &[json, by_try]),
+        (settle::SUPPRESS, &[json, by_id, exists]),
+        (settle::INTEND, &[json, by_id]),
+        (settle::ADD_ATTEMPTS, &[json]),
+        (settle::STATES, &[json, one]),
+        (claims::TAKE, &[by_id, pending, deferred, due, suppressed, suppressed, suppressed]),
+        (
+            claims::TAKE_NAMED,
+            &[by_id, json, named_mailbox, json, named_user, one, suppressed, suppressed, suppressed],
+        ),
+        (claims::RELEASE, &[json, by_id]),
+        (claims::NEXT_DUE, &["SEARCH recipient USING COVERING INDEX recipient_due (occasion_id=?)"]),
+        (books::COUNTS, &["SEARCH recipient USING COVERING INDEX recipient_turn (occasion_id=?)"]),
+        (purge::EMPTY, &[json, by_id]),
+    ];
+    for (sql, expected) in cases {
+        assert_eq!(plan(&mut connection, sql).await, expected, "{sql}");
+    }
+}

@@ -1,0 +1,231 @@
+//! Tests of `ledger`: what holds whatever happens, and that it holds for long lists too.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use linkpost::{
+    audience::Row,
+    clock::Clock,
+    ledger::{Claim, Held, Intent, Ledger, Run, Selection, State},
+};
+use proptest::{collection::vec, prelude::*};
+
+use crate::ledger_desk::{
+    Desk, OCCASION, accepted, attempt, claim, deferred, enlist, mark, recipient, rejected, row, unknown,
+};
+
+/// A thing that happens to a campaign.
+#[derive(Debug, Clone)]
+enum Event {
+    /// A list of (user, mailbox), perhaps given up at the end.
+    List(Vec<(u8, u8)>, bool),
+    Claim(u32),
+    Intend,
+    Settle(u8),
+    SettleClaim(bool),
+    Release,
+    Expire,
+    Later,
+    /// The run dies with all that it holds.
+    Crash,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        2 => (vec((0..8_u8, 0..8_u8), 0..10), prop::bool::weighted(0.2)).prop_map(|(rows, gone)| Event::List(rows, gone)),
+        4 => (1..4_u32).prop_map(Event::Claim),
+        6 => Just(Event::Intend),
+        6 => (0..4_u8).prop_map(Event::Settle),
+        1 => any::<bool>().prop_map(Event::SettleClaim),
+        1 => Just(Event::Release),
+        1 => Just(Event::Expire),
+        2 => Just(Event::Later),
+        2 => Just(Event::Crash),
+    ]
+}
+
+/// What a recipient's mailboxes have been through, kept beside the ledger as the relay would know it.
+#[derive(Default)]
+struct Relay {
+    /// Rows that may have been mailed: an intent was given and no definite "no" followed.
+    perhaps: BTreeSet<String>,
+    listed: usize,
+}
+
+struct World {
+    desk: Desk,
+    time: Timestamp,
+    run: Option<Run>,
+    claims: Vec<Claim>,
+    intents: Vec<Intent>,
+    relay: Relay,
+}
+
+impl World {
+    async fn new() -> Self {
+        let time = "2026-11-22T10:00:00Z".parse().unwrap_or_default();
+        let mut world = Self {
+            desk: Desk::new(),
+            time,
+            run: None,
+            claims: Vec::new(),
+            intents: Vec::new(),
+            relay: Relay::default(),
+        };
+        world.begin().await;
+        world
+    }
+
+    async fn begin(&mut self) {
+        self.claims.clear();
+        self.intents.clear();
+        self.run = None;
+        let ledger = self.desk.ledger_at(Clock::Stopped(self.time)).await;
+        self.run = Some(ledger.begin(&self.desk.campaign, OCCASION).await.expect("the lock is free"));
+    }
+
+    async fn apply(&mut self, event: Event) {
+        let run = self.run.as_ref().expect("a run is on");
+        match event {
+            Event::List(rows, given_up) => {
+                // A run takes in its list before it claims.
+                run.release(std::mem::take(&mut self.claims)).await.expect("written");
+                let list: Vec<_> = (2..)
+                    .zip(&rows)
+                    .map(|(line, (user, box_))| {
+                        Row::Good(recipient(line, &format!("u{user}"), &format!("m{box_}@example.com")))
+                    })
+                    .collect();
+                let mut enlistment = run.enlist().await.expect("begun");
+                enlistment.add(list).await.expect("added");
+                if given_up {
+                    enlistment.abandon().await.expect("given up");
+                } else {
+                    let plan = enlistment.finish(mark()).await.expect("finished");
+                    self.relay.listed = rows.len();
+                    let parts = plan.new
+                        + plan.changed
+                        + plan.unchanged
+                        + plan.returned
+                        + plan.changed_after_sent
+                        + plan.changed_after_end
+                        + plan.duplicates
+                        + plan.invalid;
+                    assert_eq!((plan.rows, parts), (rows.len() as u64, rows.len() as u64));
+                }
+            }
+            Event::Claim(limit) => {
+                self.claims.extend(run.claim(&Selection::default(), limit).await.expect("claimed"));
+            }
+            Event::Intend => {
+                if let Some(claim) = self.claims.pop() {
+                    let key = claim.recipient().key.0.clone();
+                    let words = attempt(&claim);
+                    if let linkpost::ledger::Intended::Go(intent) =
+                        run.intend(claim, words).await.expect("written")
+                    {
+                        assert!(self.relay.perhaps.insert(key.clone()), "{key} may have a mail already");
+                        self.intents.push(intent);
+                    }
+                }
+            }
+            Event::Settle(which) => {
+                if let Some(intent) = self.intents.pop() {
+                    let key = intent.recipient().key.0.clone();
+                    let outcome = [accepted, unknown, deferred, rejected][usize::from(which)]();
+                    run.settle(Held::Intent(intent), outcome).await.expect("written");
+                    if which >= 2 {
+                        self.relay.perhaps.remove(&key);
+                    }
+                }
+            }
+            Event::SettleClaim(lasting) => {
+                if let Some(claim) = self.claims.pop() {
+                    run.settle(claim, if lasting { rejected() } else { deferred() }).await.expect("written");
+                }
+            }
+            Event::Release => {
+                run.release(std::mem::take(&mut self.claims)).await.expect("written");
+            }
+            Event::Expire => {
+                run.expire(SignedDuration::from_hours(8)).await.expect("written");
+            }
+            Event::Later => {
+                self.time += SignedDuration::from_hours(3);
+                self.begin().await;
+            }
+            Event::Crash => self.begin().await,
+        }
+    }
+
+    /// What must hold after everything that happens.
+    async fn check(&self, before: &BTreeMap<i64, (String, State)>) -> BTreeMap<i64, (String, State)> {
+        let run = self.run.as_ref().expect("a run is on");
+        assert_eq!(run.tally().await.expect("read").total(), self.relay.listed as u64, "the sum rule");
+        let ledger = Ledger::open_existing(&self.desk.path(), Clock::System).await.expect("opened");
+        let views = ledger.rows(&self.desk.campaign, OCCASION, None, 0, 1000).await.expect("read");
+        let mut now = BTreeMap::new();
+        for view in views {
+            let Some(key) = view.key else { continue };
+            assert_eq!(
+                view.state.is_mailed(),
+                self.relay.perhaps.contains(&key),
+                "{key} is {}, and the relay knows better",
+                view.state
+            );
+            let silent = matches!(view.state, State::Pending | State::Claimed | State::Sending | State::Sent);
+            assert!(silent || view.reason.is_some(), "{key} is {} without a reason", view.state);
+            now.insert(view.id, (key, view.state));
+        }
+        for (id, (key, state)) in before {
+            let found = now.get(id).map(|(_, state)| *state);
+            if matches!(state, State::Sent | State::Unknown | State::Rejected | State::Expired) {
+                assert_eq!(found, Some(*state), "{key} moved by itself");
+            }
+            assert!(found.is_some(), "{key} has vanished");
+        }
+        now
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_nobody_is_mailed_twice_and_the_sum_is_right(events in vec(event(), 1..40)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut world = World::new().await;
+            let mut rows = BTreeMap::new();
+            for event in events {
+                world.apply(event).await;
+                rows = world.check(&rows).await;
+            }
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_long_list_is_taken_in_whole_and_claimed_in_its_order() {
+    let desk = Desk::new();
+    let run = desk.run().await;
+    let list = || (0..20_000).map(|n| row(n + 2, &format!("user{n}")));
+    let mut enlistment = run.enlist().await.unwrap();
+    let rows: Vec<_> = list().collect();
+    for batch in rows.chunks(1000) {
+        assert_eq!(enlistment.add(batch.to_vec()).await.unwrap(), []);
+    }
+    let plan = enlistment.finish(mark()).await.unwrap();
+    assert_eq!((plan.rows, plan.new, plan.tally.get(State::Pending)), (20_000, 20_000, 20_000));
+    assert_eq!(enlist(&run, list().rev().collect()).await.unchanged, 20_000);
+    let plan = enlist(&run, list().skip(1000).collect()).await;
+    assert_eq!((plan.unchanged, plan.withdrawn), (19_000, 1000));
+    let mut next = 1002;
+    for _ in 0..4 {
+        for claim in claim(&run, 250).await {
+            assert_eq!(claim.recipient().line, next);
+            next += 1;
+        }
+    }
+    assert_eq!(next, 2002);
+}
