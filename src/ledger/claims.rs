@@ -74,7 +74,7 @@ const RELEASE_ALL: &str = "
 update recipient set state = case when next_attempt_at is null then 'pending' else 'deferred' end, changed_at = ?3
 where occasion_id = ?1 and state = 'claimed' and epoch = ?2";
 
-const EXPIRE: &str = "
+pub(super) const EXPIRE: &str = "
 update recipient set state = 'expired', reply = coalesce(reason, reply), reason = ?3, next_attempt_at = null,
     changed_at = ?4
 where occasion_id = ?1 and state in ('pending', 'deferred') and first_try_at < ?2";

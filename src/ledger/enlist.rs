@@ -127,12 +127,12 @@ const GENERATION: &str = "select generation + 1 from occasion where id = ?1";
 /// Rows that cannot be mailed belong to a list, not to a person: the new list brings its own.
 const FORGET: &str = "delete from recipient where occasion_id = ?1 and state in ('invalid', 'duplicate')";
 
-const WITHDRAW: &str = "
+pub(super) const WITHDRAW: &str = "
 update recipient set state = 'withdrawn', reply = coalesce(reason, reply), reason = 'not in the list any more',
     next_attempt_at = null, changed_at = ?3
 where occasion_id = ?1 and state in ('pending', 'deferred') and seen <> ?2";
 
-const SUPPRESS: &str = "
+pub(super) const SUPPRESS: &str = "
 update recipient set state = 'suppressed', reason = 'the address is on the suppression list', next_attempt_at = null,
     changed_at = ?2
 where occasion_id = ?1 and state in ('pending', 'deferred')

@@ -25,6 +25,8 @@ mod settle;
 mod start;
 mod states;
 mod store;
+#[cfg(test)]
+mod transitions;
 mod words;
 mod writer;
 

@@ -64,6 +64,25 @@ pub(super) enum Event {
     Suppress,
 }
 
+#[cfg(test)]
+impl Event {
+    /// Every event, in the order of the test's table.
+    pub(super) const ALL: [Self; 12] = [
+        Self::Claim,
+        Self::Release,
+        Self::Intend,
+        Self::Accepted,
+        Self::Rejected,
+        Self::Deferred,
+        Self::Unknown,
+        Self::Recover,
+        Self::Expire,
+        Self::Withdraw,
+        Self::Return,
+        Self::Suppress,
+    ];
+}
+
 /// The state after `event`, or `None` where the event cannot happen. `deferred_before`: the relay said "later" once.
 pub(super) const fn next(state: State, event: Event, deferred_before: bool) -> Option<State> {
     use State::{
@@ -177,22 +196,7 @@ impl fmt::Display for State {
 mod tests {
     use super::*;
 
-    const EVENTS: [Event; 12] = [
-        Event::Claim,
-        Event::Release,
-        Event::Intend,
-        Event::Accepted,
-        Event::Rejected,
-        Event::Deferred,
-        Event::Unknown,
-        Event::Recover,
-        Event::Expire,
-        Event::Withdraw,
-        Event::Return,
-        Event::Suppress,
-    ];
-
-    /// The whole table: state, then the state after each of `EVENTS`, `-` where it cannot happen.
+    /// The whole table: state, then the state after each of `Event::ALL`, `-` where it cannot happen.
     const TABLE: [&str; 12] = [
         "pending    claimed -       -       -    -        -        -       -       expired withdrawn -       suppressed",
         "claimed    -       pending sending -    rejected deferred -       pending -       -         -       suppressed",
@@ -213,7 +217,7 @@ mod tests {
         for line in TABLE {
             let mut words = line.split_whitespace();
             let state = State::parse(words.next().unwrap()).unwrap();
-            for (event, expected) in EVENTS.into_iter().zip(words.by_ref()) {
+            for (event, expected) in Event::ALL.into_iter().zip(words.by_ref()) {
                 let found = next(state, event, false).map_or("-", State::name);
                 assert_eq!(found, expected, "{state} on {event:?}");
             }

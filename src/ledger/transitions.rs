@@ -1,0 +1,121 @@
+//! Holds the SQL to the state machine: every statement that moves a row, on a row of every state.
+
+use serde_json::json;
+use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
+
+use super::{
+    State, batch, claims, enlist, schema, settle, start,
+    states::{Event, next},
+};
+
+const NOW: i64 = 1_000_000;
+
+/// A ledger with one row of the given state, held by epoch 1, its first try under way or over.
+async fn one_row(state: State, deferred_before: bool) -> SqliteConnection {
+    let mut connection = SqliteConnectOptions::new().in_memory(true).connect().await.unwrap();
+    schema::migrate(&mut connection).await.unwrap();
+    for statement in [
+        "insert into occasion (id, campaign, occasion, generation) values (1, 'spring', 'once', 1)",
+        "insert into epoch (id, occasion_id, host, pid, started_at) values (1, 1, 'mailer', 1, 0), (2, 1, 'mailer', 2, 1)",
+        "insert into suppression (address, reason, since) values ('Ada@example.com', 'asked', 0)",
+    ] {
+        sqlx::query(statement).execute(&mut connection).await.unwrap();
+    }
+    let key = (!matches!(state, State::Invalid | State::Duplicate)).then_some("ada");
+    sqlx::query(
+        "insert into recipient (id, occasion_id, key, line, user_id, address, fields, seen, state, epoch, attempts,
+            next_attempt_at, first_try_at, changed_at)
+        values (7, 1, ?1, 2, 'ada', 'ada@example.com', '{}', 1, ?2, 1, ?3, ?4, 1, 1)",
+    )
+    .bind(key)
+    .bind(state.name())
+    .bind(i64::from(matches!(state, State::Sending | State::Unknown)))
+    .bind((deferred_before || state == State::Deferred).then_some(1))
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    connection
+}
+
+/// Runs the statement that an event stands for.
+async fn happen(connection: &mut SqliteConnection, state: State, event: Event) {
+    let outcome = |name: &str| {
+        let attempt = if state == State::Claimed { None } else { Some(1) };
+        json!([{ "id": 7, "epoch": 1, "attempt": attempt, "state": name, "due": null, "at": NOW }])
+            .to_string()
+    };
+    let query = match event {
+        Event::Claim => {
+            sqlx::query("delete from suppression").execute(&mut *connection).await.unwrap();
+            sqlx::query(claims::TAKE).bind(1).bind(2).bind(NOW).bind(9)
+        }
+        Event::Release => sqlx::query(claims::RELEASE).bind("[[7, 1]]").bind(NOW),
+        Event::Intend => {
+            sqlx::query(settle::INTEND).bind(r#"[{ "id": 7, "epoch": 1, "attempt": 1 }]"#).bind(NOW)
+        }
+        Event::Accepted => sqlx::query(settle::SETTLE).bind(outcome("sent")),
+        Event::Rejected => sqlx::query(settle::SETTLE).bind(outcome("rejected")),
+        Event::Deferred => sqlx::query(settle::SETTLE).bind(outcome("deferred")),
+        Event::Unknown => sqlx::query(settle::SETTLE).bind(outcome("unknown")),
+        Event::Recover => {
+            let claimed = sqlx::query(start::RECOVER_CLAIMED).bind(1).bind(2).bind(NOW);
+            claimed.execute(&mut *connection).await.unwrap();
+            sqlx::query(start::RECOVER_SENDING).bind(1).bind(1).bind("lost").bind(NOW)
+        }
+        Event::Expire => sqlx::query(claims::EXPIRE).bind(1).bind(NOW).bind("too late").bind(NOW),
+        Event::Withdraw => sqlx::query(enlist::WITHDRAW).bind(1).bind(2).bind(NOW),
+        Event::Return => sqlx::query(batch::CHANGE).bind(r#"[{ "id": 7, "line": 3 }]"#).bind(2).bind(NOW),
+        Event::Suppress if state == State::Claimed => {
+            sqlx::query(settle::SUPPRESS).bind(r#"[{ "id": 7, "epoch": 1 }]"#).bind(NOW)
+        }
+        Event::Suppress => sqlx::query(enlist::SUPPRESS).bind(1).bind(NOW),
+    };
+    query.execute(connection).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_sql_moves_a_row_as_the_state_machine_says_and_never_else() {
+    for state in State::ALL {
+        for event in Event::ALL {
+            for deferred_before in [false, true] {
+                if state == State::Claimed && matches!(event, Event::Accepted | Event::Unknown) {
+                    continue; // refused before any SQL: a claim was never handed over
+                }
+                let mut connection = one_row(state, deferred_before).await;
+                happen(&mut connection, state, event).await;
+                let found: String = sqlx::query_scalar("select state from recipient")
+                    .fetch_one(&mut connection)
+                    .await
+                    .unwrap();
+                let expected = next(state, event, deferred_before).unwrap_or(state);
+                assert_eq!(
+                    found,
+                    expected.name(),
+                    "{state} on {event:?}, deferred before: {deferred_before}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_foreign_epoch_moves_nothing() {
+    let foreign = json!([{ "id": 7, "epoch": 2, "attempt": 1, "state": "sent", "at": NOW }]).to_string();
+    let claimed =
+        json!([{ "id": 7, "epoch": 2, "attempt": null, "state": "rejected", "at": NOW }]).to_string();
+    for state in State::ALL {
+        for query in [
+            sqlx::query(settle::SETTLE).bind(&foreign),
+            sqlx::query(settle::SETTLE).bind(&claimed),
+            sqlx::query(settle::INTEND).bind(&foreign).bind(NOW),
+            sqlx::query(settle::SUPPRESS).bind(&foreign).bind(NOW),
+            sqlx::query(claims::RELEASE).bind("[[7, 2]]").bind(NOW),
+        ] {
+            let mut connection = one_row(state, false).await;
+            query.execute(&mut connection).await.unwrap();
+            let found: String =
+                sqlx::query_scalar("select state from recipient").fetch_one(&mut connection).await.unwrap();
+            assert_eq!(found, state.name());
+        }
+    }
+}
