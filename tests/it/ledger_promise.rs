@@ -1,6 +1,6 @@
 //! Tests of `ledger`: what holds whatever happens, and that it holds for long lists too.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use linkpost::{
@@ -47,8 +47,8 @@ fn event() -> impl Strategy<Value = Event> {
 /// What a recipient's mailboxes have been through, kept beside the ledger as the relay would know it.
 #[derive(Default)]
 struct Relay {
-    /// Rows that may have been mailed: an intent was given and no definite "no" followed.
-    perhaps: BTreeSet<String>,
+    /// Rows that may have been mailed, and where: an intent was given and no definite "no" followed.
+    perhaps: BTreeMap<String, String>,
     listed: usize,
 }
 
@@ -120,11 +120,21 @@ impl World {
             Event::Intend => {
                 if let Some(claim) = self.claims.pop() {
                     let key = claim.recipient().key.0.clone();
+                    let mailbox = claim.recipient().address.to_string();
                     let words = attempt(&claim);
                     if let linkpost::ledger::Intended::Go(intent) =
                         run.intend(claim, words).await.expect("written")
                     {
-                        assert!(self.relay.perhaps.insert(key.clone()), "{key} may have a mail already");
+                        let mailed = &mut self.relay.perhaps;
+                        assert!(
+                            !mailed.values().any(|other| *other == mailbox),
+                            "{mailbox} may have a mail already"
+                        );
+                        assert_eq!(
+                            mailed.insert(key.clone(), mailbox),
+                            None,
+                            "{key} may have a mail already"
+                        );
                         self.intents.push(intent);
                     }
                 }
@@ -169,7 +179,7 @@ impl World {
             let Some(key) = view.key else { continue };
             assert_eq!(
                 view.state.is_mailed(),
-                self.relay.perhaps.contains(&key),
+                self.relay.perhaps.contains_key(&key),
                 "{key} is {}, and the relay knows better",
                 view.state
             );
