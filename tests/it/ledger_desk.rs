@@ -127,9 +127,14 @@ pub(crate) async fn claim_one(run: &Run) -> Claim {
 
 pub(crate) fn attempt(claim: &Claim) -> Try {
     let user = &claim.recipient().user_id;
+    // A hash of nothing, but one to a recipient, as in life.
+    let mut jti_hash = [0x5a; 32];
+    for (at, byte) in claim.recipient().key.0.bytes().enumerate() {
+        jti_hash[at % 32] ^= byte.rotate_left(u32::try_from(at / 32).unwrap());
+    }
     Try {
         token: TokenRecord {
-            jti_hash: [7; 32],
+            jti_hash,
             kid: "k1".into(),
             issued_at: 1_763_800_000,
             expires_at: 1_763_900_000,

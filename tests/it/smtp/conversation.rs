@@ -2,13 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use linkpost::{
-    audience::Address,
-    delivery::{
-        Stop,
-        sandbox::{Act, Ending, Event, Extensions, Options, Script, Step},
-        smtp::{Envelope, Offer, Relay, RelaySettings},
-    },
+use linkpost::delivery::{
+    sandbox::{Act, Ending, Event, Extensions, Options, Script, Step},
+    smtp::{Offer, Relay, RelaySettings},
 };
 use tokio::sync::Notify;
 
