@@ -27,17 +27,14 @@ pub struct CheckArgs {
 /// Runs the verb.
 pub async fn run(ui: &Ui, global: &Global, arguments: CheckArgs) -> Result<Exit, Failure> {
     let world = World::load(ui, global, &arguments.campaign)?;
-    let campaign = &world.campaign;
     let letter = world.letter(parts::harmless_keys())?;
-    let audience = list::open(ui, campaign, &letter, world.is_live())?;
+    let live = world.is_live();
+    let checked = list::check(ui, &world, &letter, live, &arguments.list).await?;
     // Who repeats whom takes a memory: a scratch ledger, gone at the end.
     let ledger = Ledger::scratch(CLOCK).await?;
-    let run = ledger.begin(&campaign.id, &campaign.occasion).await?;
+    let run = ledger.begin(&world.campaign.id, &world.campaign.occasion).await?;
     let mark = world.mark(&letter)?;
-    let listed =
-        list::book(ui, &world, audience, &letter, run.enlist().await?, mark, &arguments.list).await?;
-    listed.refuse(&arguments.list)?;
-    listed.tell(ui);
+    list::book(ui, &world, checked, live, &run, mark).await?;
     ui.say("every row can be mailed; nothing was sent");
     Ok(Exit::Settled)
 }

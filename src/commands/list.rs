@@ -1,6 +1,7 @@
-//! Reads the list of a campaign into an enlistment and tells what is wrong with it.
+//! Reads the list of a campaign, tells what is wrong with it, and books it.
 
 use std::{
+    collections::BTreeSet,
     fs::{File, OpenOptions},
     io,
     os::unix::fs::OpenOptionsExt,
@@ -10,154 +11,176 @@ use std::{
 
 use crate::{
     audience::{Audience, RowProblem, problems::Writer},
-    campaign::Campaign,
     commands::{
         Failure, ListArgs,
         parts::{CLOCK, World},
     },
     email::Letter,
     exit::Exit,
-    ledger::{Duplicate, Enlistment, NewMark, Plan, SameBy},
-    pipeline::{self, Notice, Proof},
+    ledger::{Duplicate, NewMark, Plan, Run, SameBy},
+    pipeline::{self, EnlistError, Proof},
     problem::{Place, Problem},
     ui::{Ui, count},
 };
 
-/// How many problems are kept for the screen; `--problems FILE` has all.
-const KEPT: usize = 20;
+/// How many problems and duplicates are shown; `--problems FILE` has all problems.
+const SHOWN: usize = 20;
+/// A sign of life after so many rows.
+const SIGN_OF_LIFE: u64 = 25_600;
+/// With more rows than this to set aside, the list or the template is wrong, not the rows.
+const MOST_UNFIT: usize = 100_000;
 
-/// The list was read and is booked, or has problems and nothing was.
-#[derive(Debug)]
-pub(super) struct Listed {
-    /// What the ledger made of it.
-    pub(super) plan: Plan,
-    /// The first problems.
-    pub(super) problems: Vec<Problem>,
-    /// How many rows have one.
-    pub(super) bad_rows: u64,
+/// The list was read to its end and every mail rendered; the rows that cannot be mailed are known.
+pub(super) struct Checked {
+    proof: Proof,
+    digest: [u8; 32],
+    unfit: BTreeSet<u64>,
 }
 
-/// Opens the list and compares its columns with what the templates want.
-pub(super) fn open(ui: &Ui, campaign: &Campaign, letter: &Letter, live: bool) -> Result<Audience, Failure> {
-    let audience = Audience::open(&campaign.audience, live)
-        .map_err(|problems| Failure::problems(Exit::Problems, problems))?;
+/// Reads the whole list and renders every mail. Ends in a failure if a row has a problem and problems are not to be
+/// skipped. `live` refuses addresses to which no mail can go.
+pub(super) async fn check(
+    ui: &Ui,
+    world: &World,
+    letter: &Arc<Letter>,
+    live: bool,
+    arguments: &ListArgs,
+) -> Result<Checked, Failure> {
+    let audience = open(world, live)?;
+    let list = world.campaign.audience.csv.display().to_string();
     for note in &audience.dialect().notes {
-        ui.note(format_args!("{}: {note}", campaign.audience.csv.display()));
+        ui.note(format_args!("{list}: {note}"));
     }
-    let problems = letter.check_variables(audience.columns());
-    if problems.is_empty() { Ok(audience) } else { Err(Failure::problems(Exit::Problems, problems)) }
+    let unknown = letter.check_variables(audience.columns());
+    if !unknown.is_empty() {
+        return Err(Failure::problems(Exit::Problems, unknown));
+    }
+    let proof =
+        Proof { letter: Arc::clone(letter), issuer: Arc::new(world.preview_issuer()?), now: CLOCK.now() };
+    let digest = audience.file_digest();
+    let mut aside = Aside::new(arguments, &audience)?;
+    pipeline::prove(audience, proof.clone(), |rows, problems| {
+        for problem in problems {
+            aside.add(&list, &problem);
+        }
+        if rows.is_multiple_of(SIGN_OF_LIFE) {
+            ui.say(format_args!("{} read and rendered", count(rows, "row")));
+        }
+    })
+    .await?;
+    let unfit = aside.finish(arguments)?;
+    Ok(Checked { proof, digest, unfit })
 }
 
-/// Reads the list into the enlistment and books it, unless a row has a problem and `skip_problems` is not set.
+/// Books a list that was checked, in one transaction.
 pub(super) async fn book(
     ui: &Ui,
     world: &World,
-    audience: Audience,
-    letter: &Arc<Letter>,
-    mut enlistment: Enlistment,
+    checked: Checked,
+    live: bool,
+    run: &Run,
     mark: NewMark,
-    arguments: &ListArgs,
-) -> Result<Listed, Failure> {
+) -> Result<(), Failure> {
+    let Checked { proof, digest, unfit } = checked;
+    let audience = open(world, live)?;
     let list = world.campaign.audience.csv.display().to_string();
-    let written = |error: io::Error| {
-        Failure::words(Exit::Usage, format!("`--problems`: the file cannot be written: {error}"))
-    };
-    let mut writer = match &arguments.problems {
-        Some(path) => Some(
-            private_file(path)
-                .and_then(|file| Writer::new(file, audience.header(), audience.dialect()))
-                .map_err(written)?,
-        ),
-        None => None,
-    };
-    let (mut problems, mut bad_rows, mut duplicates, mut unwritten) = (Vec::new(), 0, 0, None);
-    let issuer = world.preview_issuer()?;
-    let proof = Proof { letter: Arc::clone(letter), issuer: Arc::new(issuer), now: CLOCK.now() };
-    let read = pipeline::enlist(audience, proof, &mut enlistment, |notice| match notice {
-        Notice::Problem(problem) => {
-            bad_rows += 1;
-            if problems.len() < KEPT {
-                problems.push(placed(&list, problem));
-            }
-            if let Some(Err(error)) = writer.as_mut().map(|writer| writer.write(problem)) {
-                unwritten.get_or_insert(error);
-            }
+    if audience.file_digest() != digest {
+        let problem = Problem::new(Place::file(list), "the file changed while it was read");
+        return Err(Failure::problems(Exit::Problems, vec![problem.hint("run again when it is complete")]));
+    }
+    let mut enlistment = run.enlist().await?;
+    let mut duplicates = 0;
+    let booked = pipeline::enlist(audience, proof, unfit, &mut enlistment, |duplicate| {
+        duplicates += 1;
+        if duplicates <= SHOWN {
+            ui.say(format_args!("{list}:{}: {}", duplicate.line, repeats(&duplicate)));
         }
-        Notice::Duplicate(duplicate) => {
-            duplicates += 1;
-            if duplicates <= KEPT as u64 {
-                ui.say(format_args!("{list}:{}: {}", duplicate.line, repeats(duplicate)));
-            }
-        }
-        Notice::Read(rows) if rows.is_multiple_of(25_600) => {
-            ui.say(format_args!("{} read and rendered", count(rows, "row")));
-        }
-        Notice::Read(_) => {}
     })
     .await;
-    if let Some(Err(error)) = writer.map(Writer::finish) {
-        unwritten.get_or_insert(error);
-    }
-    if let Some(error) = unwritten {
-        enlistment.abandon().await?;
-        return Err(written(error));
-    }
-    if let Err(error) = read {
+    if let Err(error) = booked {
         enlistment.abandon().await?;
         return Err(error.into());
     }
-    let plan = if bad_rows > 0 && !arguments.skip_problems {
-        enlistment.abandon().await?
-    } else {
-        enlistment.finish(mark).await?
-    };
-    Ok(Listed { plan, problems, bad_rows })
+    tell(ui, &enlistment.finish(mark).await?);
+    Ok(())
 }
 
-impl Listed {
-    /// What a list with problems ends in, unless they are to be skipped.
-    pub(super) fn refuse(&self, arguments: &ListArgs) -> Result<(), Failure> {
-        if self.bad_rows == 0 || arguments.skip_problems {
-            return Ok(());
-        }
-        let mut problems = self.problems.clone();
-        if let Some(last) = problems.last_mut() {
-            let remedy = "`--skip-problems` goes on without these rows; `--problems FILE` writes them out for correction";
-            last.hint = Some(
-                last.hint
-                    .take()
-                    .map_or_else(|| remedy.to_owned(), |hint| format!("{hint}\n  hint: {remedy}")),
-            );
-        }
-        Err(Failure::Problems { exit: Exit::Problems, problems, total: self.bad_rows })
+fn open(world: &World, live: bool) -> Result<Audience, Failure> {
+    Audience::open(&world.campaign.audience, live)
+        .map_err(|problems| Failure::problems(Exit::Problems, problems))
+}
+
+/// The rows that are set aside: some for the screen, all for the file.
+struct Aside {
+    shown: Vec<Problem>,
+    unfit: BTreeSet<u64>,
+    file: Option<Writer<File>>,
+    unwritten: Option<io::Error>,
+}
+
+impl Aside {
+    fn new(arguments: &ListArgs, audience: &Audience) -> Result<Self, Failure> {
+        let create = |path: &Path| {
+            // Rows of people: nobody else reads them.
+            let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+            Writer::new(file, audience.header(), audience.dialect())
+        };
+        let file =
+            arguments.problems.as_deref().map(create).transpose().map_err(|error| unwritten(&error))?;
+        Ok(Self { shown: Vec::new(), unfit: BTreeSet::new(), file, unwritten: None })
     }
 
-    /// The plan in words.
-    pub(super) fn tell(&self, ui: &Ui) {
-        let plan = &self.plan;
-        let parts = [
-            (plan.new, "new"),
-            (plan.changed, "changed"),
-            (plan.unchanged, "known"),
-            (plan.returned, "back on the list"),
-            (plan.withdrawn, "withdrawn (left the list)"),
-            (plan.duplicates, "duplicate"),
-            (plan.invalid, "with a problem"),
-            (plan.changed_after_sent, "changed after their mail was sent (not sent again)"),
-            (plan.changed_after_end, "changed after they were refused or expired (not sent)"),
-        ];
-        let words: Vec<_> = parts
-            .iter()
-            .filter(|(number, _)| *number > 0)
-            .map(|(number, what)| format!("{number} {what}"))
-            .collect();
-        ui.say(format_args!("{}: {}", count(plan.rows, "row"), words.join(", ")));
+    fn add(&mut self, list: &str, problem: &RowProblem) {
+        self.unfit.insert(problem.line);
+        if self.shown.len() < SHOWN {
+            self.shown.push(placed(list, problem));
+        }
+        if let Some(Err(error)) = self.file.as_mut().map(|file| file.write(problem)) {
+            self.unwritten.get_or_insert(error);
+        }
+    }
+
+    /// The lines to leave out, or the failure that the problems are.
+    fn finish(self, arguments: &ListArgs) -> Result<BTreeSet<u64>, Failure> {
+        let Self { mut shown, unfit, file, unwritten: mut failed } = self;
+        if let Some(Err(error)) = file.map(Writer::finish) {
+            failed.get_or_insert(error);
+        }
+        if let Some(error) = failed {
+            return Err(unwritten(&error));
+        }
+        if unfit.is_empty() || (arguments.skip_problems && unfit.len() <= MOST_UNFIT) {
+            return Ok(unfit);
+        }
+        if let Some(last) = shown.last_mut() {
+            let remedy = "`--skip-problems` goes on without these rows, `--problems FILE` writes them out for correction";
+            let hint = last.hint.take().map_or_else(|| remedy.to_owned(), |hint| format!("{hint}; {remedy}"));
+            last.hint = Some(hint);
+        }
+        Err(Failure::Problems { exit: Exit::Problems, problems: shown, total: unfit.len() as u64 })
     }
 }
 
-/// A file for rows of people: nobody else reads it.
-fn private_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+fn unwritten(error: &io::Error) -> Failure {
+    Failure::words(Exit::Usage, format!("`--problems`: the file cannot be written: {error}"))
+}
+
+/// What the ledger made of the list, in words.
+fn tell(ui: &Ui, plan: &Plan) {
+    let parts = [
+        (plan.new, "new"),
+        (plan.changed, "changed"),
+        (plan.unchanged, "known"),
+        (plan.returned, "back on the list"),
+        (plan.withdrawn, "withdrawn (left the list)"),
+        (plan.duplicates, "duplicate"),
+        (plan.invalid, "with a problem"),
+        (plan.changed_after_sent, "changed after their mail was sent (not sent again)"),
+        (plan.changed_after_end, "changed after they were refused or expired (not sent)"),
+    ];
+    let words =
+        parts.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} {what}"));
+    ui.say(format_args!("{}: {}", count(plan.rows, "row"), words.collect::<Vec<_>>().join(", ")));
 }
 
 fn repeats(duplicate: &Duplicate) -> String {
@@ -179,4 +202,16 @@ fn placed(list: &str, problem: &RowProblem) -> Problem {
         None => problem.message.clone(),
     };
     Problem { place: Place::line(list, problem.line), message, hint: problem.hint.clone() }
+}
+
+impl From<EnlistError> for Failure {
+    fn from(error: EnlistError) -> Self {
+        match error {
+            EnlistError::List(problem) => Self::problems(Exit::Problems, vec![problem]),
+            EnlistError::Ledger(error) => error.into(),
+            EnlistError::Fault => {
+                Self::words(Exit::Internal, "the list's reader ended by a fault of the program")
+            }
+        }
+    }
 }

@@ -14,12 +14,7 @@ pub mod status;
 pub use arguments::{Global, ListArgs, WhomArgs};
 
 use crate::{
-    delivery::Stop,
-    exit::Exit,
-    ledger::LedgerError,
-    pipeline::{EnlistError, Halt},
-    problem::Problem,
-    token::KeyError,
+    delivery::Stop, exit::Exit, ledger::LedgerError, pipeline::Halt, problem::Problem, token::KeyError,
 };
 
 /// Why a command ended badly: what to say and which code to leave.
@@ -118,18 +113,6 @@ impl From<Halt> for Failure {
             Halt::Fault => Self::words(Exit::Internal, "a worker ended by a fault of the program").hint(
                 "run the same command again: what was under way is listed as `unknown`, the rest goes on",
             ),
-        }
-    }
-}
-
-impl From<EnlistError> for Failure {
-    fn from(error: EnlistError) -> Self {
-        match error {
-            EnlistError::List(problem) => Self::problems(Exit::Problems, vec![problem]),
-            EnlistError::Ledger(error) => error.into(),
-            EnlistError::Fault => {
-                Self::words(Exit::Internal, "the list's reader ended by a fault of the program")
-            }
         }
     }
 }

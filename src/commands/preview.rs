@@ -41,12 +41,9 @@ pub async fn run(ui: &Ui, global: &Global, arguments: PreviewArgs) -> Result<Exi
     let letter = world.letter(parts::harmless_keys())?;
     let ledger = Ledger::scratch(CLOCK).await?;
     let run = ledger.begin(&campaign.id, &campaign.occasion).await?;
-    let audience = list::open(ui, campaign, &letter, false)?;
+    let checked = list::check(ui, &world, &letter, false, &arguments.list).await?;
     let mark = world.mark(&letter)?;
-    let listed =
-        list::book(ui, &world, audience, &letter, run.enlist().await?, mark, &arguments.list).await?;
-    listed.refuse(&arguments.list)?;
-    listed.tell(ui);
+    list::book(ui, &world, checked, false, &run, mark).await?;
 
     let folder = arguments.out.unwrap_or_else(|| Path::new("preview").join(campaign.id.as_str()));
     let outbox = Outbox::create(&folder).map_err(|error| {

@@ -138,12 +138,8 @@ async fn enlist(
             return Ok(());
         }
     }
-    let audience = list::open(ui, campaign, letter, stage.live)?;
-    let enlistment = run.enlist().await?;
-    let listed = list::book(ui, world, audience, letter, enlistment, mark, &arguments.list).await?;
-    listed.refuse(&arguments.list)?;
-    listed.tell(ui);
-    Ok(())
+    let checked = list::check(ui, world, letter, stage.live, &arguments.list).await?;
+    list::book(ui, world, checked, stage.live, run, mark).await
 }
 
 fn bounds(world: &World, arguments: &SendArgs) -> Bounds {

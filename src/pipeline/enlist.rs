@@ -1,10 +1,19 @@
-//! The list enters the ledger: every row read, every mail rendered once, before the first one leaves.
+//! The list enters the ledger: every row read and every mail rendered once, before the first one leaves.
+//!
+//! Two passes. [`prove`] renders and touches no ledger, so it may take its time; [`enlist`] holds the ledger's writer
+//! and is quick.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{
+    sync::mpsc,
+    task::{JoinHandle, spawn_blocking},
+};
 
 use crate::{
     audience::{Audience, Recipient, Row, RowProblem},
@@ -30,17 +39,6 @@ pub struct Proof {
     pub now: Timestamp,
 }
 
-/// What there is to tell while a list is read.
-#[derive(Debug)]
-pub enum Notice<'a> {
-    /// A row cannot be mailed.
-    Problem(&'a RowProblem),
-    /// A row repeats another.
-    Duplicate(&'a Duplicate),
-    /// So many rows were read so far.
-    Read(u64),
-}
-
 /// Why a list could not be read to its end.
 #[derive(Debug)]
 pub enum EnlistError {
@@ -58,72 +56,88 @@ impl From<LedgerError> for EnlistError {
     }
 }
 
-/// Reads the whole list into the enlistment. Rows are proven in parallel and added in the order of the list; at most
-/// a few batches are in memory.
-pub async fn enlist(
+/// Renders every mail of the list. Rows are proven in parallel and told in the order of the list: how many were read
+/// so far, and the problem of each that cannot be mailed.
+pub async fn prove(
     audience: Audience,
     proof: Proof,
-    enlistment: &mut Enlistment,
-    mut tell: impl FnMut(Notice<'_>),
+    mut tell: impl FnMut(u64, Vec<RowProblem>),
 ) -> Result<(), EnlistError> {
-    let (sender, mut batches) = mpsc::channel(1);
-    let reader = tokio::task::spawn_blocking(move || read(audience, &sender));
-    let mut proving: VecDeque<JoinHandle<Vec<Row>>> = VecDeque::new();
+    let (reader, mut batches) = read(audience);
+    let mut proving: VecDeque<JoinHandle<(usize, Vec<RowProblem>)>> = VecDeque::new();
     let mut read_so_far = 0;
     loop {
-        let batch = if proving.len() < AT_ONCE { batches.recv().await } else { None };
-        let more = batch.is_some();
-        if let Some(rows) = batch {
+        if proving.len() < AT_ONCE
+            && let Some(rows) = batches.recv().await
+        {
             let proof = proof.clone();
-            proving.push_back(tokio::task::spawn_blocking(move || proof.rows(rows)));
-        }
-        if more && proving.len() < AT_ONCE {
+            proving.push_back(spawn_blocking(move || (rows.len(), proof.problems(rows))));
             continue;
         }
         let Some(proven) = proving.pop_front() else { break };
-        let rows = proven.await.map_err(|_| EnlistError::Fault)?;
-        read_so_far += rows.len() as u64;
-        for row in &rows {
-            if let Row::Bad(problem) = row {
-                tell(Notice::Problem(problem));
-            }
-        }
-        for duplicate in &enlistment.add(rows).await? {
-            tell(Notice::Duplicate(duplicate));
-        }
-        tell(Notice::Read(read_so_far));
+        let (rows, problems) = proven.await.map_err(|_| EnlistError::Fault)?;
+        read_so_far += rows as u64;
+        tell(read_so_far, problems);
     }
     reader.await.map_err(|_| EnlistError::Fault)?.map_err(EnlistError::List)
 }
 
-/// Reads batches until the list or the listener ends.
-fn read(audience: Audience, batches: &mpsc::Sender<Vec<Row>>) -> Result<(), Problem> {
-    let mut batch = Vec::with_capacity(BATCH);
-    for row in audience {
-        batch.push(row?);
-        if batch.len() == BATCH {
-            let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
-            if batches.blocking_send(full).is_err() {
-                return Ok(());
+/// Books the list. `unfit` are the lines that [`prove`] found a problem with; a row that reads well but is unfit is
+/// proven once more for its words.
+pub async fn enlist(
+    audience: Audience,
+    proof: Proof,
+    unfit: BTreeSet<u64>,
+    enlistment: &mut Enlistment,
+    mut tell: impl FnMut(Duplicate),
+) -> Result<(), EnlistError> {
+    let (reader, mut batches) = read(audience);
+    while let Some(rows) = batches.recv().await {
+        let rows = rows.into_iter().map(|row| match row {
+            Row::Good(recipient) if unfit.contains(&recipient.line) => proof.row(recipient),
+            Row::Good(_) | Row::Bad(_) => row,
+        });
+        enlistment.add(rows.collect()).await?.into_iter().for_each(&mut tell);
+    }
+    reader.await.map_err(|_| EnlistError::Fault)?.map_err(EnlistError::List)
+}
+
+/// Reads batches of rows on a thread of their own; at most two are waiting.
+fn read(audience: Audience) -> (JoinHandle<Result<(), Problem>>, mpsc::Receiver<Vec<Row>>) {
+    let (sender, batches) = mpsc::channel(1);
+    let reader = spawn_blocking(move || {
+        let mut batch = Vec::with_capacity(BATCH);
+        for row in audience {
+            batch.push(row?);
+            if batch.len() == BATCH {
+                let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
+                if sender.blocking_send(full).is_err() {
+                    return Ok(());
+                }
             }
         }
-    }
-    if !batch.is_empty() {
         // Where nobody listens any more, an error is on its way already.
-        let _listener_gone = batches.blocking_send(batch);
-    }
-    Ok(())
+        let _listener_gone = sender.blocking_send(batch);
+        Ok(())
+    });
+    (reader, batches)
 }
 
 impl Proof {
-    fn rows(&self, rows: Vec<Row>) -> Vec<Row> {
-        rows.into_iter().map(|row| self.row(row)).collect()
+    fn problems(&self, rows: Vec<Row>) -> Vec<RowProblem> {
+        let problem = |row| match row {
+            Row::Bad(problem) => Some(problem),
+            Row::Good(recipient) => match self.row(recipient) {
+                Row::Bad(problem) => Some(problem),
+                Row::Good(_) => None,
+            },
+        };
+        rows.into_iter().filter_map(problem).collect()
     }
 
     /// A row whose mail cannot be made is a row with a problem.
-    fn row(&self, row: Row) -> Row {
-        let Row::Good(recipient) = row else { return row };
-        match self.prove(&recipient) {
+    fn row(&self, recipient: Recipient) -> Row {
+        match self.compose(&recipient) {
             Ok(()) => Row::Good(recipient),
             Err(Defect { message, hint }) => {
                 let cells = recipient.fields.values().map(cell).collect();
@@ -132,7 +146,7 @@ impl Proof {
         }
     }
 
-    fn prove(&self, recipient: &Recipient) -> Result<(), Defect> {
+    fn compose(&self, recipient: &Recipient) -> Result<(), Defect> {
         let defect = |message: String| Defect { message, hint: None };
         let issued = self.issuer.issue(recipient, self.now).map_err(|error| defect(error.to_string()))?;
         let url = issued.link.url([]).map_err(|error| defect(error.to_string()))?;

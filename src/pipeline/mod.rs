@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-pub use enlist::{EnlistError, Notice, Proof, enlist};
+pub use enlist::{EnlistError, Proof, enlist, prove};
 
 use crate::{
     clock::Clock,
