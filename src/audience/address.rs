@@ -96,12 +96,17 @@ impl Address {
     /// Whether the domain is set aside for documentation and tests (RFC 2606, RFC 6761), so that no mail can arrive.
     #[must_use]
     pub fn is_reserved(&self) -> bool {
-        RESERVED.iter().any(|reserved| {
-            self.domain
-                .strip_suffix(reserved)
-                .is_some_and(|before| before.is_empty() || before.ends_with('.'))
-        })
+        is_reserved_domain(&self.domain)
     }
+}
+
+/// Whether a domain is one of, or below, those that are set aside for documentation and tests (RFC 2606, RFC 6761).
+#[must_use]
+pub fn is_reserved_domain(domain: &str) -> bool {
+    let domain = domain.trim_end_matches('.').to_ascii_lowercase();
+    RESERVED.iter().any(|reserved| {
+        domain.strip_suffix(reserved).is_some_and(|before| before.is_empty() || before.ends_with('.'))
+    })
 }
 
 /// The address as it stands in an envelope.
@@ -310,6 +315,10 @@ mod tests {
         check("ada@notexample.com", false);
         check("ada@example.de", false);
         check("ada@a.mytest", false);
+        for host in ["smtp.tidewater.example", "SMTP.Tidewater.EXAMPLE.", "localhost"] {
+            assert!(is_reserved_domain(host), "{host}");
+        }
+        assert!(!is_reserved_domain("smtp.example.internal"));
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod row;
 mod scan;
 mod text;
 
-pub use address::{Address, AddressError};
+pub use address::{Address, AddressError, is_reserved_domain};
 pub use dialect::Dialect;
 pub use list::Audience;
 

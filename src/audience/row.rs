@@ -109,7 +109,8 @@ fn address(text: &str, live: bool) -> Result<Address, Refusal> {
         return Err(Refusal::new(format!(
             "`{}` is in a domain that is set aside for examples and tests, where no mail arrives",
             address.masked()
-        )));
+        ))
+        .hint("rehearse such a list with `linkpost send … --sandbox`, where nothing leaves this machine"));
     }
     Ok(address)
 }

@@ -11,7 +11,7 @@ use aws_lc_rs::{
 };
 
 use crate::{
-    audience::Audience,
+    audience::{Audience, is_reserved_domain},
     campaign::{Campaign, CampaignId},
     clock::Clock,
     commands::{Failure, Global},
@@ -137,9 +137,12 @@ impl World {
         smtp::Relay::new(relay.smtp.clone()).map_err(|error| configuration(error.to_string()))
     }
 
-    /// Whether mails leave this machine: reserved domains are refused then.
+    /// Whether mails can leave this machine: reserved domains are refused then. A relay in a reserved domain, as in
+    /// the samples, is none.
     pub(super) fn is_live(&self) -> bool {
-        self.settings.relay.as_ref().is_some_and(|relay| !settings::is_loopback(&relay.smtp.host))
+        self.settings.relay.as_ref().is_some_and(|relay| {
+            !settings::is_loopback(&relay.smtp.host) && !is_reserved_domain(&relay.smtp.host)
+        })
     }
 }
 
