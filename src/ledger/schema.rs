@@ -1,8 +1,10 @@
 //! The migrations, embedded, and the check of the version.
 
+use std::path::Path;
+
 use sqlx::{
     SqlSafeStr, SqliteConnection,
-    migrate::{Migration, MigrationType, Migrator},
+    migrate::{MigrateError, Migration, MigrationType, Migrator},
 };
 
 use super::LedgerError;
@@ -20,26 +22,37 @@ fn migrations() -> Vec<Migration> {
 }
 
 /// Brings the schema up to date. The caller holds the migration lock: sqlx takes none with `SQLite`.
-pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), LedgerError> {
-    check_ours(connection).await?;
+pub(super) async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), LedgerError> {
+    let ledger = path.display();
+    check_ours(connection, path).await?;
     let migrator = Migrator::with_migrations(migrations());
     let newest = migrator.iter().map(|migration| migration.version).max().unwrap_or_default();
     if let Some(found) = version(connection).await?
         && found > newest
     {
         return Err(LedgerError::refused(
-            format!("the ledger has schema {found}, and this program knows schemas up to {newest}"),
+            format!(
+                "the ledger `{ledger}` has schema {found}, and this program knows schemas up to {newest}"
+            ),
             "use the newer program that wrote it",
         ));
     }
-    migrator
-        .run_direct(None, connection, false)
-        .await
-        .map_err(|error| LedgerError::storage("bring the ledger's schema up to date", error))
+    match migrator.run_direct(None, connection, false).await {
+        Ok(()) => Ok(()),
+        Err(MigrateError::VersionMissing(found) | MigrateError::VersionMismatch(found)) => {
+            Err(LedgerError::refused(
+                format!(
+                    "the ledger `{ledger}` was made by another version of the program (its schema {found} differs)"
+                ),
+                "use the version that made it: the ledger alone knows who was mailed; one of rehearsals may be removed",
+            ))
+        }
+        Err(error) => Err(LedgerError::storage(&format!("bring the schema of `{ledger}` up to date"), error)),
+    }
 }
 
 /// Refuses a database that is somebody else's.
-async fn check_ours(connection: &mut SqliteConnection) -> Result<(), LedgerError> {
+async fn check_ours(connection: &mut SqliteConnection, path: &Path) -> Result<(), LedgerError> {
     let id: i64 = sqlx::query_scalar("pragma application_id").fetch_one(&mut *connection).await?;
     let tables: i64 =
         sqlx::query_scalar("select count(*) from sqlite_schema where name <> '_sqlx_migrations'")
@@ -49,7 +62,7 @@ async fn check_ours(connection: &mut SqliteConnection) -> Result<(), LedgerError
         return Ok(());
     }
     Err(LedgerError::refused(
-        "the file is a database, but no ledger",
+        format!("`{}` is a database, but no ledger", path.display()),
         "name another file; a missing one is created",
     ))
 }

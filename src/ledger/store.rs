@@ -89,7 +89,7 @@ impl Ledger {
         let lock = lock_for_migration(path, clock).await?;
         let mut connection = options.connect().await.map_err(|error| unreadable(path, error))?;
         read_back(&mut connection).await?;
-        schema::migrate(&mut connection).await?;
+        schema::migrate(&mut connection, path).await?;
         drop(lock);
 
         let readers = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(readers);

@@ -89,6 +89,19 @@ async fn the_ledger_of_a_newer_program_is_refused() {
 }
 
 #[tokio::test]
+async fn the_ledger_of_another_version_is_refused() {
+    let desk = Desk::new();
+    desk.ledger().await.close().await.unwrap();
+    let other = "update _sqlx_migrations set checksum = x'00' where version = 1";
+    sqlx::query(other).execute(&mut desk.sql().await).await.unwrap();
+    let error = Ledger::open(&desk.path(), Clock::System).await.unwrap_err();
+    assert!(
+        matches!(&error, LedgerError::Refused { message, .. } if message.contains("made by another version")),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn a_clock_that_lies_behind_the_ledger_is_refused() {
     let desk = Desk::new();
     drop(desk.run_at("2026-11-22T10:00:00Z").await);
