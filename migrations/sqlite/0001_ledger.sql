@@ -45,7 +45,8 @@ create table recipient (
     line integer not null,
     -- the four that a purge empties
     user_id text,
-    address text,
+    -- one mailbox in whatever letter case; the mail goes to the spelling of the list
+    address text collate nocase,
     name text,
     fields text,
     -- SHA-256 of what a mail is made from: tells an edited row from one that only moved

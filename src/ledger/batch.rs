@@ -70,7 +70,8 @@ struct Found {
     seen_on: Option<u64>,
     state: State,
     row_hash: String,
-    address: String,
+    /// Canonical.
+    mailbox: String,
 }
 
 /// Somebody who holds a mailbox.
@@ -132,7 +133,7 @@ async fn add_batch(
     for row in &batch {
         if let Row::Good(recipient) = row {
             keys.push(recipient.key.0.as_str());
-            mailboxes.push(recipient.address.to_string());
+            mailboxes.push(recipient.address.canonical());
         }
     }
     keys.sort_unstable();
@@ -182,8 +183,8 @@ fn decide_row(
     let line = recipient.line;
     let key = recipient.key.0.clone();
     let user_id = recipient.user_id.clone();
+    let mailbox = recipient.address.canonical();
     let written = good(recipient);
-    let mailbox = written.address.clone().unwrap_or_default();
     let before = found.get(&key);
     let known = before.map(|before| Known {
         seen_on: before.seen_on,
@@ -196,7 +197,7 @@ fn decide_row(
         .and_then(|all| all.iter().find(|holder| holder.user_id != user_id))
         .map(|holder| Rival { line: holder.line });
     let id = before.map(|before| before.id);
-    let held_at = before.map(|before| before.address.clone());
+    let held_at = before.map(|before| before.mailbox.clone());
     let verdict = decide(known.as_ref(), rival);
     // The mailbox that the row holds from now on: its own, unless it stays as it was.
     let holds = match verdict {
@@ -258,7 +259,7 @@ fn note(
         seen_on: Some(line),
         state: State::Pending,
         row_hash: String::new(),
-        address: mailbox,
+        mailbox,
     };
     found.insert(key, shown);
 }
@@ -275,7 +276,10 @@ async fn by_key(
         .map(|(id, key, line, seen, state, row_hash, address)| {
             let seen_on = (seen == list.generation).then(|| u64::try_from(line).unwrap_or_default());
             let state = parse_state(&state)?;
-            Ok((key, Found { id, seen_on, state, row_hash: hex(&row_hash), address }))
+            Ok((
+                key,
+                Found { id, seen_on, state, row_hash: hex(&row_hash), mailbox: address.to_ascii_lowercase() },
+            ))
         })
         .collect()
 }
@@ -294,7 +298,7 @@ async fn by_mailbox(
     let mut holders: HashMap<String, Vec<Holder>> = HashMap::new();
     for (address, user_id, line) in rows {
         let line = line.and_then(|line| u64::try_from(line).ok());
-        holders.entry(address).or_default().push(Holder { user_id, line });
+        holders.entry(address.to_ascii_lowercase()).or_default().push(Holder { user_id, line });
     }
     Ok(holders)
 }

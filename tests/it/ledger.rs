@@ -14,7 +14,7 @@ async fn every_row_of_a_list_has_one_state_and_the_sum_is_the_row_count() {
     assert_eq!(run.mark().await.unwrap(), None);
     let mut enlistment = run.enlist().await.unwrap();
     let first = enlistment.add(vec![row(2, "ada"), bad(3), row(4, "bob")]).await.unwrap();
-    let twin = Row::Good(recipient(6, "eve", "bob@EXAMPLE.com"));
+    let twin = Row::Good(recipient(6, "eve", "BOB@EXAMPLE.com"));
     let second = enlistment.add(vec![row(5, "ada"), twin, row(7, "eve"), row(8, "eve")]).await.unwrap();
     let plan = enlistment.finish(mark()).await.unwrap();
     assert_eq!(first, []);
@@ -96,7 +96,7 @@ async fn a_mailbox_that_was_mailed_from_an_earlier_list_gets_no_second_mail() {
     enlist(&run, vec![row(2, "ada")]).await;
     sent(&run).await;
     let mut enlistment = run.enlist().await.unwrap();
-    let twins = enlistment.add(vec![Row::Good(recipient(2, "zoe", "ada@example.com"))]).await.unwrap();
+    let twins = enlistment.add(vec![Row::Good(recipient(2, "zoe", "Ada@example.com"))]).await.unwrap();
     assert_eq!((twins[0].first_line, twins[0].by), (None, SameBy::Mailbox));
     let plan = enlistment.finish(mark()).await.unwrap();
     assert_eq!((plan.duplicates, plan.tally.total()), (1, 1));
