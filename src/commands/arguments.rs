@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::{audience::Address, ledger::Selection};
+
 /// What every verb understands.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
@@ -44,4 +46,12 @@ pub struct WhomArgs {
     /// Only this address or user id; may be given several times
     #[arg(long, value_name = "ADDRESS")]
     pub only: Vec<String>,
+}
+
+impl WhomArgs {
+    /// The choice as the ledger spells it: an address in the form for the envelope, a user id as it is.
+    pub(super) fn selection(&self) -> Selection {
+        let spelled = |text: &String| Address::parse(text).map_or_else(|_| text.clone(), |it| it.to_string());
+        Selection { only: self.only.iter().map(spelled).collect() }
+    }
 }

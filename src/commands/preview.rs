@@ -12,7 +12,7 @@ use crate::{
     },
     delivery::{Delivery, outbox::Outbox},
     exit::Exit,
-    ledger::{Ledger, Selection, State},
+    ledger::{Ledger, State},
     pipeline::{Bounds, Parts},
     token::TokenIssuer,
     ui::Ui,
@@ -59,7 +59,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: PreviewArgs) -> Result<Exi
         // One courier: the files are numbered in the order of the list.
         connections: 1,
         limit: arguments.whom.limit,
-        selection: Selection { only: arguments.whom.only },
+        selection: arguments.whom.selection(),
         not_after: campaign.not_after,
     };
     let parts = Parts {

@@ -16,7 +16,7 @@ use crate::{
     },
     email::Letter,
     exit::Exit,
-    ledger::{Ledger, Run, Selection, Settled, State, Tally},
+    ledger::{Ledger, Run, Settled, State, Tally},
     pipeline::{self, Bounds, Halt, Parts},
     token::TokenIssuer,
     ui::{Ui, count, tally_table},
@@ -146,7 +146,7 @@ fn bounds(world: &World, arguments: &SendArgs) -> Bounds {
     Bounds {
         connections: world.settings.connections,
         limit: arguments.whom.limit,
-        selection: Selection { only: arguments.whom.only.clone() },
+        selection: arguments.whom.selection(),
         not_after: world.campaign.not_after,
     }
 }
