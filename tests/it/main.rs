@@ -4,6 +4,7 @@
 
 mod audience;
 mod email;
+mod judged;
 mod ledger;
 mod ledger_crash;
 mod ledger_desk;

@@ -273,7 +273,7 @@ fn pictures_and_attachments_come_along() {
 /// Python's parser is the third opinion.
 #[test]
 fn python_reads_the_mail_without_defects() {
-    let script = Path::new("tests/data/templates/read_mail.py");
+    let script = Path::new("tests/judges/read_mail.py");
     let row = recipient("ada", json!({ "name": "Ünal 🎉 \"O'Brien\"", "note": "zwei\n. Zeilen =20 ü" }));
     let message = compose(&welcome(), &row).unwrap();
     let spawned = Command::new("python3").arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();

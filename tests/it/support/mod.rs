@@ -3,6 +3,7 @@
 use std::io::Write;
 
 pub(crate) mod fixture;
+pub(crate) mod judges;
 pub(crate) mod mails;
 
 /// Whether an independent judge is there. Missing judges are said aloud, and are a failure where they are required.
