@@ -72,7 +72,8 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
     let before = run.tally().await?;
     let due = before.get(State::Pending) + before.get(State::Deferred);
     let ended = if due == 0 {
-        ui.say("nothing to send: every row is settled");
+        let anew = if arguments.sandbox { " (remove the folder `sandbox` to rehearse anew)" } else { "" };
+        ui.say(format_args!("nothing to send: every row is settled{anew}"));
         Ok(())
     } else {
         confirm(ui, &world, &stage, &arguments, due)?;

@@ -8,7 +8,7 @@ use super::{batch, books, claims, purge, schema, settle};
 async fn connection(folder: &std::path::Path) -> SqliteConnection {
     let options = SqliteConnectOptions::new().filename(folder.join("ledger.db")).create_if_missing(true);
     let mut connection = options.connect().await.unwrap();
-    schema::migrate(&mut connection).await.unwrap();
+    schema::migrate(&mut connection, std::path::Path::new("test.db")).await.unwrap();
     connection
 }
 

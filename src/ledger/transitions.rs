@@ -13,7 +13,7 @@ const NOW: i64 = 1_000_000;
 /// A ledger with one row of the given state, held by epoch 1, its first try under way or over.
 async fn one_row(state: State, deferred_before: bool) -> SqliteConnection {
     let mut connection = SqliteConnectOptions::new().in_memory(true).connect().await.unwrap();
-    schema::migrate(&mut connection).await.unwrap();
+    schema::migrate(&mut connection, std::path::Path::new("test.db")).await.unwrap();
     for statement in [
         "insert into occasion (id, campaign, occasion, generation) values (1, 'spring', 'once', 1)",
         "insert into epoch (id, occasion_id, host, pid, started_at) values (1, 1, 'mailer', 1, 0), (2, 1, 'mailer', 2, 1)",

@@ -138,14 +138,14 @@ fn private_file(path: &Path) -> Result<(), Problem> {
 impl Settings {
     /// Finds the settings that belong to a campaign file: beside it, or in a folder above.
     pub fn find(campaign: &Path) -> Result<PathBuf, Problem> {
-        let from = std::path::absolute(campaign).unwrap_or_else(|_| campaign.to_owned());
-        from.ancestors().skip(1).map(|folder| folder.join(FILE_NAME)).find(|path| path.is_file()).ok_or_else(
-            || {
-                let found = format!("no `{FILE_NAME}` beside it or in a folder above");
-                Problem::new(Place::file(campaign.display().to_string()), found)
-                    .hint("write one, or name it with `--settings FILE`; the README has a sample")
-            },
-        )
+        // As the user named the path first, so that what is printed is short; then above the current folder.
+        let whole = std::path::absolute(campaign).unwrap_or_else(|_| campaign.to_owned());
+        let folders = campaign.ancestors().skip(1).chain(whole.ancestors().skip(1));
+        folders.map(|folder| folder.join(FILE_NAME)).find(|path| path.is_file()).ok_or_else(|| {
+            let found = format!("no `{FILE_NAME}` beside it or in a folder above");
+            Problem::new(Place::file(campaign.display().to_string()), found)
+                .hint("write one, or name it with `--settings FILE`; the README has a sample")
+        })
     }
 
     /// Reads and checks the settings; all their problems at once.
