@@ -16,7 +16,8 @@
 //! - [`cli`] and [`commands`]: a verb per file.
 //! - [`settings`]: `linkpost.toml`, the environment, secrets.
 //! - [`ui`]: everything that is printed.
-//! - [`problem`], [`exit`], [`clock`], [`toml_file`]: one shape for mistakes, what exit codes mean, the time, strict TOML.
+//! - [`problem`], [`exit`], [`clock`], [`toml_file`], [`private_file`]: one shape for mistakes, what exit codes mean, the
+//!   time, strict TOML, files that nobody else may read.
 
 pub mod audience;
 pub mod campaign;
@@ -29,6 +30,7 @@ pub mod exit;
 pub mod ledger;
 pub mod message;
 pub mod pipeline;
+pub mod private_file;
 pub mod problem;
 pub mod settings;
 pub mod token;

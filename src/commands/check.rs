@@ -19,6 +19,9 @@ use crate::{
 pub struct CheckArgs {
     /// The campaign file
     pub campaign: PathBuf,
+    /// Connect to the relay and sign in as well; still nothing is sent
+    #[arg(long)]
+    pub connect: bool,
     /// Rows with problems.
     #[command(flatten)]
     pub list: ListArgs,
@@ -35,6 +38,12 @@ pub async fn run(ui: &Ui, global: &Global, arguments: CheckArgs) -> Result<Exit,
     let run = ledger.begin(&world.campaign.id, &world.campaign.occasion).await?;
     let mark = world.mark(&letter)?;
     list::book(ui, &world, checked, live, &run, mark).await?;
+    if arguments.connect {
+        let relay = world.relay()?;
+        let capabilities = relay.probe().await?;
+        let pipelining = if capabilities.pipelining { "with" } else { "without" };
+        ui.say(format_args!("{} takes our mails, {pipelining} PIPELINING", relay.name()));
+    }
     ui.say("every row can be mailed; nothing was sent");
     Ok(Exit::Settled)
 }

@@ -3,11 +3,12 @@
 use std::{
     fs::{self, File, OpenOptions},
     io,
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
 use super::LedgerError;
+use crate::{private_file, problem::Problem};
 
 /// Filesystems on which `SQLite`'s locks and shared memory do not hold (sqlite.org/wal.html).
 const NETWORK: [&str; 17] = [
@@ -99,21 +100,9 @@ fn check_private(path: &Path) -> Result<(), LedgerError> {
             "name a file, for example `ledger.db`",
         ));
     }
-    let mode = about.mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(LedgerError::refused(
-            format!("`{shown}` is open to others (mode {mode:03o}), expected 600: it holds addresses"),
-            format!("chmod 600 {shown}"),
-        ));
-    }
-    // The owner of /proc/self is who we are; where there is no /proc the question is left out.
-    match fs::metadata("/proc/self") {
-        Ok(me) if me.uid() != about.uid() => Err(LedgerError::refused(
-            format!("`{shown}` belongs to user {}, and this is user {}", about.uid(), me.uid()),
-            "run as the ledger's owner",
-        )),
-        Ok(_) | Err(_) => Ok(()),
-    }
+    private_file::check(path, &about, "addresses").map_err(|Problem { place, message, hint }| {
+        LedgerError::refused(format!("{place}: {message}"), hint.unwrap_or_default())
+    })
 }
 
 /// The network filesystem that `path` is on, if it is on one: the deepest mount above it decides, the latest of equals.

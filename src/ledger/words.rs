@@ -40,9 +40,10 @@ fn cut(mut line: String) -> String {
 /// Whether a character could act on a terminal or reorder the text around it.
 fn is_unsafe(character: char) -> bool {
     character.is_control()
-        || matches!(character, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{feff}')
-        || ('\u{202a}'..='\u{202e}').contains(&character)
-        || ('\u{2066}'..='\u{2069}').contains(&character)
+        || matches!(
+            character,
+            '\u{ad}' | '\u{61c}' | '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        )
 }
 
 /// `text` fit for the ledger's reason and reply: printable, and with the recipient's own address masked.

@@ -11,6 +11,7 @@ use crate::{
     audience::Address,
     delivery::smtp,
     email::Unsubscribe,
+    private_file,
     problem::{Place, Problem},
     token::Algorithm,
     toml_file::TomlFile,
@@ -108,7 +109,9 @@ impl Environment {
         }
         let Some(path) = self.get(&format!("{name}_FILE")) else { return Ok(None) };
         let problem = |message: String| Problem::new(Place::file(path.clone()), message);
-        private_file(Path::new(&path))?;
+        let metadata = std::fs::metadata(&path)
+            .map_err(|error| problem(format!("the secret `{name}` cannot be read: {error}")))?;
+        private_file::check(Path::new(&path), &metadata, "secret")?;
         let text = std::fs::read_to_string(&path)
             .map_err(|error| problem(format!("the secret `{name}` cannot be read: {error}")))?;
         match text.lines().next() {
@@ -118,21 +121,6 @@ impl Environment {
             ))),
         }
     }
-}
-
-/// Refuses a file that others than its owner may read.
-fn private_file(path: &Path) -> Result<(), Problem> {
-    use std::os::unix::fs::PermissionsExt;
-    let place = Place::file(path.display().to_string());
-    let mode = std::fs::metadata(path)
-        .map_err(|error| Problem::new(place.clone(), format!("the secret cannot be read: {error}")))?
-        .permissions()
-        .mode();
-    if mode & 0o077 == 0 {
-        return Ok(());
-    }
-    let found = format!("others can read this secret: its mode is {:04o}, expected 0600", mode & 0o7777);
-    Err(Problem::new(place, found).hint(format!("chmod 600 {}", path.display())))
 }
 
 impl Settings {

@@ -4,7 +4,7 @@
 use std::{
     fs::{self, DirBuilder, File, Metadata, OpenOptions},
     io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -13,7 +13,10 @@ use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::TimeZone};
 use zeroize::Zeroizing;
 
 use super::Algorithm;
-use crate::problem::{Place, Problem};
+use crate::{
+    private_file,
+    problem::{Place, Problem},
+};
 
 /// The file of the 32 bytes that every derived key comes from.
 pub(super) const SEED: &str = "seed.key";
@@ -229,28 +232,7 @@ fn parse_name(name: &str, path: &Path) -> Option<KeyFile> {
 }
 
 fn refuse_strangers(path: &Path, metadata: &Metadata) -> Result<(), KeyError> {
-    let mode = metadata.mode() & 0o777;
-    if mode & 0o077 != 0 {
-        let wanted = if metadata.is_dir() { "700" } else { "600" };
-        let found = format!("has mode `{mode:03o}`, expected `{wanted}`: others could read the keys");
-        let hint = format!("chmod {wanted} {}, and make new keys if others had access", path.display());
-        return Err(KeyError::Exposed(Problem::new(place(path), found).hint(hint)));
-    }
-    let own = own_uid().map_err(|error| io_error(path, "cannot be compared with our user id", &error))?;
-    if metadata.uid() != own {
-        let found = format!("belongs to user id `{}`, expected our own, `{own}`", metadata.uid());
-        let hint = format!("run as the owner, or: chown {own} {}", path.display());
-        return Err(KeyError::Exposed(Problem::new(place(path), found).hint(hint)));
-    }
-    Ok(())
-}
-
-/// The user id that we run as: the owner of `/proc/self`, and where there is no `/proc`, of a file that we make.
-fn own_uid() -> io::Result<u32> {
-    match fs::metadata("/proc/self") {
-        Ok(metadata) => Ok(metadata.uid()),
-        Err(_) => Ok(tempfile::tempfile()?.metadata()?.uid()),
-    }
+    private_file::check(path, metadata, "keys").map_err(KeyError::Exposed)
 }
 
 fn stray(path: &Path, found: &str) -> KeyError {

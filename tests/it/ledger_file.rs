@@ -38,7 +38,7 @@ async fn a_ledger_that_others_can_read_is_refused() {
         std::fs::set_permissions(desk.path(), std::fs::Permissions::from_mode(mode)).unwrap();
         let error = Ledger::open(&desk.path(), Clock::System).await.unwrap_err();
         let LedgerError::Refused { message, hint } = error else { panic!("{error}") };
-        assert!(message.contains(&format!("mode {mode:03o}")), "{message}");
+        assert!(message.contains(&format!("mode `{mode:03o}`")), "{message}");
         assert!(hint.starts_with("chmod 600 "), "{hint}");
     }
 }

@@ -145,3 +145,30 @@ fn the_core_does_not_know_a_rehearsal_from_the_real_thing() {
         }
     }
 }
+
+#[test]
+fn every_invariant_names_a_test_that_is_there() {
+    let text = fs::read_to_string(Path::new(ROOT).join("ARCHITECTURE.md")).unwrap();
+    let table = text.split("## Invariants").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap();
+    let rows: Vec<_> = table.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    assert!(rows.len() > 5, "the table of invariants is there");
+    let tests = files("tests/it", ".rs");
+    let sources = files("src", ".rs");
+    for row in rows {
+        let cell = row.split('|').nth(3).unwrap();
+        for name in cell.split('`').skip(1).step_by(2) {
+            let mut parts = name.split("::");
+            let module = parts.next().unwrap();
+            let rest: Vec<_> = parts.collect();
+            let found = tests.iter().chain(&sources).any(|(path, text)| {
+                let path = path.to_string_lossy();
+                let home = path.contains(&format!("/{module}.rs")) || path.contains(&format!("/{module}/"));
+                (home || path == module)
+                    && rest.iter().all(|part| {
+                        text.contains(&format!("fn {part}(")) || path.contains(&format!("/{part}.rs"))
+                    })
+            }) || Path::new(ROOT).join("src").join(module).exists();
+            assert!(found, "`{name}` is in ARCHITECTURE.md, but nowhere else");
+        }
+    }
+}

@@ -20,7 +20,6 @@ use super::{
     settings::Deadlines,
     verdict::{self, Verb, Verdict},
     wire::{Dot, Lost, Wire},
-    words,
 };
 use crate::{audience::Address, ledger::Outcome};
 
@@ -120,7 +119,7 @@ impl Connection {
                     waits_for_body = step.verb == Verb::Data && step.verb.is_granted(&reply);
                 }
                 (Err(lost), None) => return interrupted(step.verb, &lost, used),
-                (Err(_), Some((verb, reply))) => return refused(*verb, reply, envelope, None, used),
+                (Err(_), Some((verb, reply))) => return refused(*verb, reply, None, used),
             }
             if let Some((_, reply)) = &refusal
                 && (reply.code() == 421 || !self.capabilities.pipelining)
@@ -135,7 +134,7 @@ impl Connection {
             Some((verb, reply)) => {
                 self.unclean = true;
                 let good = settled && !waits_for_body && verdict::keeps_talking(&reply);
-                refused(verb, &reply, envelope, good.then_some(self), used)
+                refused(verb, &reply, good.then_some(self), used)
             }
         }
     }
@@ -203,14 +202,8 @@ fn interrupted(verb: Verb, lost: &Lost, used: bool) -> Offered {
 }
 
 /// The relay said something else than "go on".
-fn refused(
-    verb: Verb,
-    reply: &Reply,
-    envelope: &Envelope,
-    connection: Option<Box<Connection>>,
-    used: bool,
-) -> Offered {
-    let reason = format!("{}: {}", verb.name(), words::veil(&reply.words(), &envelope.recipient));
+fn refused(verb: Verb, reply: &Reply, connection: Option<Box<Connection>>, used: bool) -> Offered {
+    let reason = format!("{}: {}", verb.name(), reply.words());
     match verdict::before_message(verb, reply) {
         _ if verb == Verb::Rset => Offered::Stale(reason),
         _ if verb == Verb::Mail && used && matches!(reply.code(), 421 | 503) => Offered::Stale(reason),
@@ -230,11 +223,7 @@ impl Transaction {
     }
 
     /// Sends the body and the final dot. The connection comes back if the exchange was complete.
-    pub(super) async fn transfer(
-        self,
-        envelope: &Envelope,
-        body: Body<'_>,
-    ) -> (Outcome, Option<Box<Connection>>) {
+    pub(super) async fn transfer(self, body: Body<'_>) -> (Outcome, Option<Box<Connection>>) {
         let Self(mut connection) = self;
         tracing::debug!("body");
         for block in body.blocks() {
@@ -244,7 +233,7 @@ impl Transaction {
         }
         match connection.wire.end_message(connection.deadlines.dot).await {
             Ok(reply) => {
-                let outcome = verdict::after_dot(&reply, words::veil(&reply.words(), &envelope.recipient));
+                let outcome = verdict::after_dot(&reply, reply.words());
                 connection.unclean = !matches!(outcome, Outcome::Accepted { .. });
                 let good = connection.wire.is_settled() && verdict::keeps_talking(&reply);
                 (outcome, good.then_some(connection))
@@ -293,7 +282,7 @@ mod tests {
             let Offered::Ready(transaction) = connection(ours).offer(&envelope(), body).await else {
                 panic!("the relay grants everything");
             };
-            transaction.transfer(&envelope(), body).await
+            transaction.transfer(body).await
         };
         let ((outcome, connection), ()) = tokio::join!(send, relay_that_reads(theirs, count));
         assert!(connection.is_none(), "a cut connection was kept");

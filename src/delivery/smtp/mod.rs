@@ -15,7 +15,6 @@ mod stream;
 mod tls;
 mod verdict;
 mod wire;
-mod words;
 
 pub use capabilities::Capabilities;
 pub use lettre::transport::smtp::authentication::Mechanism;
@@ -23,7 +22,6 @@ pub use reply::{
     Class, EnhancedCode, LONGEST_LINE, LONGEST_REPLY, MOST_LINES, Reply, ReplyError, ReplyParser,
 };
 pub use settings::{Deadlines, Login, RelaySettings, SHORTEST_DOT, SettingsError, Tls};
-pub use words::printable;
 
 use std::{fmt, sync::Arc};
 
@@ -80,7 +78,6 @@ pub enum Offer<'a> {
 pub struct Ready<'a> {
     idle: &'a mut Option<Box<Connection>>,
     transaction: Transaction,
-    envelope: Envelope,
     body: Body<'a>,
 }
 
@@ -159,12 +156,9 @@ impl Courier {
         }
         let relay = || self.relay.name();
         match offered {
-            Offered::Ready(transaction) => Ok(Offer::Ready(Ready {
-                idle: &mut self.idle,
-                transaction,
-                envelope: envelope.clone(),
-                body,
-            })),
+            Offered::Ready(transaction) => {
+                Ok(Offer::Ready(Ready { idle: &mut self.idle, transaction, body }))
+            }
             Offered::Refused(outcome, connection) => {
                 self.idle = connection;
                 Ok(Offer::Refused(outcome))
@@ -199,7 +193,7 @@ impl Courier {
 impl Ready<'_> {
     /// The body and the final dot. From here on the mail may arrive: see to it that the try is on record.
     pub async fn transfer(self) -> Outcome {
-        let (outcome, connection) = self.transaction.transfer(&self.envelope, self.body).await;
+        let (outcome, connection) = self.transaction.transfer(self.body).await;
         *self.idle = connection;
         outcome
     }

@@ -3,7 +3,7 @@
 //! Lenient where servers differ harmlessly (a bare code, LF alone, any octet in the text), strict where a mistake
 //! would shift a reply to the wrong command (RFC 5321 §4.2).
 
-use super::words;
+use crate::ledger::printable;
 
 /// The longest line, in bytes, with its line break.
 pub const LONGEST_LINE: usize = 4 * 1024;
@@ -181,7 +181,7 @@ impl Reply {
                 text.extend_from_slice(line);
             }
         }
-        words::printable(&text)
+        printable(&text)
     }
 }
 
@@ -227,7 +227,7 @@ mod tests {
         check(b"550-5.1.1 no such\r\n550 5.1.1 user\r\n", 550, "550 5.1.1 no such user");
         check(b"250 \xfcbel\r\n", 250, "250 \\xfcbel");
         check("250 übel\r\n".as_bytes(), 250, "250 übel");
-        check(b"250 a\0b\x1b[31m\r\r\n", 250, "250 a\\x00b\\x1b[31m\\x0d");
+        check(b"250 a\0b\x1b[31m\r\r\n", 250, "250 a\\u{0}b\\u{1b}[31m\\u{d}");
     }
 
     #[test]
