@@ -277,6 +277,14 @@ impl<'a> Table<'a> {
             .collect()
     }
 
+    /// One table `[key]` or a list of them, `[[key]]`; empty if the key is not there.
+    pub fn one_or_several(&mut self, key: &'static str) -> Vec<Table<'a>> {
+        match self.entries.get(key) {
+            Some(entry) if entry.value.get_ref().is_table() => self.table(key).into_iter().collect(),
+            Some(_) | None => self.tables(key),
+        }
+    }
+
     /// The keys of this table, whatever they are called, each with its value as `read` understands it.
     pub fn entries<T>(mut self, read: impl Fn(&Value) -> Result<T, String>) -> Vec<(String, T)> {
         let mut entries: Vec<_> = std::mem::take(&mut self.entries).into_iter().collect();

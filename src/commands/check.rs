@@ -39,10 +39,10 @@ pub async fn run(ui: &Ui, global: &Global, arguments: CheckArgs) -> Result<Exit,
     let mark = world.mark(&letter)?;
     list::book(ui, &world, checked, live, &run, mark).await?;
     if arguments.connect {
-        let relay = world.relay()?;
-        let capabilities = relay.probe().await?;
-        let pipelining = if capabilities.pipelining { "with" } else { "without" };
-        ui.say(format_args!("{} takes our mails, {pipelining} PIPELINING", relay.name()));
+        for (relay, capabilities) in world.relays()?.probe().await? {
+            let pipelining = if capabilities.pipelining { "with" } else { "without" };
+            ui.say(format_args!("{relay} talks to us, {pipelining} PIPELINING"));
+        }
     }
     ui.say("every row can be mailed; nothing was sent");
     Ok(Exit::Settled)

@@ -4,6 +4,7 @@ mod arguments;
 pub mod check;
 pub mod keys;
 mod list;
+mod news;
 mod parts;
 pub mod preview;
 pub mod purge;
@@ -89,9 +90,9 @@ impl From<Stop> for Failure {
         let words = stop.to_string();
         match stop {
             Stop::Unreachable { .. } | Stop::Refused { .. } => Self::words(Exit::Unreachable, words)
-                .hint("unsent mails stay `pending`: run the same command again when the relay is back"),
+                .hint("unsent mails wait in the ledger: run the same command again when the relay is back"),
             Stop::Credentials { .. } => Self::words(Exit::Credentials, words)
-                .hint("check `user` under `[relay.smtp]` and LINKPOST_SMTP_PASSWORD; nobody was marked as failed"),
+                .hint("check `user` under `[relay.smtp]` and the variable with its password; nobody was marked as failed"),
             Stop::Sender { .. } => Self::words(Exit::Configuration, words)
                 .hint("the relay refuses `sender.address`; nobody was marked as failed"),
             Stop::Tls { .. } => Self::words(Exit::Configuration, words)
@@ -106,6 +107,16 @@ impl From<Halt> for Failure {
         match halt {
             Halt::Ledger(error) => error.into(),
             Halt::Relay(stop) => stop.into(),
+            Halt::Policy { refused, reason } => Self::words(
+                Exit::Unreachable,
+                format!("stopped: the relay refused {refused} of the last mails by its policy: {reason}"),
+            )
+            .hint("see why the relay does not want these mails (SPF, DKIM, DMARC, its words above); the rest of the list waits in the ledger"),
+            Halt::ClockJumped(jump) => Self::words(
+                Exit::Unfinished,
+                format!("stopped: the machine's clock jumped by {jump:#} during the run, or the machine slept"),
+            )
+            .hint("see that the clock is right, then run the same command again; nothing is lost"),
             Halt::Tokens(reason) => Self::words(Exit::Unreachable, reason),
             Halt::Interrupted => Self::words(Exit::Unfinished, "stopped before the relay had answered").hint(
                 "run the same command again: what was under way is listed as `unknown`, the rest goes on",

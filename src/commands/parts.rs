@@ -15,12 +15,12 @@ use crate::{
     campaign::{Campaign, CampaignId},
     clock::Clock,
     commands::{Failure, Global},
-    delivery::{Pace, smtp},
+    delivery::{Pace, Relays, smtp},
     email::{Letter, Letterhead, MessageKeys},
     exit::Exit,
     ledger::NewMark,
     problem::{Place, Problem},
-    settings::{self, Environment, SMTP_PASSWORD, Settings},
+    settings::{self, Environment, Settings},
     token::{Keyring, LocalIssuer, LocalSettings, PreviewIssuer, Purpose},
     ui::Ui,
 };
@@ -119,30 +119,39 @@ impl World {
             .map_err(|error| Failure::words(Exit::Configuration, error.to_string()))
     }
 
-    /// The relay of the settings, or why there is none.
-    pub(super) fn relay(&self) -> Result<smtp::Relay, Failure> {
+    /// The relays of the settings, or why there is none.
+    pub(super) fn relays(&self) -> Result<Relays, Failure> {
         let configuration = |words: String| {
             Failure::words(Exit::Configuration, format!("{}: {words}", self.settings.file.display()))
         };
-        let relay = self.settings.relay.as_ref().ok_or_else(|| {
-            configuration("`relay.smtp` is missing: where shall the mails go?".to_owned())
-                .hint("add `[relay.smtp]` with `host`, or rehearse with `--sandbox`")
-        })?;
-        if relay.wants_password {
-            let words = format!("`relay.smtp.user` is set, but the environment holds no {SMTP_PASSWORD}");
-            return Err(configuration(words).hint(format!(
-                "set {SMTP_PASSWORD}, or {SMTP_PASSWORD}_FILE to a file that only you can read"
-            )));
+        if self.settings.relays.is_empty() {
+            return Err(configuration("`relay.smtp` is missing: where shall the mails go?".to_owned())
+                .hint("add `[relay.smtp]` with `host`, or rehearse with `--sandbox`"));
         }
-        smtp::Relay::new(relay.smtp.clone()).map_err(|error| configuration(error.to_string()))
+        let mut relays = Vec::new();
+        for relay in &self.settings.relays {
+            if let Some(name) = &relay.wants_password {
+                let words = format!(
+                    "`user` is set for the relay `{}`, but the environment holds no {name}",
+                    relay.smtp.host
+                );
+                return Err(configuration(words)
+                    .hint(format!("set {name}, or {name}_FILE to a file that only you can read")));
+            }
+            let smtp =
+                smtp::Relay::new(relay.smtp.clone()).map_err(|error| configuration(error.to_string()))?;
+            relays.push((smtp, relay.weight));
+        }
+        Ok(Relays::new(relays, self.settings.patience))
     }
 
     /// Whether mails can leave this machine: reserved domains are refused then. A relay in a reserved domain, as in
     /// the samples, is none.
     pub(super) fn is_live(&self) -> bool {
-        self.settings.relay.as_ref().is_some_and(|relay| {
-            !settings::is_loopback(&relay.smtp.host) && !is_reserved_domain(&relay.smtp.host)
-        })
+        self.settings
+            .relays
+            .iter()
+            .any(|relay| !settings::is_loopback(&relay.smtp.host) && !is_reserved_domain(&relay.smtp.host))
     }
 }
 

@@ -40,12 +40,12 @@ impl Stage {
     /// The relay, ledger and keys of the settings.
     pub(super) fn real(world: &World) -> Result<Self, Failure> {
         let settings = &world.settings;
-        let relay = world.relay()?;
+        let relays = world.relays()?;
         Ok(Self {
             ledger: settings.ledger.clone(),
             keyring: Arc::new(Keyring::open(&settings.sign_in.keys)?),
-            relay: relay.name(),
-            delivery: Delivery::Smtp(relay),
+            relay: relays.name(),
+            delivery: Delivery::Smtp(relays),
             live: world.is_live(),
             asks: true,
             rehearsal: None,
@@ -82,7 +82,7 @@ impl Stage {
         Ok(Self {
             ledger: parts::ledger(&world.settings, true),
             keyring: Arc::new(Keyring::open(&keys)?),
-            delivery: Delivery::Smtp(smtp::Relay::new(settings).map_err(own)?),
+            delivery: Delivery::Smtp(smtp::Relay::new(settings).map_err(own)?.into()),
             relay: format!("the sandbox relay on {address}"),
             live: false,
             asks: false,

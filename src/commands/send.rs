@@ -3,13 +3,14 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
+use jiff::Timestamp;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     commands::{
-        Failure, Global, ListArgs, WhomArgs, list,
+        Failure, Global, ListArgs, WhomArgs, list, news,
         parts::{self, CLOCK, World},
         preview,
         sandbox::Stage,
@@ -17,7 +18,7 @@ use crate::{
     email::Letter,
     exit::Exit,
     ledger::{Ledger, Run, Settled, State, Tally},
-    pipeline::{self, Bounds, Halt, Parts},
+    pipeline::{self, Bounds, Halt, News, Parts},
     token::TokenIssuer,
     ui::{Ui, count, tally_table},
 };
@@ -49,6 +50,9 @@ pub struct SendArgs {
     /// Send on although the template, the sender or the link changed after the first mails left
     #[arg(long)]
     pub accept_changed_template: bool,
+    /// Stay until everything is settled: wait for the mails that the relay put off, for hours if need be
+    #[arg(long, conflicts_with_all = ["limit", "only", "dry_run"])]
+    pub wait: bool,
     /// Exit with 3 if any row was rejected, expired or invalid
     #[arg(long)]
     pub strict: bool,
@@ -91,8 +95,8 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
     let kept = stage.end().await?;
     let books = ledger.books(&world.campaign.id).await?;
     let ours = books.into_iter().find(|books| books.occasion == world.campaign.occasion);
-    let tally = ours.map(|books| books.tally).unwrap_or_default();
-    let exit = tell_end(ui, global, &arguments, &tally);
+    let (tally, next_due) = ours.map(|books| (books.tally, books.next_due)).unwrap_or_default();
+    let exit = tell_end(ui, global, &arguments, &tally, next_due);
     for line in kept {
         ui.say(line);
     }
@@ -149,6 +153,7 @@ fn bounds(world: &World, arguments: &SendArgs) -> Bounds {
         limit: arguments.whom.limit,
         selection: arguments.whom.selection(),
         not_after: world.campaign.not_after,
+        wait: arguments.wait,
     }
 }
 
@@ -176,9 +181,14 @@ fn confirm(ui: &Ui, world: &World, stage: &Stage, arguments: &SendArgs, due: u64
 pub(super) async fn deliver(ui: &Ui, parts: Parts, bounds: Bounds, total: u64) -> Result<(), Failure> {
     let stop = CancellationToken::new();
     let mut progress = ui.progress(total);
-    let sending = pipeline::send_all(Arc::new(parts), bounds, stop.clone(), |settled| {
-        ui.event(&event(settled));
-        progress.settled(settled);
+    let sending = pipeline::send_all(Arc::new(parts), bounds, stop.clone(), |news| match news {
+        News::Settled(settled) => {
+            ui.event(&event(&settled));
+            progress.settled(&settled);
+        }
+        news @ (News::Trouble(_) | News::Slower { .. } | News::Waiting { .. }) => {
+            progress.aside(|| news::tell(ui, &news));
+        }
     });
     let ended = tokio::select! {
         ended = sending => ended,
@@ -237,11 +247,20 @@ fn tell_recovered(ui: &Ui, run: &Run) {
 }
 
 /// The books, what to do next, and the exit code that says the same.
-fn tell_end(ui: &Ui, global: &Global, arguments: &SendArgs, tally: &Tally) -> Exit {
+fn tell_end(
+    ui: &Ui,
+    global: &Global,
+    arguments: &SendArgs,
+    tally: &Tally,
+    next_due: Option<Timestamp>,
+) -> Exit {
     let exit = exit(tally, arguments.strict);
     let books: serde_json::Map<_, _> =
         State::ALL.iter().map(|state| (state.name().to_owned(), tally.get(*state).into())).collect();
-    ui.event(&json!({ "event": "ended", "books": books, "rows": tally.total(), "exit": exit.code() }));
+    let due = next_due.map(|due| due.to_string());
+    ui.event(&json!({
+        "event": "ended", "books": books, "rows": tally.total(), "next_due": due, "exit": exit.code(),
+    }));
     ui.say(tally_table(tally));
     if tally.get(State::Unknown) > 0 {
         ui.note(format_args!(
@@ -255,6 +274,12 @@ fn tell_end(ui: &Ui, global: &Global, arguments: &SendArgs, tally: &Tally) -> Ex
             global.settings.as_ref().map_or(String::new(), |path| format!(" --settings {}", path.display()));
         let yes = if arguments.yes { " --yes" } else { "" };
         ui.say(format_args!("not finished; to go on: {}{settings}{yes}", arguments.again()));
+        if let Some(due) = next_due {
+            ui.say(format_args!(
+                "the next deferred mail is due {} (`--wait` stays until all are settled)",
+                news::clock_time(due)
+            ));
+        }
     }
     exit
 }

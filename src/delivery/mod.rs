@@ -4,13 +4,18 @@
 //! ledger writes down that it is tried: [`Courier::offer`] asks whether the mail is wanted, [`Ready::transfer`] hands
 //! it over and wants the [`Intent`] for that.
 
+mod breaker;
 mod gallery;
 pub mod outbox;
 mod pace;
+mod relays;
 pub mod sandbox;
 pub mod smtp;
 
+pub use breaker::Patience;
 pub use pace::Pace;
+pub use relays::{Relays, Trouble};
+pub use smtp::Remark;
 
 use crate::{
     audience::{Address, RecipientKey},
@@ -21,8 +26,8 @@ use crate::{
 /// Where messages go.
 #[derive(Debug, Clone)]
 pub enum Delivery {
-    /// A relay over SMTP.
-    Smtp(smtp::Relay),
+    /// One relay or several over SMTP.
+    Smtp(Relays),
     /// A folder, for looking at.
     Outbox(outbox::Outbox),
 }
@@ -30,7 +35,7 @@ pub enum Delivery {
 /// One worker's way to the place.
 pub enum Courier {
     /// A connection to a relay, or none yet.
-    Smtp(smtp::Courier),
+    Smtp(relays::Courier),
     /// A folder.
     Outbox(outbox::Courier),
 }
@@ -41,6 +46,8 @@ pub enum Offer<'a> {
     Ready(Ready<'a>),
     /// Nothing was handed over, and this is why.
     Refused(Outcome),
+    /// The connection had gone before the mail was offered: nothing is known about it.
+    Gone,
 }
 
 /// A mail that is awaited. Dropped, it is not delivered.
@@ -115,9 +122,34 @@ impl Delivery {
             Self::Outbox(outbox) => Courier::Outbox(outbox.courier()),
         }
     }
+
+    /// Nobody tried for a while: an outage before that does not count.
+    pub fn rested(&self) {
+        match self {
+            Self::Smtp(relays) => relays.rested(),
+            Self::Outbox(_) => {}
+        }
+    }
 }
 
 impl Courier {
+    /// Waits until the place can take a mail: for a relay, until there is a connection. Dropped while it waits, it has
+    /// changed nothing.
+    pub async fn ready(&mut self, tell: impl Fn(Trouble)) -> Result<(), Stop> {
+        match self {
+            Self::Smtp(courier) => courier.ready(tell).await,
+            Self::Outbox(_) => Ok(()),
+        }
+    }
+
+    /// What the end of the last mail says about us and the place. To be asked once per mail.
+    pub fn conclude(&mut self, tell: impl Fn(Trouble)) -> Remark {
+        match self {
+            Self::Smtp(courier) => courier.conclude(tell),
+            Self::Outbox(_) => Remark::None,
+        }
+    }
+
     /// Asks whether the mail is wanted. Nothing that could complete it has left when this returns.
     ///
     /// A message that was not composed for the claim's recipient is rejected here, before a byte of it moves.
@@ -133,8 +165,9 @@ impl Courier {
                     recipient: message.recipient().clone(),
                 };
                 match courier.offer(&envelope, message.bytes()).await? {
-                    smtp::Offer::Ready(ready) => Place::Smtp(ready),
-                    smtp::Offer::Refused(outcome) => return Ok(Offer::Refused(outcome)),
+                    Some(smtp::Offer::Ready(ready)) => Place::Smtp(ready),
+                    Some(smtp::Offer::Refused(outcome)) => return Ok(Offer::Refused(outcome)),
+                    None => return Ok(Offer::Gone),
                 }
             }
             Self::Outbox(courier) => Place::Outbox(courier.offer(message.recipient(), message.bytes())),

@@ -66,6 +66,8 @@ pub struct Books {
     pub last_run: Option<Timestamp>,
     /// When the first try was recorded: from then on somebody may have a mail.
     pub first_try: Option<Timestamp>,
+    /// When the next deferred row is due.
+    pub next_due: Option<Timestamp>,
     /// When the personal data was removed.
     pub purged: Option<Timestamp>,
 }
@@ -122,7 +124,8 @@ select state, seen = ?2 as listed, count(*) as rows from recipient where occasio
 const OCCASIONS: &str = "
 select o.id, o.occasion, o.generation, o.list, o.list_rows, o.enlisted_at, o.first_try_at, o.purged_at,
     (select min(started_at) from epoch e where e.occasion_id = o.id) as first_run,
-    (select max(started_at) from epoch e where e.occasion_id = o.id) as last_run
+    (select max(started_at) from epoch e where e.occasion_id = o.id) as last_run,
+    (select min(next_attempt_at) from recipient r where r.occasion_id = o.id and r.state = 'deferred') as next_due
 from occasion o where o.campaign = ?1 order by o.id";
 
 macro_rules! page {
@@ -180,6 +183,7 @@ pub(super) async fn books(readers: &SqlitePool, campaign: &CampaignId) -> Result
             first_run: time(&row, "first_run")?,
             last_run: time(&row, "last_run")?,
             first_try: time(&row, "first_try_at")?,
+            next_due: time(&row, "next_due")?,
             purged: time(&row, "purged_at")?,
         });
     }

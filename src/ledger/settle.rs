@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 
@@ -15,10 +16,12 @@ use super::{
     words,
 };
 
-/// The wait after the first "later"; each further one is three times as long.
-const FIRST_WAIT_MS: i64 = 5 * 60 * 1000;
-/// The longest wait.
-pub(super) const LONGEST_WAIT_MS: i64 = 4 * 60 * 60 * 1000;
+const MINUTE_MS: i64 = 60 * 1000;
+/// The shortest wait after each "later", in minutes; the last holds for all that follow. The first three fall within a
+/// run, the others are those of RFC 5321 §4.5.4.1 (at least 30 minutes).
+const WAITS_MIN: [i64; 6] = [1, 5, 15, 30, 60, 120];
+/// The longest wait, jitter included.
+pub(super) const LONGEST_WAIT_MS: i64 = 4 * 60 * MINUTE_MS;
 
 /// An outcome as it is written, into the database or, where that fails, into the journal. No address, no token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,8 +81,8 @@ impl Settlement {
         })?;
         let text = words::kept(text, &claim.recipient.address);
         let (reason, reply) = if state == State::Sent { (None, Some(text)) } else { (Some(text), None) };
-        let due =
-            (state == State::Deferred).then(|| at.saturating_add(wait_ms(claim.deferrals.saturating_add(1))));
+        let due = (state == State::Deferred)
+            .then(|| at.saturating_add(wait_ms(claim.id, epoch, claim.deferrals.saturating_add(1))));
         Ok(Self { id: claim.id, epoch, attempt, state: state.name().to_owned(), reason, reply, due, at })
     }
 }
@@ -108,10 +111,14 @@ impl Intention {
     }
 }
 
-/// How long to wait after the `nth` "later".
-fn wait_ms(nth: u32) -> i64 {
-    let factor = 3_i64.saturating_pow(nth.saturating_sub(1));
-    FIRST_WAIT_MS.saturating_mul(factor).min(LONGEST_WAIT_MS)
+/// How long a row waits after its `nth` "later": the wait of that number, and up to as much again by chance, so that
+/// rows that were put off together do not come back together. The chance is a hash: a try can be told again.
+fn wait_ms(id: i64, epoch: i64, nth: u32) -> i64 {
+    let at = usize::try_from(nth.saturating_sub(1)).unwrap_or(usize::MAX);
+    let shortest = WAITS_MIN[at.min(WAITS_MIN.len() - 1)] * MINUTE_MS;
+    let hash = digest::digest(&digest::SHA256, format!("{id} {epoch} {nth}").as_bytes());
+    let chance = hash.as_ref().iter().take(4).fold(0_i64, |sum, byte| (sum << 8) | i64::from(*byte));
+    shortest + shortest * chance / (1_i64 << 32)
 }
 
 /// Outcomes. The epoch is the proof: a row that a later run has recovered is still ours as `unknown`, and a row that
@@ -239,10 +246,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_wait_grows_threefold_up_to_four_hours() {
-        let minutes: Vec<_> = (1..=6).map(|nth| wait_ms(nth) / 60_000).collect();
-        assert_eq!(minutes, [5, 15, 45, 135, 240, 240]);
-        assert_eq!(wait_ms(u32::MAX), LONGEST_WAIT_MS);
-        assert_eq!(wait_ms(0), FIRST_WAIT_MS);
+    fn the_wait_grows_and_its_jitter_is_as_wide_as_itself() {
+        for (nth, shortest) in [(0, 1), (1, 1), (2, 5), (3, 15), (4, 30), (5, 60), (6, 120), (u32::MAX, 120)]
+        {
+            let waits: Vec<_> = (0..1000).map(|id| wait_ms(id, 7, nth)).collect();
+            let (least, most) = (shortest * MINUTE_MS, 2 * shortest * MINUTE_MS);
+            assert!(waits.iter().all(|wait| (least..most).contains(wait)), "{nth}");
+            let tenth = (most - least) / 10;
+            for part in 0..10 {
+                let from = least + part * tenth;
+                let found = waits.iter().filter(|wait| (from..from + tenth).contains(*wait)).count();
+                assert!((60..=140).contains(&found), "{found} of 1000 in part {part} after the {nth}th");
+            }
+            assert!(most <= LONGEST_WAIT_MS);
+        }
+        assert_eq!(wait_ms(1, 2, 3), wait_ms(1, 2, 3));
     }
 }

@@ -2,22 +2,31 @@
 //!
 //! Knows no command line, no terminal, no file and no environment. A preview takes the same path with harmless parts.
 
+mod conduct;
 mod enlist;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::mpsc,
+    task::JoinSet,
+    time::{Instant, sleep_until},
+};
 use tokio_util::sync::CancellationToken;
 
+use conduct::{Conduct, Consequence};
 pub use enlist::{EnlistError, Proof, enlist, prove};
 
 use crate::{
     clock::Clock,
-    delivery::{Courier, Delivery, Offer, Pace, Stop},
+    delivery::{Courier, Delivery, Offer, Pace, Stop, Trouble},
     email::{Letter, Link},
     ledger::{Claim, Intended, LedgerError, Outcome, Run, Selection, Settled, Try},
     token::{IssueError, TokenIssuer},
@@ -27,6 +36,10 @@ use crate::{
 const CLAIM_AT_ONCE: u64 = 8;
 /// How long a retry repeats the first try's `Date`, and with it every byte (bar M16).
 const SAME_BYTES_FOR: SignedDuration = SignedDuration::from_hours(2);
+/// The shortest wait for a deferred mail.
+const SHORTEST_WAIT: Duration = Duration::from_secs(1);
+/// How far the wall clock may move against the monotonic one while a run goes on.
+const LARGEST_JUMP: SignedDuration = SignedDuration::from_hours(1);
 
 /// Everything that sending needs, put together by a command.
 pub struct Parts {
@@ -55,6 +68,29 @@ pub struct Bounds {
     pub selection: Selection,
     /// How long after the first try a mail may still leave.
     pub not_after: SignedDuration,
+    /// Whether to stay until every deferred mail has come to an end.
+    pub wait: bool,
+}
+
+/// What there is to tell while a run goes on.
+#[derive(Debug)]
+pub enum News {
+    /// A mail is through.
+    Settled(Settled),
+    /// A relay cannot be reached, or can again.
+    Trouble(Trouble),
+    /// A relay said that we are too fast.
+    Slower {
+        /// Mails a second from now on.
+        rate: f64,
+        /// What it said.
+        reason: String,
+    },
+    /// Nothing is due now: the run waits.
+    Waiting {
+        /// When the next mail is due.
+        due: Timestamp,
+    },
 }
 
 /// Why a run ended before its time. Nobody's mail is lost: unsent rows wait in the ledger.
@@ -64,8 +100,17 @@ pub enum Halt {
     Ledger(LedgerError),
     /// The relay takes nothing from us.
     Relay(Stop),
+    /// The relay refuses our mails by its policy: the next ones would be lost as well.
+    Policy {
+        /// How many of the last answers.
+        refused: usize,
+        /// The last of them.
+        reason: String,
+    },
     /// The token service gives nothing.
     Tokens(String),
+    /// The machine's clock jumped while the run went on: what is due cannot be told any more.
+    ClockJumped(SignedDuration),
     /// The run was ended from outside before the relay had answered.
     Interrupted,
     /// A fault of the program: a worker panicked.
@@ -78,78 +123,134 @@ impl From<LedgerError> for Halt {
     }
 }
 
-/// Sends every due mail of the run, each result told to `report`. Ends early when `stop` is cancelled: nothing new is
-/// claimed, what is under way is finished, and what was claimed is released.
+/// What the workers of a run share.
+struct Shared {
+    parts: Arc<Parts>,
+    selection: Selection,
+    /// How many mails may still be claimed.
+    budget: AtomicU64,
+    conduct: Conduct,
+    /// Cancelled when the run is to end, or has to.
+    halt: CancellationToken,
+    news: mpsc::Sender<News>,
+    /// When the run began, by both clocks.
+    began: (Timestamp, Instant),
+}
+
+/// Sends every due mail of the run, each result told to `report`. With `wait` it stays until nothing is left that a
+/// later try could send. Ends early when `stop` is cancelled: nothing new is claimed, what is under way is finished,
+/// and what was claimed is released.
 pub async fn send_all(
     parts: Arc<Parts>,
     bounds: Bounds,
     stop: CancellationToken,
-    mut report: impl FnMut(&Settled),
+    mut report: impl FnMut(News),
 ) -> Result<(), Halt> {
-    parts.run.expire(bounds.not_after).await?;
-    let budget = Arc::new(AtomicU64::new(bounds.limit.unwrap_or(u64::MAX)));
-    let halt = stop.child_token();
-    let (settled, mut results) = mpsc::channel(256);
+    let (news, mut reports) = mpsc::channel(256);
+    let began = (parts.clock.now(), Instant::now());
+    let shared = Arc::new(Shared {
+        parts,
+        selection: bounds.selection.clone(),
+        budget: AtomicU64::new(bounds.limit.unwrap_or(u64::MAX)),
+        conduct: Conduct::default(),
+        halt: stop.child_token(),
+        news,
+        began,
+    });
+    let rounds = rounds(Arc::clone(&shared), &bounds);
+    tokio::pin!(rounds);
+    let ended = loop {
+        tokio::select! {
+            biased;
+            Some(one) = reports.recv() => report(one),
+            ended = &mut rounds => break ended,
+        }
+    };
+    let released = shared.parts.run.release_all().await;
+    while let Ok(one) = reports.try_recv() {
+        report(one);
+    }
+    ended.and(released.map(drop).map_err(Halt::from))
+}
+
+/// A round sends what is due. The next begins when something is due again.
+async fn rounds(shared: Arc<Shared>, bounds: &Bounds) -> Result<(), Halt> {
+    let Shared { parts, halt, .. } = &*shared;
+    loop {
+        parts.run.expire(bounds.not_after).await?;
+        round(&shared, bounds.connections).await?;
+        if !bounds.wait || halt.is_cancelled() {
+            return Ok(());
+        }
+        let Some(due) = parts.run.next_due().await? else { return Ok(()) };
+        // The wait is monotonic; what is due is asked again behind it. The floor keeps a strange clock from spinning.
+        let wait = Duration::try_from(due.duration_since(parts.clock.now())).unwrap_or_default();
+        let until = Instant::now() + wait.max(SHORTEST_WAIT);
+        shared.tell(News::Waiting { due }).await;
+        let waited = tokio::select! {
+            () = halt.cancelled() => false,
+            () = sleep_until(until) => true,
+        };
+        if !waited {
+            return Ok(());
+        }
+        parts.delivery.rested();
+    }
+}
+
+/// All workers, until nothing is due.
+async fn round(shared: &Arc<Shared>, connections: usize) -> Result<(), Halt> {
     let mut workers = JoinSet::new();
-    for _ in 0..bounds.connections {
-        let (parts, selection, budget) = (Arc::clone(&parts), bounds.selection.clone(), Arc::clone(&budget));
-        let (halt, settled) = (halt.clone(), settled.clone());
+    for _ in 0..connections {
+        let shared = Arc::clone(shared);
         workers.spawn(async move {
-            let result = work(&parts, &selection, &budget, &halt, &settled).await;
+            let result = work(&shared).await;
             if result.is_err() {
-                halt.cancel();
+                shared.halt.cancel();
             }
             result
         });
-    }
-    drop(settled);
-    while let Some(result) = results.recv().await {
-        report(&result);
     }
     let mut ended = Ok(());
     while let Some(worker) = workers.join_next().await {
         let result = worker.unwrap_or(Err(Halt::Fault));
         ended = ended.and(result);
     }
-    parts.run.release_all().await?;
     ended
 }
 
 /// One worker: a courier of its own, a few claims at a time, until nothing is due.
-async fn work(
-    parts: &Parts,
-    selection: &Selection,
-    budget: &AtomicU64,
-    halt: &CancellationToken,
-    settled: &mpsc::Sender<Settled>,
-) -> Result<(), Halt> {
+async fn work(shared: &Shared) -> Result<(), Halt> {
+    let Shared { parts, budget, halt, .. } = shared;
     let mut courier = parts.delivery.courier();
     while !halt.is_cancelled() {
+        shared.check_clock()?;
         let limit = take(budget, CLAIM_AT_ONCE);
         if limit == 0 {
             break;
         }
-        let mut claims = parts.run.claim(selection, u32::try_from(limit).unwrap_or(1)).await?.into_iter();
+        let mut claims =
+            parts.run.claim(&shared.selection, u32::try_from(limit).unwrap_or(1)).await?.into_iter();
         if claims.len() == 0 {
             break;
         }
         while let Some(claim) = claims.next() {
-            // The rate is waited for with the claim in hand, so a stop must be able to end the wait.
-            let paced = tokio::select! {
+            // A relay and the rate are waited for with the claim in hand, so a stop must be able to end the wait.
+            let ready = tokio::select! {
                 biased;
-                () = halt.cancelled() => false,
-                () = parts.pace.ready() => true,
+                () = halt.cancelled() => None,
+                ready = get_ready(shared, &mut courier) => Some(ready),
             };
-            if !paced {
-                parts.run.release(std::iter::once(claim).chain(claims).collect()).await?;
+            let done = match ready {
+                Some(Ok(())) => send_one(shared, &mut courier, claim).await,
+                Some(Err(stop)) => parts.run.release(vec![claim]).await.map_err(Halt::from).and(Err(stop)),
+                None => parts.run.release(vec![claim]).await.map_err(Halt::from),
+            };
+            if done.is_err() || halt.is_cancelled() {
+                let released = parts.run.release(claims.collect()).await;
+                done?;
+                released?;
                 break;
-            }
-            match send_one(parts, &mut courier, claim).await {
-                Ok(result) => drop(settled.send(result).await),
-                Err(error) => {
-                    let released = parts.run.release(claims.collect()).await;
-                    return Err(error).or_else(|error| released.map_err(Halt::from).and(Err(error)));
-                }
             }
         }
     }
@@ -157,14 +258,42 @@ async fn work(
     Ok(())
 }
 
-/// One recipient, from claim to settlement.
-async fn send_one(parts: &Parts, courier: &mut Courier, claim: Claim) -> Result<Settled, Halt> {
+/// A connection first, then the turn: the rate is one of mails, not of tries to connect.
+async fn get_ready(shared: &Shared, courier: &mut Courier) -> Result<(), Halt> {
+    courier.ready(|trouble| shared.mention(trouble)).await.map_err(Halt::Relay)?;
+    shared.parts.pace.ready().await;
+    Ok(())
+}
+
+/// One recipient, from claim to settlement; and what the relay's answer means for the others.
+async fn send_one(shared: &Shared, courier: &mut Courier, claim: Claim) -> Result<(), Halt> {
+    let settled = settle_one(&shared.parts, courier, claim).await;
+    let remark = courier.conclude(|trouble| shared.mention(trouble));
+    let Some(settled) = settled? else {
+        // The connection had gone, and nothing was offered: the mail waits for its turn again.
+        shared.budget.fetch_add(1, Ordering::Relaxed);
+        return Ok(());
+    };
+    let reason = settled.reason.clone().unwrap_or_default();
+    shared.tell(News::Settled(settled)).await;
+    match shared.conduct.heed(&remark, &shared.parts.pace) {
+        Consequence::GoOn => Ok(()),
+        Consequence::Slower(rate) => {
+            shared.tell(News::Slower { rate, reason }).await;
+            Ok(())
+        }
+        Consequence::Stop(refused) => Err(Halt::Policy { refused, reason }),
+    }
+}
+
+/// One recipient, from claim to settlement; `None` where the claim was given back since there was no connection.
+async fn settle_one(parts: &Parts, courier: &mut Courier, claim: Claim) -> Result<Option<Settled>, Halt> {
     let run = &parts.run;
     let now = parts.clock.now();
     let issued = match parts.issuer.issue(claim.recipient(), claim.token(), now).await {
         Ok(issued) => issued,
         Err(IssueError::Refused(reason)) => {
-            return Ok(run.settle(claim, Outcome::Rejected { reason }).await?);
+            return Ok(Some(run.settle(claim, Outcome::Rejected { reason }).await?));
         }
         Err(IssueError::Unavailable(reason)) => {
             run.release(vec![claim]).await?;
@@ -173,7 +302,10 @@ async fn send_one(parts: &Parts, courier: &mut Courier, claim: Claim) -> Result<
     };
     let url = match issued.link.url([]) {
         Ok(url) => url,
-        Err(error) => return Ok(run.settle(claim, Outcome::Rejected { reason: error.to_string() }).await?),
+        Err(error) => {
+            let reason = error.to_string();
+            return Ok(Some(run.settle(claim, Outcome::Rejected { reason }).await?));
+        }
     };
     let link = Link { url: &url, token: issued.link.token().expose(), expires: issued.link.expires() };
     let date = date_of(&claim, now);
@@ -183,14 +315,20 @@ async fn send_one(parts: &Parts, courier: &mut Courier, claim: Claim) -> Result<
         .and_then(|email| parts.letter.compose(claim.recipient(), &email, &link, date));
     let message = match composed {
         Ok(message) => message,
-        Err(defect) => return Ok(run.settle(claim, Outcome::Rejected { reason: defect.message }).await?),
+        Err(defect) => {
+            return Ok(Some(run.settle(claim, Outcome::Rejected { reason: defect.message }).await?));
+        }
     };
     match courier.offer(&claim, &message).await {
         Err(stop) => {
             run.release(vec![claim]).await?;
             Err(Halt::Relay(stop))
         }
-        Ok(Offer::Refused(outcome)) => Ok(run.settle(claim, outcome).await?),
+        Ok(Offer::Gone) => {
+            run.release(vec![claim]).await?;
+            Ok(None)
+        }
+        Ok(Offer::Refused(outcome)) => Ok(Some(run.settle(claim, outcome).await?)),
         Ok(Offer::Ready(ready)) => {
             let attempt = Try {
                 token: issued.record,
@@ -203,11 +341,11 @@ async fn send_one(parts: &Parts, courier: &mut Courier, claim: Claim) -> Result<
             match run.intend(claim, attempt).await {
                 Ok(Intended::Go(intent)) => {
                     let outcome = ready.transfer(&intent, &message).await;
-                    Ok(run.settle(intent, outcome).await?)
+                    Ok(Some(run.settle(intent, outcome).await?))
                 }
                 Ok(Intended::Withdrawn(state)) => {
                     ready.abandon().await;
-                    Ok(Settled { line: row, key, state, reason: None })
+                    Ok(Some(Settled { line: row, key, state, reason: None }))
                 }
                 Err(error) => {
                     ready.abandon().await;
@@ -215,6 +353,26 @@ async fn send_one(parts: &Parts, courier: &mut Courier, claim: Claim) -> Result<
                 }
             }
         }
+    }
+}
+
+impl Shared {
+    async fn tell(&self, news: News) {
+        // Where nobody listens any more, the run is ending.
+        let _ = self.news.send(news).await;
+    }
+
+    /// Words alone: where the listener is behind, they are left out.
+    fn mention(&self, trouble: Trouble) {
+        let _ = self.news.try_send(News::Trouble(trouble));
+    }
+
+    /// What is due, what has expired and what a link's life is are told by the wall clock, so a jump ends the run. A
+    /// machine that slept looks the same.
+    fn check_clock(&self) -> Result<(), Halt> {
+        let (then, since) = self.began;
+        let jump = self.parts.clock.jumped(then, since);
+        if jump.abs() >= LARGEST_JUMP { Err(Halt::ClockJumped(jump)) } else { Ok(()) }
     }
 }
 

@@ -1,15 +1,13 @@
 //! The wire shape of `linkpost.toml`.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
-use lettre::transport::smtp::authentication::Mechanism;
 use url::Url;
 
-use super::{Environment, LocalSignIn, Relay, SMTP_PASSWORD, Sender, Settings, is_loopback};
+use super::{Environment, LocalSignIn, Sender, Settings, is_loopback, relay};
 use crate::{
     audience::Address,
-    campaign::duration,
-    delivery::smtp::{Login, RelaySettings, Tls},
+    delivery::Patience,
     email::Unsubscribe,
     problem::Problem,
     token::Algorithm,
@@ -24,19 +22,10 @@ pub(super) fn read(
 ) -> Result<Option<Settings>, Vec<Problem>> {
     let mut root = file.root()?;
     let sender = root.require_table("sender").and_then(sender);
-    let relay = match root.table("relay") {
-        Some(mut table) => {
-            let smtp = match table.require_table("smtp") {
-                Some(table) => {
-                    let hello = sender.as_ref().map(|sender| sender.address.domain());
-                    relay(file, table, hello, environment)?
-                }
-                None => None,
-            };
-            table.finish();
-            smtp
-        }
-        None => None,
+    let hello = sender.as_ref().map(|sender| sender.address.domain());
+    let (relays, patience) = match root.table("relay") {
+        Some(table) => relay::read(file, table, hello, environment)?,
+        None => (Vec::new(), Patience::default()),
     };
     let (mut connections, mut limit, mut precedence_bulk) = (4, None, true);
     if let Some(mut table) = root.table("sending") {
@@ -71,7 +60,8 @@ pub(super) fn read(
     Ok(Some(Settings {
         file: path.to_owned(),
         sender,
-        relay,
+        relays,
+        patience,
         connections: usize::try_from(connections).unwrap_or(4),
         rate: limit,
         ledger,
@@ -90,64 +80,6 @@ fn sender(mut table: Table<'_>) -> Option<Sender> {
     let postal_address = table.require("postal_address", "Example Ltd, 1 Main Street, Town", plain_line);
     table.finish();
     Some(Sender { name, address: address?, reply_to, postal_address: postal_address? })
-}
-
-fn relay(
-    file: &TomlFile,
-    mut table: Table<'_>,
-    hello: Option<&str>,
-    environment: Environment,
-) -> Result<Option<Relay>, Vec<Problem>> {
-    let host = table.require("host", "smtp.example.com", plain_line);
-    let choices =
-        [("implicit", Tls::Implicit), ("starttls", Tls::StartTls), ("none", Tls::LoopbackPlaintext)];
-    let mut tls = table.choice("tls", &choices).unwrap_or(Tls::Implicit);
-    if table.boolean("allow_plaintext") == Some(true) && tls == Tls::LoopbackPlaintext {
-        tls = Tls::Plaintext;
-    }
-    if let Some(host) = host.as_deref().filter(|host| tls == Tls::LoopbackPlaintext && !is_loopback(host)) {
-        table.tell(
-            format!("`relay.smtp.tls` is `none`, but `{host}` is not this machine: links would travel in the clear"),
-            "use `tls = \"implicit\"` or `\"starttls\"`; `allow_plaintext = true` if the network in between is yours",
-        );
-    }
-    let default_port = match tls {
-        Tls::Implicit => 465,
-        Tls::StartTls => 587,
-        Tls::LoopbackPlaintext | Tls::Plaintext => 25,
-    };
-    let port = table.integer("port", 1..=65535).and_then(|port| u16::try_from(port).ok());
-    let hello = table.string("hello").or_else(|| hello.map(str::to_owned)).unwrap_or_default();
-    let mut smtp =
-        RelaySettings::new(host.clone().unwrap_or_default(), port.unwrap_or(default_port), tls, hello);
-    smtp.ca_file = table.string("ca_file").map(|path| file.resolve(&path));
-    let whole = |number: i64| u32::try_from(number).ok();
-    if let Some(messages) = table.integer("messages_per_connection", 1..=100_000).and_then(whole) {
-        smtp.messages_per_connection = messages;
-    }
-    if let Some(attempts) = table.integer("connect_attempts", 1..=100).and_then(whole) {
-        smtp.connect_attempts = attempts;
-    }
-    let mut deadline =
-        |key| table.parse(key, duration).and_then(|deadline| Duration::try_from(deadline).ok());
-    smtp.deadlines.dot = deadline("dot_deadline").unwrap_or(smtp.deadlines.dot);
-    smtp.deadlines.connect = deadline("connect_deadline").unwrap_or(smtp.deadlines.connect);
-    if let Some(each) = deadline("command_deadline") {
-        let deadlines = &mut smtp.deadlines;
-        for deadline in [&mut deadlines.hello, &mut deadlines.mail, &mut deadlines.rcpt, &mut deadlines.data]
-        {
-            *deadline = each;
-        }
-    }
-    let user = table.string("user");
-    let mechanisms =
-        [("plain", Mechanism::Plain), ("login", Mechanism::Login), ("xoauth2", Mechanism::Xoauth2)];
-    let mechanism = table.choice("auth", &mechanisms);
-    table.finish();
-    let secret = environment.secret(SMTP_PASSWORD).map_err(|problem| vec![problem])?;
-    let wants_password = user.is_some() && secret.is_none();
-    smtp.login = user.zip(secret).map(|(user, secret)| Login { mechanism, user, secret });
-    Ok(host.map(|_| Relay { smtp, wants_password }))
 }
 
 fn local_sign_in(file: &TomlFile, mut table: Table<'_>) -> Option<LocalSignIn> {
@@ -187,7 +119,7 @@ fn mailbox(text: &str) -> Result<Address, String> {
     Address::parse(text).map_err(|error| format!("found `{text}`: {error}"))
 }
 
-fn plain_line(text: &str) -> Result<String, String> {
+pub(super) fn plain_line(text: &str) -> Result<String, String> {
     if text.trim().is_empty() || text.chars().any(char::is_control) {
         Err("expected one line of text that is not empty".to_owned())
     } else {

@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::{
     audience::Address,
-    delivery::smtp,
+    delivery::{Patience, smtp},
     email::Unsubscribe,
     private_file,
     problem::{Place, Problem},
@@ -18,10 +18,12 @@ use crate::{
 };
 
 mod file;
+mod relay;
 
 /// The file's name, looked for beside the campaign file and in every folder above it.
 pub const FILE_NAME: &str = "linkpost.toml";
-/// The environment variable with the relay's password; with `_FILE` appended, the file that holds it.
+/// The environment variable with the relay's password, unless `password_env` names another; with `_FILE` appended, the
+/// file that holds it.
 pub const SMTP_PASSWORD: &str = "LINKPOST_SMTP_PASSWORD";
 
 /// The settings, read and checked.
@@ -31,8 +33,10 @@ pub struct Settings {
     pub file: PathBuf,
     /// Whom the mails come from.
     pub sender: Sender,
-    /// The relay; `None` where the file names none (`preview` and `--sandbox` need none).
-    pub relay: Option<Relay>,
+    /// The relays in the order of the file; none where it names none (`preview` and `--sandbox` need none).
+    pub relays: Vec<Relay>,
+    /// What a run puts up with from them.
+    pub patience: Patience,
     /// How many connections at once.
     pub connections: usize,
     /// Mails a second over all connections; `None`: as fast as the relay takes them.
@@ -64,13 +68,16 @@ pub struct Sender {
     pub postal_address: String,
 }
 
-/// The SMTP relay.
+/// An SMTP relay.
 #[derive(Debug, Clone)]
 pub struct Relay {
     /// How to talk to it.
     pub smtp: smtp::RelaySettings,
-    /// The file names a user, and the environment holds no password: fine for a preview, not for a send.
-    pub wants_password: bool,
+    /// Its share of the connections, where relays have shares.
+    pub weight: Option<u32>,
+    /// The file names a user, and the environment holds no password in this variable: fine for a preview, not for a
+    /// send.
+    pub wants_password: Option<String>,
 }
 
 /// Tokens that are signed here.

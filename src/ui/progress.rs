@@ -105,6 +105,14 @@ impl Progress {
         }
     }
 
+    /// Says something else in between, without tearing the bar.
+    pub fn aside(&self, say: impl FnOnce()) {
+        match &self.shape {
+            Shape::Bar(bar) => bar.suspend(say),
+            Shape::Plain { .. } | Shape::Silent => say(),
+        }
+    }
+
     /// Takes the bar away, or says the last line.
     pub fn finish(self) {
         let done = self.done();

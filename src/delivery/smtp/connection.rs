@@ -18,7 +18,7 @@ use super::{
     capabilities::Capabilities,
     reply::Reply,
     settings::Deadlines,
-    verdict::{self, Verb, Verdict},
+    verdict::{self, Remark, Verb, Verdict},
     wire::{Dot, Lost, Wire},
 };
 use crate::{audience::Address, ledger::Outcome};
@@ -42,8 +42,8 @@ pub(super) struct Transaction(Box<Connection>);
 pub(super) enum Offered {
     /// `354`: the body may follow.
     Ready(Transaction),
-    /// Not this mail, not now or not at all; the connection, if it is still good.
-    Refused(Outcome, Option<Box<Connection>>),
+    /// Not this mail, not now or not at all; the connection, if it is still good; what that says about us.
+    Refused(Outcome, Option<Box<Connection>>, Remark),
     /// The sender is refused.
     Sender(String),
     /// The login is wanted or no longer good.
@@ -96,7 +96,7 @@ impl Connection {
             Ok(steps) => steps,
             Err(Unsayable::Sender(reason)) => return Offered::Sender(reason),
             Err(Unsayable::Mail(reason)) => {
-                return Offered::Refused(Outcome::Rejected { reason }, Some(self));
+                return Offered::Refused(Outcome::Rejected { reason }, Some(self), Remark::None);
             }
         };
         let used = self.mails > 0;
@@ -197,7 +197,10 @@ fn interrupted(verb: Verb, lost: &Lost, used: bool) -> Offered {
         // A relay may close an idle connection whenever it likes: that says nothing about this mail.
         Verb::Rset => Offered::Stale(reason),
         Verb::Mail if used && gone => Offered::Stale(reason),
-        Verb::Mail | Verb::Rcpt | Verb::Data => Offered::Refused(Outcome::Deferred { reason }, None),
+        Verb::Mail | Verb::Rcpt | Verb::Data => {
+            let remark = Remark::Lost(reason.clone());
+            Offered::Refused(Outcome::Deferred { reason }, None, remark)
+        }
     }
 }
 
@@ -207,9 +210,16 @@ fn refused(verb: Verb, reply: &Reply, connection: Option<Box<Connection>>, used:
     match verdict::before_message(verb, reply) {
         _ if verb == Verb::Rset => Offered::Stale(reason),
         _ if verb == Verb::Mail && used && matches!(reply.code(), 421 | 503) => Offered::Stale(reason),
-        Verdict::Rejected => Offered::Refused(Outcome::Rejected { reason }, connection),
-        Verdict::Deferred => Offered::Refused(Outcome::Deferred { reason }, connection),
-        Verdict::Desynced => Offered::Refused(Outcome::Deferred { reason }, None),
+        Verdict::Rejected => {
+            Offered::Refused(Outcome::Rejected { reason }, connection, verdict::remark(reply))
+        }
+        Verdict::Deferred => {
+            Offered::Refused(Outcome::Deferred { reason }, connection, verdict::remark(reply))
+        }
+        Verdict::Desynced => {
+            let remark = Remark::Lost(reason.clone());
+            Offered::Refused(Outcome::Deferred { reason }, None, remark)
+        }
         Verdict::Sender => Offered::Sender(reason),
         Verdict::Credentials => Offered::Credentials(reason),
     }
@@ -223,12 +233,14 @@ impl Transaction {
     }
 
     /// Sends the body and the final dot. The connection comes back if the exchange was complete.
-    pub(super) async fn transfer(self, body: Body<'_>) -> (Outcome, Option<Box<Connection>>) {
+    pub(super) async fn transfer(self, body: Body<'_>) -> (Outcome, Option<Box<Connection>>, Remark) {
+        let lost = |lost: &Lost| Remark::Lost(lost.to_string());
         let Self(mut connection) = self;
         tracing::debug!("body");
         for block in body.blocks() {
-            if let Err(lost) = connection.wire.send_body(&block, connection.deadlines.body_block).await {
-                return (Outcome::Deferred { reason: format!("before the final dot: {lost}") }, None);
+            if let Err(why) = connection.wire.send_body(&block, connection.deadlines.body_block).await {
+                let reason = format!("before the final dot: {why}");
+                return (Outcome::Deferred { reason }, None, lost(&why));
             }
         }
         match connection.wire.end_message(connection.deadlines.dot).await {
@@ -236,13 +248,13 @@ impl Transaction {
                 let outcome = verdict::after_dot(&reply, reply.words());
                 connection.unclean = !matches!(outcome, Outcome::Accepted { .. });
                 let good = connection.wire.is_settled() && verdict::keeps_talking(&reply);
-                (outcome, good.then_some(connection))
+                (outcome, good.then_some(connection), verdict::remark(&reply))
             }
-            Err((Dot::Kept, lost)) => {
-                (Outcome::Deferred { reason: format!("before the final dot: {lost}") }, None)
+            Err((Dot::Kept, why)) => {
+                (Outcome::Deferred { reason: format!("before the final dot: {why}") }, None, lost(&why))
             }
-            Err((Dot::Written, lost)) => {
-                (Outcome::Unknown { reason: format!("after the final dot: {lost}") }, None)
+            Err((Dot::Written, why)) => {
+                (Outcome::Unknown { reason: format!("after the final dot: {why}") }, None, lost(&why))
             }
         }
     }
@@ -284,8 +296,9 @@ mod tests {
             };
             transaction.transfer(body).await
         };
-        let ((outcome, connection), ()) = tokio::join!(send, relay_that_reads(theirs, count));
+        let ((outcome, connection, remark), ()) = tokio::join!(send, relay_that_reads(theirs, count));
         assert!(connection.is_none(), "a cut connection was kept");
+        assert!(matches!(remark, Remark::Lost(_)), "{remark:?}");
         outcome
     }
 

@@ -22,6 +22,7 @@ pub use reply::{
     Class, EnhancedCode, LONGEST_LINE, LONGEST_REPLY, MOST_LINES, Reply, ReplyError, ReplyParser,
 };
 pub use settings::{Deadlines, Login, RelaySettings, SHORTEST_DOT, SettingsError, Tls};
+pub use verdict::Remark;
 
 use std::{fmt, sync::Arc};
 
@@ -64,6 +65,7 @@ struct Inner {
 pub struct Courier {
     relay: Relay,
     idle: Option<Box<Connection>>,
+    remark: Remark,
 }
 
 /// The relay's answer to an offer.
@@ -77,6 +79,7 @@ pub enum Offer<'a> {
 /// A mail that the relay waits for. Dropped, it closes the connection, and nothing is delivered.
 pub struct Ready<'a> {
     idle: &'a mut Option<Box<Connection>>,
+    remark: &'a mut Remark,
     transaction: Transaction,
     body: Body<'a>,
 }
@@ -97,7 +100,7 @@ impl Relay {
     /// A courier without a connection yet.
     #[must_use]
     pub fn courier(&self) -> Courier {
-        Courier { relay: self.clone(), idle: None }
+        Courier { relay: self.clone(), idle: None, remark: Remark::None }
     }
 
     /// The relay for people: `mail.example.com:465`.
@@ -145,6 +148,7 @@ impl Courier {
     ///
     /// `message` is 7-bit, CRLF, not dot-stuffed. Any connection that is not in step is closed and replaced.
     pub async fn offer<'a>(&'a mut self, envelope: &Envelope, message: &'a [u8]) -> Result<Offer<'a>, Stop> {
+        self.remark = Remark::None;
         let body = match Body::check(message) {
             Ok(body) => body,
             Err(flaw) => return Ok(Offer::Refused(Outcome::Rejected { reason: flaw.to_string() })),
@@ -152,21 +156,49 @@ impl Courier {
         let mut offered = self.connection().await?.offer(envelope, body).await;
         if let Offered::Stale(reason) = &offered {
             tracing::debug!(reason, "the connection had gone");
-            offered = self.relay.connect().await?.offer(envelope, body).await;
+            let again = self.relay.connect().await;
+            if let Err(Stop::Unreachable { reason, .. }) = &again {
+                self.remark = Remark::Lost(reason.clone());
+            }
+            offered = again?.offer(envelope, body).await;
         }
         let relay = || self.relay.name();
         match offered {
             Offered::Ready(transaction) => {
-                Ok(Offer::Ready(Ready { idle: &mut self.idle, transaction, body }))
+                Ok(Offer::Ready(Ready { idle: &mut self.idle, remark: &mut self.remark, transaction, body }))
             }
-            Offered::Refused(outcome, connection) => {
-                self.idle = connection;
+            Offered::Refused(outcome, connection, remark) => {
+                (self.idle, self.remark) = (connection, remark);
                 Ok(Offer::Refused(outcome))
             }
             Offered::Sender(reason) => Err(Stop::Sender { relay: relay(), reason }),
             Offered::Credentials(reason) => Err(Stop::Credentials { relay: relay(), reason }),
-            Offered::Stale(reason) => Ok(Offer::Refused(Outcome::Deferred { reason })),
+            Offered::Stale(reason) => {
+                self.remark = Remark::Lost(reason.clone());
+                Ok(Offer::Refused(Outcome::Deferred { reason }))
+            }
         }
+    }
+
+    /// Opens a connection if there is none that takes another mail.
+    pub async fn ready(&mut self) -> Result<(), Stop> {
+        let connection = self.connection().await?;
+        self.idle = Some(connection);
+        Ok(())
+    }
+
+    /// Whether there is a connection that takes another mail.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        let settings = &self.relay.0.settings;
+        self.idle
+            .as_ref()
+            .is_some_and(|idle| !idle.is_spent(settings.messages_per_connection, settings.connection_age))
+    }
+
+    /// What the end of the last mail says about us and the relay, once.
+    pub fn remark(&mut self) -> Remark {
+        std::mem::replace(&mut self.remark, Remark::None)
     }
 
     /// Ends the conversation: QUIT, and a short wait.
@@ -193,8 +225,8 @@ impl Courier {
 impl Ready<'_> {
     /// The body and the final dot. From here on the mail may arrive: see to it that the try is on record.
     pub async fn transfer(self) -> Outcome {
-        let (outcome, connection) = self.transaction.transfer(self.body).await;
-        *self.idle = connection;
+        let (outcome, connection, remark) = self.transaction.transfer(self.body).await;
+        (*self.idle, *self.remark) = (connection, remark);
         outcome
     }
 

@@ -48,6 +48,37 @@ pub(super) enum Verdict {
     Desynced,
 }
 
+/// What the end of a mail says about us or about the relay, rather than about the recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remark {
+    /// The relay was not asked, or what it said was told already.
+    None,
+    /// The relay answered.
+    Answered,
+    /// The relay answered that we are too fast.
+    TooFast,
+    /// The relay answered that it takes no such mails from us.
+    Policy,
+    /// The conversation broke off, and this is how.
+    Lost(String),
+}
+
+/// What a reply to a mail says about us.
+pub(super) fn remark(reply: &Reply) -> Remark {
+    let Some(code) = reply.enhanced() else { return Remark::Answered };
+    // Greylisting (RFC 6647) comes with 4.7.1 as well, and means this recipient alone.
+    let greylisted = || {
+        let words = reply.words().to_ascii_lowercase();
+        words.contains("greylist") || words.contains("graylist")
+    };
+    match (reply.class(), code.class, code.subject, code.detail) {
+        // 4.2.1: "the mailbox is receiving mail at a rate that …" (Gmail).
+        (Class::NotNow, 4, 7, _) | (Class::NotNow, 4, 2, 1) if !greylisted() => Remark::TooFast,
+        (Class::No, 5, 7, _) => Remark::Policy,
+        _ => Remark::Answered,
+    }
+}
+
 /// The verdict on a reply before any byte of the message has left.
 pub(super) fn before_message(verb: Verb, reply: &Reply) -> Verdict {
     match (verb, reply.class(), reply.code()) {
@@ -130,6 +161,26 @@ mod tests {
             };
             assert!(right, "{code}: {found:?}");
         }
+    }
+
+    #[test]
+    fn some_refusals_are_about_us() {
+        let check = |text: &str, expected| {
+            let parsed = ReplyParser::default().feed(format!("{text}\r\n").as_bytes());
+            let (reply, _) = parsed.expect("well formed").expect("complete");
+            assert_eq!(remark(&reply), expected, "{text}");
+        };
+        check("421 4.7.28 unusual rate", Remark::TooFast);
+        check("451 4.7.0 slow down", Remark::TooFast);
+        check("450 4.2.1 receiving mail too fast", Remark::TooFast);
+        check("450 4.7.1 Greylisted, see example.com", Remark::Answered);
+        check("450 4.2.0 Recipient address rejected: Greylisted", Remark::Answered);
+        check("452 4.2.2 mailbox full", Remark::Answered);
+        check("550 5.7.1 message refused", Remark::Policy);
+        check("550 5.7.515 not authenticated", Remark::Policy);
+        check("550 5.1.1 no such user", Remark::Answered);
+        check("550 no", Remark::Answered);
+        check("250 2.0.0 ok", Remark::Answered);
     }
 
     #[test]

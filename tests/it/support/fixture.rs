@@ -27,11 +27,13 @@ const SETTINGS: &str = r#"
 name = "Example"
 address = "hello@example.com"
 postal_address = "Example Ltd, 1 Main Street"
+[relay]
+give_up_after = "1 ms"
+pause = "50 ms"
 [relay.smtp]
 host = "127.0.0.1"
 port = 1
 tls = "none"
-connect_attempts = 1
 [sign_in.local]
 page = "https://app.example.com/accept-token"
 issuer = "https://example.com"

@@ -5,6 +5,7 @@ use std::io::Write;
 pub(crate) mod fixture;
 pub(crate) mod judges;
 pub(crate) mod mails;
+pub(crate) mod rig;
 
 /// Whether an independent judge is there. Missing judges are said aloud, and are a failure where they are required.
 pub(crate) fn judge(name: &str, present: bool) -> bool {

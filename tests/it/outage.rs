@@ -1,0 +1,177 @@
+//! Relays that go away, put mails off, push back or refuse: what a run does meanwhile. Minutes pass on a clock that the
+//! test pushes.
+
+use std::time::Duration;
+
+use linkpost::{
+    delivery::{
+        Relays, Stop, Trouble,
+        sandbox::{Act, Options, SandboxRelay, Script, Step},
+    },
+    ledger::{State, Tally},
+    pipeline::{Halt, News},
+};
+
+use crate::support::{
+    mails::{counts, taken},
+    rig::{How, Rig, smtp},
+};
+
+async fn relay(script: Script) -> SandboxRelay {
+    SandboxRelay::start(Options { script, ..Options::default() }).await.unwrap()
+}
+
+fn one(relay: &SandboxRelay) -> Relays {
+    smtp(relay, |_| {}).into()
+}
+
+fn waiting() -> How {
+    How { wait: true, ..How::default() }
+}
+
+/// The states that occur.
+fn states(tally: &Tally) -> Vec<(State, u64)> {
+    tally.iter().filter(|(_, rows)| *rows > 0).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_outage_delays_the_run_and_marks_nobody() {
+    // Three mails, then the relay says goodbye and hangs up on the next eight connections.
+    let script =
+        Script::new().farewell_after(3).on_connection(1).at(Step::Connect, Act::Drop).skip(1).times(8);
+    let relay = relay(script).await;
+    let rig = Rig::new(10);
+    let (mut waits, mut back) = (Vec::new(), 0);
+    let ended = rig.send(one(&relay), How::default(), |news, _| match news {
+        News::Trouble(Trouble::Failed { again_in, .. }) => waits.push(again_in.as_secs()),
+        News::Trouble(Trouble::Back { .. }) => back += 1,
+        News::Settled(_) | News::Slower { .. } | News::Waiting { .. } => {}
+    });
+    ended.await.unwrap();
+    assert_eq!((waits, back), (vec![1, 2, 4, 8, 30, 30, 30, 30], 1));
+    assert_eq!(states(&rig.tally().await), [(State::Sent, 10)]);
+    assert!(counts(&taken(&relay)).values().all(|count| *count == 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_twelve_minutes_ends_the_run_and_the_next_sends_the_rest() {
+    let script = Script::new().farewell_after(3).on_connection(1).at(Step::Connect, Act::Drop).skip(1);
+    let gone = relay(script).await;
+    let rig = Rig::new(10);
+    let halt = rig.send(one(&gone), How::default(), |_, _| {}).await.unwrap_err();
+    assert!(matches!(&halt, Halt::Relay(Stop::Unreachable { .. })), "{halt:?}");
+    assert!(rig.elapsed() >= Duration::from_mins(10) && rig.elapsed() < Duration::from_mins(11));
+    assert_eq!(states(&rig.tally().await), [(State::Sent, 3), (State::Pending, 7)]);
+    rig.pass(Duration::from_mins(2)).await;
+
+    let back = relay(Script::new()).await;
+    rig.send(one(&back), How::default(), |_, _| {}).await.unwrap();
+    assert_eq!(states(&rig.tally().await), [(State::Sent, 10)]);
+    let mails: Vec<_> = taken(&gone).into_iter().chain(taken(&back)).collect();
+    assert_eq!(mails.len(), 10);
+    assert!(counts(&mails).values().all(|count| *count == 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_relay_that_takes_no_mail_to_its_end_costs_a_few_and_not_the_whole_list() {
+    // The relay takes every mail and hangs up before it says so: each is unknown.
+    let relay = relay(Script::new().at(Step::Dot, Act::accept_then(Act::Drop))).await;
+    let rig = Rig::new(200);
+    let halt = rig.send(one(&relay), How::default(), |_, _| {}).await.unwrap_err();
+    assert!(matches!(&halt, Halt::Relay(Stop::Unreachable { .. })), "{halt:?}");
+    let tally = rig.tally().await;
+    let unknown = tally.get(State::Unknown);
+    assert!(unknown < 30, "{unknown}");
+    assert_eq!(tally.get(State::Pending) + unknown, 200);
+    assert_eq!(relay.count(), unknown);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiting_run_tries_again_after_one_five_and_fifteen_minutes() {
+    let script = Script::new()
+        .at(Step::Rcpt, Act::reply(451, "4.3.0 later"))
+        .for_recipient("person2@example.com")
+        .times(3);
+    let relay = relay(script).await;
+    let rig = Rig::new(3);
+    let mut waits = 0;
+    let ended =
+        rig.send(one(&relay), waiting(), |news, _| waits += u32::from(matches!(news, News::Waiting { .. })));
+    ended.await.unwrap();
+    assert_eq!(states(&rig.tally().await), [(State::Sent, 3)]);
+    assert_eq!(waits, 3);
+    assert!(
+        rig.elapsed() >= Duration::from_mins(21) && rig.elapsed() < Duration::from_mins(43),
+        "{:?}",
+        rig.elapsed()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_put_off_for_ever_expires_and_the_run_ends() {
+    let script =
+        Script::new().at(Step::Rcpt, Act::reply(451, "4.3.0 later")).for_recipient("person2@example.com");
+    let relay = relay(script).await;
+    let rig = Rig::new(3);
+    rig.send(one(&relay), waiting(), |_, _| {}).await.unwrap();
+    assert_eq!(states(&rig.tally().await), [(State::Sent, 2), (State::Expired, 1)]);
+    assert!(rig.elapsed() >= Duration::from_hours(72) && rig.elapsed() < Duration::from_hours(77));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_waiting_a_run_ends_when_nothing_is_due() {
+    let script =
+        Script::new().at(Step::Rcpt, Act::reply(451, "4.3.0 later")).for_recipient("person2@example.com");
+    let relay = relay(script).await;
+    let rig = Rig::new(3);
+    rig.send(one(&relay), How::default(), |_, _| {}).await.unwrap();
+    assert_eq!(states(&rig.tally().await), [(State::Sent, 2), (State::Deferred, 1)]);
+    let due = rig.run().await.next_due().await.unwrap().unwrap();
+    let wait = due.duration_since(rig.clock.now());
+    assert!((60..=120).contains(&wait.as_secs()), "{wait:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiting_run_can_be_stopped() {
+    let script = Script::new().at(Step::Rcpt, Act::reply(451, "4.3.0 later"));
+    let relay = relay(script).await;
+    let rig = Rig::new(3);
+    let ended = rig.send(one(&relay), waiting(), |news, stop| {
+        if matches!(news, News::Waiting { .. }) {
+            stop.cancel();
+        }
+    });
+    ended.await.unwrap();
+    assert_eq!(states(&rig.tally().await), [(State::Deferred, 3)]);
+    assert!(rig.elapsed() < Duration::from_mins(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_relay_that_finds_us_too_fast_halves_the_rate() {
+    let script = Script::new().at(Step::Rcpt, Act::reply(421, "4.7.28 unusual rate")).skip(2).times(1);
+    let relay = relay(script).await;
+    let rig = Rig::new(5);
+    let mut slower = Vec::new();
+    let how = How { wait: true, ..How::default() };
+    let ended = rig.send(one(&relay), how, |news, stop| {
+        if let News::Slower { rate, reason } = news {
+            slower.push(format!("{rate:.1} {reason}"));
+            stop.cancel();
+        }
+    });
+    ended.await.unwrap();
+    assert_eq!(slower.len(), 1, "{slower:?}");
+    assert!(slower[0].contains("4.7.28 unusual rate"), "{slower:?}");
+    let tally = rig.tally().await;
+    assert_eq!((tally.get(State::Sent), tally.get(State::Deferred)), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn five_policy_refusals_in_a_row_stop_the_run() {
+    let relay = relay(Script::new().at(Step::Dot, Act::reply(550, "5.7.26 not authenticated"))).await;
+    let rig = Rig::new(50);
+    let halt = rig.send(one(&relay), How::default(), |_, _| {}).await.unwrap_err();
+    let Halt::Policy { refused: 5, reason } = &halt else { panic!("{halt:?}") };
+    assert!(reason.contains("5.7.26 not authenticated"), "{reason}");
+    assert_eq!(states(&rig.tally().await), [(State::Pending, 45), (State::Rejected, 5)]);
+}

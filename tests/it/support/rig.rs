@@ -1,0 +1,176 @@
+//! The pipeline driven in this process, on a clock that the test pushes: minutes pass in no time, sockets are real.
+
+use std::{sync::Arc, time::Duration};
+
+use aws_lc_rs::hmac;
+use linkpost::{
+    audience::{Address, Audience},
+    campaign::Campaign,
+    clock::Clock,
+    delivery::{Delivery, Pace, Relays, sandbox::SandboxRelay, smtp, smtp::RelaySettings},
+    email::{Letter, Letterhead, MessageKeys, Unsubscribe},
+    ledger::{Ledger, NewMark, Run, Selection, Tally},
+    pipeline::{self, Bounds, Halt, News, Parts},
+    token::{PreviewIssuer, TokenIssuer},
+};
+use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use super::fixture::Fixture;
+
+/// A campaign, its ledger and a clock. Needs `#[tokio::test(start_paused = true)]`.
+pub(crate) struct Rig {
+    fixture: Fixture,
+    campaign: Campaign,
+    letter: Arc<Letter>,
+    pub(crate) clock: Clock,
+    began: Instant,
+    /// Keeps tokio from pushing the clock by itself while sockets are at work.
+    _hold: std::sync::mpsc::Sender<()>,
+    _keeper: JoinHandle<()>,
+}
+
+/// How a run is made.
+#[derive(Debug)]
+pub(crate) struct How {
+    pub(crate) connections: usize,
+    pub(crate) wait: bool,
+    pub(crate) rate: f64,
+}
+
+impl Default for How {
+    fn default() -> Self {
+        Self { connections: 1, wait: false, rate: f64::INFINITY }
+    }
+}
+
+impl Rig {
+    /// A campaign for this many people; it is six o'clock.
+    pub(crate) fn new(people: usize) -> Self {
+        let fixture = Fixture::new();
+        fixture.people(people);
+        let campaign = Campaign::load(&fixture.path("spring.toml")).unwrap();
+        let letterhead = Letterhead {
+            sender_name: None,
+            sender: Address::parse("hello@example.com").unwrap(),
+            reply_to: None,
+            postal_address: "Example Ltd, 1 Main Street".into(),
+            list_id: "news.example.com".into(),
+            sender_id: "example".into(),
+            unsubscribe: Unsubscribe {
+                url: Some("https://app.example.com/unsubscribe".parse().unwrap()),
+                mailto: None,
+            },
+            precedence_bulk: true,
+            max_message_bytes: Letterhead::MAX_MESSAGE_BYTES,
+            allowed_link_hosts: None,
+        };
+        let key = |bytes: &[u8]| hmac::Key::new(hmac::HMAC_SHA256, bytes);
+        let keys = MessageKeys { message_id: key(b"ids"), unsubscribe: key(b"unsubscribe") };
+        let letter = Arc::new(Letter::load(&campaign, letterhead, keys).unwrap());
+        let (hold, gone) = std::sync::mpsc::channel::<()>();
+        let keeper = tokio::task::spawn_blocking(move || {
+            let _until_dropped = gone.recv();
+        });
+        let clock = Clock::steady("2026-11-22T06:00:00Z".parse().unwrap());
+        Self { fixture, campaign, letter, clock, began: Instant::now(), _hold: hold, _keeper: keeper }
+    }
+
+    /// How long the clock has gone.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Pushes the clock.
+    pub(crate) async fn pass(&self, time: Duration) {
+        tokio::time::advance(time).await;
+    }
+
+    pub(crate) async fn run(&self) -> Run {
+        let ledger = Ledger::open(&self.fixture.path("linkpost.db"), self.clock).await.unwrap();
+        ledger.begin(&self.campaign.id, &self.campaign.occasion).await.unwrap()
+    }
+
+    /// The rows by state.
+    pub(crate) async fn tally(&self) -> Tally {
+        self.run().await.tally().await.unwrap()
+    }
+
+    /// Books the list if that was not done yet, and sends. The clock is pushed as far as the run waits. `watch` may
+    /// stop the run.
+    pub(crate) async fn send(
+        &self,
+        relays: Relays,
+        how: How,
+        mut watch: impl FnMut(&News, &CancellationToken),
+    ) -> Result<(), Halt> {
+        let run = self.run().await;
+        if run.mark().await.unwrap().is_none() {
+            let rows = Audience::open(&self.campaign.audience, false).unwrap();
+            let mut enlistment = run.enlist().await.unwrap();
+            enlistment.add(rows.map(Result::unwrap).collect()).await.unwrap();
+            let mark = NewMark { list: "people.csv".into(), list_digest: [1; 32], content_digest: [2; 32] };
+            enlistment.finish(mark).await.unwrap();
+        }
+        let issuer = PreviewIssuer::new(
+            &"https://app.example.com/accept-token".parse().unwrap(),
+            "token",
+            self.campaign.id.clone(),
+            self.campaign.occasion.clone(),
+            self.campaign.token_life,
+            Vec::new(),
+        );
+        let parts = Parts {
+            run,
+            issuer: TokenIssuer::Preview(issuer.unwrap()),
+            letter: Arc::clone(&self.letter),
+            delivery: Delivery::Smtp(relays),
+            pace: Pace::per_second(how.rate, 1),
+            clock: self.clock,
+        };
+        let bounds = Bounds {
+            connections: how.connections,
+            limit: None,
+            selection: Selection::default(),
+            not_after: self.campaign.not_after,
+            wait: how.wait,
+        };
+        let (push, mut waits) = mpsc::unbounded_channel::<Duration>();
+        let clockwork = tokio::spawn(async move {
+            while let Some(time) = waits.recv().await {
+                tokio::time::advance(time + Duration::from_millis(1)).await;
+            }
+        });
+        let stop = CancellationToken::new();
+        let clock = self.clock;
+        let ended = pipeline::send_all(Arc::new(parts), bounds, stop.clone(), |news| {
+            watch(&news, &stop);
+            match news {
+                News::Trouble(linkpost::delivery::Trouble::Failed { again_in, .. }) => {
+                    push.send(again_in).unwrap();
+                }
+                News::Waiting { due } => {
+                    push.send(Duration::try_from(due.duration_since(clock.now())).unwrap()).unwrap();
+                }
+                News::Trouble(_) | News::Settled(_) | News::Slower { .. } => {}
+            }
+        })
+        .await;
+        drop(push);
+        clockwork.await.unwrap();
+        ended
+    }
+}
+
+/// How to reach a sandbox relay; a connection is tried once.
+pub(crate) fn smtp(relay: &SandboxRelay, change: impl FnOnce(&mut RelaySettings)) -> smtp::Relay {
+    let mut settings = RelaySettings::new(
+        "127.0.0.1",
+        relay.address().port(),
+        smtp::Tls::LoopbackPlaintext,
+        "client.example.com",
+    );
+    settings.connect_attempts = 1;
+    change(&mut settings);
+    smtp::Relay::new(settings).unwrap()
+}
