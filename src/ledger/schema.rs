@@ -55,7 +55,7 @@ pub(super) async fn migrate(connection: &mut SqliteConnection, path: &Path) -> R
 async fn check_ours(connection: &mut SqliteConnection, path: &Path) -> Result<(), LedgerError> {
     let id: i64 = sqlx::query_scalar("pragma application_id").fetch_one(&mut *connection).await?;
     let tables: i64 =
-        sqlx::query_scalar("select count(*) from sqlite_schema where name <> '_sqlx_migrations'")
+        sqlx::query_scalar("select count(*) from sqlite_schema where tbl_name <> '_sqlx_migrations'")
             .fetch_one(&mut *connection)
             .await?;
     if id == APPLICATION_ID || (id == 0 && tables == 0) {

@@ -75,6 +75,19 @@ async fn what_is_no_ledger_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
+async fn a_ledger_whose_making_was_cut_short_is_made_to_its_end() {
+    let desk = Desk::new();
+    std::fs::File::create(desk.path()).unwrap();
+    std::fs::set_permissions(desk.path(), std::fs::Permissions::from_mode(0o600)).unwrap();
+    // What sqlx makes before the first migration, in a transaction of its own, with an index that SQLite adds.
+    let first = "create table _sqlx_migrations (version bigint primary key, description text not null,
+        installed_on timestamp not null default current_timestamp, success boolean not null, checksum blob not null,
+        execution_time bigint not null)";
+    sqlx::query(first).execute(&mut desk.sql().await).await.unwrap();
+    desk.run().await;
+}
+
+#[tokio::test]
 async fn the_ledger_of_a_newer_program_is_refused() {
     let desk = Desk::new();
     desk.ledger().await.close().await.unwrap();
