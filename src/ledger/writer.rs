@@ -294,6 +294,10 @@ impl Group {
                 Err(error) => drop(answer.send(Err(run.keep(&settlement, &error)))),
             },
             Request::Intend { run, intention, answer } => match run.check_going() {
+                // A run that lost its lock can come to hold a row twice; of two intents for it one may go.
+                Ok(()) if self.intends.iter().any(|(other, _)| other.id() == intention.id()) => {
+                    drop(answer.send(Ok(Some(State::Sending))));
+                }
                 Ok(()) => self.intends.push((intention, answer)),
                 Err(error) => drop(answer.send(Err(error))),
             },

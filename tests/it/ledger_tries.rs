@@ -179,3 +179,21 @@ async fn words_of_a_relay_are_kept_harmless() {
     assert!(reason.starts_with("550 <a***@example.com>\\u{1b}[2J\\u{d}\\u{a}xxx"), "{reason}");
     assert!(reason.len() <= 1024);
 }
+
+#[tokio::test]
+async fn of_two_claims_on_one_row_only_one_may_go() {
+    let desk = Desk::new();
+    let run = desk.run().await;
+    enlist(&run, vec![row(2, "ada")]).await;
+    let stale = claim_one(&run).await;
+    // The lock is lost, another run takes the row back, and this one claims it once more.
+    std::fs::remove_file(desk.folder.path().join("ledger.db.spring.once.lock")).unwrap();
+    assert_eq!(desk.run().await.recovered().released, 1);
+    let fresh = claim_one(&run).await;
+    let (stale_try, fresh_try) = (attempt(&stale), attempt(&fresh));
+    // Both are asked before the writer looks up: they share a transaction.
+    let (first, second) = tokio::join!(run.intend(stale, stale_try), run.intend(fresh, fresh_try));
+    assert!(matches!(first.unwrap(), Intended::Go(_)));
+    assert!(matches!(second.unwrap(), Intended::Withdrawn(State::Sending)));
+    assert_eq!(desk.rows().await, ["2 sending"]);
+}
