@@ -78,7 +78,7 @@ async fn rows(
     state: State,
 ) -> Result<(), Failure> {
     if !ui.json {
-        ui.data("line,user_id,address,state,attempts,message_id,reason");
+        ui.data("line,user_id,address,state,attempts,message_id,reason,in_list");
     }
     let mut after = 0;
     loop {
@@ -93,11 +93,13 @@ async fn rows(
             if ui.json {
                 ui.event(&json!({
                     "line": row.line, "user_id": user_id, "address": address, "state": row.state.name(),
-                    "attempts": row.attempts, "message_id": message_id, "reason": reason,
+                    "attempts": row.attempts, "message_id": message_id, "reason": reason, "in_list": row.listed,
                 }));
             } else {
                 let (line, attempts) = (row.line.to_string(), row.attempts.to_string());
-                let cells = [&line, &user_id, &address, row.state.name(), &attempts, &message_id, &reason];
+                let listed = if row.listed { "yes" } else { "no" };
+                let cells =
+                    [&line, &user_id, &address, row.state.name(), &attempts, &message_id, &reason, listed];
                 ui.data(quoted_row(&cells));
             }
         }
