@@ -37,6 +37,8 @@ pub(super) struct Mail {
     pub(super) sender: String,
     pub(super) recipient: String,
     pub(super) message_id: String,
+    /// The number that the client is told.
+    pub(super) number: u64,
     pub(super) bytes: Arc<[u8]>,
 }
 
@@ -73,7 +75,8 @@ impl Keeper {
         }
         if let Some(log) = &self.accept_log {
             let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
-            log.write_all(format!("{}\t{}\n", mail.recipient, mail.message_id).as_bytes())?;
+            let line = format!("{}\t{}\t{:08}\n", mail.recipient, mail.message_id, mail.number);
+            log.write_all(line.as_bytes())?;
             log.sync_data()?;
         }
         Ok(())

@@ -57,7 +57,8 @@ pub struct Options {
     pub keep: Keep,
     /// What happens out of the ordinary.
     pub script: Script,
-    /// A file that gets a line per accepted mail, recipient and `Message-ID`, on disk before the `250` goes out.
+    /// A file that gets a line per accepted mail (recipient, `Message-ID` and the number that the `250` tells), on disk
+    /// before the `250` goes out.
     pub accept_log: Option<PathBuf>,
     /// How many events the log holds; older ones fall out. 0: none. The one thing that grows with the mails.
     pub log_limit: usize,
@@ -169,6 +170,8 @@ struct Shared {
     log: Log,
     keeper: Keeper,
     connections: AtomicU64,
+    /// Numbers the mails: what `kept as` says.
+    kept: AtomicU64,
     defects: AtomicU64,
     accepted: watch::Sender<u64>,
 }
@@ -188,6 +191,7 @@ impl SandboxRelay {
             log: Log::new(options.log_limit),
             keeper,
             connections: AtomicU64::new(0),
+            kept: AtomicU64::new(0),
             defects: AtomicU64::new(0),
             accepted: watch::Sender::new(0),
             options,

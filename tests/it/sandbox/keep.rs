@@ -73,7 +73,7 @@ async fn the_accept_log_is_written_before_the_reply() {
     client.stream.write_all(MAIL.as_bytes()).await.unwrap();
     assert_eq!(client.rest().await, "");
     let lines = fs::read_to_string(&accept_log).unwrap();
-    assert_eq!(lines, "b@example.org\t<1@example.com>\nc@example.org\t<1@example.com>\n");
+    assert_eq!(lines, "b@example.org\t<1@example.com>\t00000001\nc@example.org\t<1@example.com>\t00000002\n");
     assert_eq!(relay.count(), 2);
 }
 

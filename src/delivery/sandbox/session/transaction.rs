@@ -1,6 +1,6 @@
 //! One mail: MAIL, RCPT, then DATA or BDAT, and the verdict on it.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use tokio::task;
 
@@ -193,7 +193,7 @@ impl Session {
             let act = self.shared.script.act(Step::Dot, &self.moment());
             let reply = if act.as_ref().is_none_or(Act::takes_the_mail) {
                 match self.keep(bytes).await {
-                    Ok(count) => self.reply(250, "2.0.0", &format!("kept as {count:08}")),
+                    Ok(number) => self.reply(250, "2.0.0", &format!("kept as {number:08}")),
                     Err(_) => self.reply(452, "4.3.1", "cannot keep it"),
                 }
             } else {
@@ -212,15 +212,18 @@ impl Session {
         Ok(())
     }
 
-    /// Keeps one copy per recipient; returns how many mails the relay has taken so far.
+    /// Keeps one copy per recipient; returns the number of the last.
     async fn keep(&mut self, bytes: Vec<u8>) -> Result<u64, Ending> {
         let bytes: Arc<[u8]> = bytes.into();
         let sender = self.envelope.as_ref().map(|envelope| envelope.sender.clone()).unwrap_or_default();
+        let mut last = 0;
         for recipient in &self.recipients {
+            last = self.shared.kept.fetch_add(1, Ordering::Relaxed) + 1;
             let mail = Mail {
                 sender: sender.clone(),
                 recipient: recipient.clone(),
                 message_id: message_id(&bytes),
+                number: last,
                 bytes: Arc::clone(&bytes),
             };
             let shared = Arc::clone(&self.shared);
@@ -240,7 +243,7 @@ impl Session {
             });
             self.shared.accepted.send_modify(|count| *count += 1);
         }
-        Ok(*self.shared.accepted.borrow())
+        Ok(last)
     }
 }
 
