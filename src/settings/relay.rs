@@ -111,8 +111,13 @@ fn one(
     smtp.deadlines.connect = deadline("connect_deadline").unwrap_or(smtp.deadlines.connect);
     if let Some(each) = deadline("command_deadline") {
         let deadlines = &mut smtp.deadlines;
-        for deadline in [&mut deadlines.hello, &mut deadlines.mail, &mut deadlines.rcpt, &mut deadlines.data]
-        {
+        for deadline in [
+            &mut deadlines.banner,
+            &mut deadlines.hello,
+            &mut deadlines.mail,
+            &mut deadlines.rcpt,
+            &mut deadlines.data,
+        ] {
             *deadline = each;
         }
     }
