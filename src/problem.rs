@@ -76,6 +76,15 @@ impl fmt::Display for Problem {
     }
 }
 
+/// What the system said, without the number that only programs want.
+#[must_use]
+pub fn cause(error: &std::io::Error) -> String {
+    let words = error.to_string();
+    let words = words.split(" (os error").next().unwrap_or_default();
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+}
+
 /// The name among `known` that `found` was probably meant to be.
 pub fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known

@@ -17,7 +17,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use crate::problem::{Place, Problem, nearest};
+use crate::problem::{Place, Problem, cause, nearest};
 
 /// The most that a settings or campaign file may hold, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
@@ -53,7 +53,7 @@ impl TomlFile {
     pub fn read(path: &Path, what: &str) -> Result<Self, Problem> {
         let place = || Place::file(path.display().to_string());
         let failed = |error: std::io::Error| {
-            let problem = Problem::new(place(), format!("the {what} cannot be read: {error}"));
+            let problem = Problem::new(place(), format!("the {what} cannot be read: {}", cause(&error)));
             if error.kind() == std::io::ErrorKind::NotFound {
                 problem.hint("check the path; it is relative to the current folder")
             } else if error.kind() == std::io::ErrorKind::InvalidData {
@@ -92,10 +92,15 @@ impl TomlFile {
     /// A path in the file, relative to the file's own folder.
     #[must_use]
     pub fn resolve(&self, path: &str) -> PathBuf {
-        match self.path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder.join(path),
-            _ => PathBuf::from(path),
+        let (mut folder, mut path) = (self.path.parent().unwrap_or(Path::new("")), Path::new(path));
+        // `campaigns/../templates` is shown as `templates`, as long as no symlink makes them differ.
+        while let (Ok(rest), Some(above)) = (path.strip_prefix(".."), folder.parent()) {
+            if folder.file_name().is_none() || folder.is_symlink() {
+                break;
+            }
+            (folder, path) = (above, rest);
         }
+        folder.join(path)
     }
 
     /// What was found wrong so far, in the order of the file.

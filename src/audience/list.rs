@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     campaign::AudienceSpec,
-    problem::{Place, Problem},
+    problem::{Place, Problem, cause},
 };
 
 /// The size of a block, in bytes.
@@ -170,8 +170,10 @@ impl Iterator for Audience {
 }
 
 fn open_file(path: &Path, place: &str) -> Result<BufReader<File>, Problem> {
-    let failed =
-        |error: io::Error| Problem::new(Place::file(place), format!("failed to open the list: {error}"));
+    let failed = |error: io::Error| {
+        Problem::new(Place::file(place), format!("the list cannot be read: {}", cause(&error)))
+            .hint("`csv` under `[audience]` is relative to the campaign file")
+    };
     // Asked before opening: to open a pipe would wait for its writer.
     if !path.metadata().map_err(failed)?.is_file() {
         return Err(Problem::new(Place::file(place), "the list is not a file")

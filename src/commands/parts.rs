@@ -19,7 +19,7 @@ use crate::{
     email::{Letter, Letterhead, MessageKeys},
     exit::Exit,
     ledger::NewMark,
-    problem::{Place, Problem},
+    problem::{Place, Problem, cause},
     settings::{self, Environment, Settings},
     token::{Keyring, LocalIssuer, LocalSettings, PreviewIssuer, Purpose},
     ui::Ui,
@@ -36,7 +36,7 @@ impl World {
     /// Loads both files; the problems of both at once.
     pub(super) fn load(ui: &Ui, global: &Global, path: &Path) -> Result<Self, Failure> {
         let campaign = Campaign::load(path);
-        let settings = settings(global, path);
+        let settings = settings(global, Some(path));
         match (campaign, settings) {
             (Ok(campaign), Ok(settings)) => {
                 if campaign.token_life > jiff::SignedDuration::from_hours(7 * 24) {
@@ -80,7 +80,8 @@ impl World {
         let spec = &self.campaign.audience;
         let list = spec.csv.display().to_string();
         let digest = Audience::digest(&spec.csv).map_err(|error| {
-            let problem = Problem::new(Place::file(&*list), format!("the list cannot be read: {error}"));
+            let problem =
+                Problem::new(Place::file(&*list), format!("the list cannot be read: {}", cause(&error)));
             let hint = "`csv` under `[audience]` is relative to the campaign file";
             Failure::problems(Exit::Problems, vec![problem.hint(hint)])
         })?;
@@ -156,7 +157,7 @@ impl World {
 }
 
 /// The settings named on the command line, or those that belong to the campaign file.
-fn settings(global: &Global, campaign: &Path) -> Result<Settings, Vec<Problem>> {
+fn settings(global: &Global, campaign: Option<&Path>) -> Result<Settings, Vec<Problem>> {
     let path = match &global.settings {
         Some(path) => path.clone(),
         None => Settings::find(campaign).map_err(|problem| vec![problem])?,
@@ -166,15 +167,14 @@ fn settings(global: &Global, campaign: &Path) -> Result<Settings, Vec<Problem>> 
 
 /// The settings of the current folder, for the verbs without a campaign.
 pub(super) fn own_settings(global: &Global) -> Result<Settings, Failure> {
-    settings(global, Path::new("./campaign"))
-        .map_err(|problems| Failure::problems(Exit::Configuration, problems))
+    settings(global, None).map_err(|problems| Failure::problems(Exit::Configuration, problems))
 }
 
 /// The settings and the campaign's name, for the verbs that look at the books: the file may be gone.
 pub(super) fn named(global: &Global, campaign: &Path) -> Result<(Settings, CampaignId), Failure> {
     let configuration = |problems| Failure::problems(Exit::Configuration, problems);
     if campaign.is_file() {
-        let settings = settings(global, campaign).map_err(configuration)?;
+        let settings = settings(global, Some(campaign)).map_err(configuration)?;
         let campaign = Campaign::load(campaign).map_err(configuration)?;
         return Ok((settings, campaign.id));
     }

@@ -59,7 +59,7 @@ impl Ledger {
         if !path.exists() {
             return Err(LedgerError::refused(
                 format!("there is no ledger `{}`", path.display()),
-                "`linkpost send` makes it; or name the file that it used",
+                "`linkpost send` makes it; rehearsals have one of their own",
             ));
         }
         Self::connect(path, clock, None).await

@@ -2,7 +2,7 @@
 //!
 //! Secrets come from the environment, or from the file that `NAME_FILE` names, and stay inside a [`SecretString`].
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use secrecy::SecretString;
 use url::Url;
@@ -12,7 +12,7 @@ use crate::{
     delivery::{Patience, smtp},
     email::Unsubscribe,
     private_file,
-    problem::{Place, Problem},
+    problem::{Place, Problem, cause},
     token::Algorithm,
     toml_file::TomlFile,
 };
@@ -116,11 +116,12 @@ impl Environment {
         }
         let Some(path) = self.get(&format!("{name}_FILE")) else { return Ok(None) };
         let problem = |message: String| Problem::new(Place::file(path.clone()), message);
-        let metadata = std::fs::metadata(&path)
-            .map_err(|error| problem(format!("the secret `{name}` cannot be read: {error}")))?;
+        let unreadable = |error: std::io::Error| {
+            problem(format!("the file that `{name}_FILE` names cannot be read: {}", cause(&error)))
+        };
+        let metadata = std::fs::metadata(&path).map_err(unreadable)?;
         private_file::check(Path::new(&path), &metadata, "secret")?;
-        let text = std::fs::read_to_string(&path)
-            .map_err(|error| problem(format!("the secret `{name}` cannot be read: {error}")))?;
+        let text = std::fs::read_to_string(&path).map_err(unreadable)?;
         match text.lines().next() {
             Some(line) if !line.is_empty() => Ok(Some(line.to_owned().into())),
             _ => Err(problem(format!(
@@ -131,16 +132,27 @@ impl Environment {
 }
 
 impl Settings {
-    /// Finds the settings that belong to a campaign file: beside it, or in a folder above.
-    pub fn find(campaign: &Path) -> Result<PathBuf, Problem> {
-        // As the user named the path first, so that what is printed is short; then above the current folder.
-        let whole = std::path::absolute(campaign).unwrap_or_else(|_| campaign.to_owned());
-        let folders = campaign.ancestors().skip(1).chain(whole.ancestors().skip(1));
-        folders.map(|folder| folder.join(FILE_NAME)).find(|path| path.is_file()).ok_or_else(|| {
-            let found = format!("no `{FILE_NAME}` beside it or in a folder above");
-            Problem::new(Place::file(campaign.display().to_string()), found)
-                .hint("write one, or name it with `--settings FILE`; the README has a sample")
-        })
+    /// Finds the settings that belong to a campaign file: beside it, or in a folder above. Without a campaign file:
+    /// those of the current folder.
+    pub fn find(campaign: Option<&Path>) -> Result<PathBuf, Problem> {
+        let beside = campaign.unwrap_or(Path::new(FILE_NAME));
+        let upward = beside.components().any(|part| part == Component::ParentDir);
+        // With `..` in it the path alone does not tell which folders are above.
+        let from = if upward { beside.canonicalize() } else { std::path::absolute(beside) };
+        let from = from.unwrap_or_else(|_| beside.to_owned());
+        let found = from.ancestors().skip(1).map(|folder| folder.join(FILE_NAME)).find(|path| path.is_file());
+        let Some(path) = found else {
+            let (place, beside) = match campaign {
+                Some(campaign) => (campaign.display().to_string(), "beside it"),
+                None => (FILE_NAME.to_owned(), "in this folder"),
+            };
+            let words = format!("there is no `{FILE_NAME}` {beside} or in a folder above");
+            return Err(Problem::new(Place::file(place), words)
+                .hint("write one, or name it with `--settings FILE`; the README has a sample"));
+        };
+        // Paths below the current folder are shown, and made, as a person would write them.
+        let here = std::env::current_dir().unwrap_or_default();
+        Ok(path.strip_prefix(here).map_or(path.clone(), Path::to_owned))
     }
 
     /// Reads and checks the settings; all their problems at once.

@@ -21,7 +21,7 @@ use super::{
     tls::{Encryption, HandshakeError},
     wire::{Lost, Wire},
 };
-use crate::delivery::Stop;
+use crate::{delivery::Stop, problem::cause};
 
 /// Why there is no connection.
 pub(super) enum OpenError {
@@ -48,7 +48,7 @@ async fn dial(settings: &RelaySettings) -> Result<(Stream, IpAddr), OpenError> {
     let late = || format!("no connection within {deadline:?}");
     let addresses = match timeout(deadline, lookup_host((settings.host.as_str(), settings.port))).await {
         Ok(Ok(addresses)) => addresses,
-        Ok(Err(error)) => return Err(OpenError::Again(error.to_string())),
+        Ok(Err(error)) => return Err(OpenError::Again(cause(&error))),
         Err(_) => return Err(OpenError::Again(format!("no address within {deadline:?}"))),
     };
     let mut failure = "the name has no address".to_owned();
@@ -63,7 +63,7 @@ async fn dial(settings: &RelaySettings) -> Result<(Stream, IpAddr), OpenError> {
                 let stream = stream.map_err(|error| OpenError::Again(error.to_string()))?;
                 return Ok((stream, address.ip()));
             }
-            Ok(Err(error)) => error.to_string(),
+            Ok(Err(error)) => cause(&error),
             Err(_) => late(),
         };
     }

@@ -87,7 +87,7 @@ fn a_file_that_is_no_list_is_refused_with_the_remedy() {
 #[test]
 fn a_missing_file_a_folder_and_a_wrong_delimiter_are_told() {
     let list = List::new("").with(|spec| spec.csv = spec.csv.with_file_name("persons.csv"));
-    assert!(list.refused()[0].starts_with("persons.csv: failed to open the list: "));
+    assert!(list.refused()[0].starts_with("persons.csv: the list cannot be read: "));
     let list = List::new("").with(|spec| spec.csv = spec.csv.parent().unwrap().to_owned());
     assert!(list.refused()[0].contains("the list is not a file"));
     let list = List::new(PEOPLE).with(|spec| spec.delimiter = Some('"'));
