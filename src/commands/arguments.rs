@@ -4,7 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::{audience::Address, ledger::Selection};
+use super::Failure;
+use crate::{
+    audience::Address,
+    exit::Exit,
+    ledger::{Run, Selection},
+    ui::Ui,
+};
 
 /// What every verb understands.
 #[derive(Debug, Clone, Args)]
@@ -41,7 +47,7 @@ pub struct ListArgs {
 #[derive(Debug, Clone, Args)]
 pub struct WhomArgs {
     /// Stop after so many mails
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub limit: Option<u64>,
     /// Only this address or user id; may be given several times
     #[arg(long, value_name = "ADDRESS")]
@@ -54,4 +60,22 @@ impl WhomArgs {
         let spelled = |text: &String| Address::parse(text).map_or_else(|_| text.clone(), |it| it.to_string());
         Selection { only: self.only.iter().map(spelled).collect() }
     }
+
+    /// How many of the chosen wait for a mail, or who was chosen and is not there.
+    pub(super) async fn waiting(&self, ui: &Ui, run: &Run) -> Result<u64, Failure> {
+        let (absent, waiting) = run.chosen(&self.selection()).await?;
+        if absent.is_empty() {
+            return Ok(waiting);
+        }
+        let shown =
+            |name: &String| format!("`{}`", if name.contains('@') { ui.address(name) } else { name.clone() });
+        let names: Vec<_> = absent.iter().map(shown).collect();
+        let words = format!("`--only`: nobody on the list has the address or user id {}", names.join(", "));
+        Err(Failure::words(Exit::Usage, words)
+            .hint("write it as the list does; rows with a problem and duplicates cannot be chosen"))
+    }
+}
+
+fn at_least_one(text: &str) -> Result<u64, String> {
+    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "expected a whole number from 1".to_owned())
 }

@@ -12,7 +12,7 @@ use crate::{
     },
     delivery::{Delivery, outbox::Outbox},
     exit::Exit,
-    ledger::{Ledger, State},
+    ledger::Ledger,
     pipeline::{Bounds, Parts},
     token::TokenIssuer,
     ui::Ui,
@@ -45,6 +45,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: PreviewArgs) -> Result<Exi
     let mark = world.mark(&letter)?;
     list::book(ui, &world, checked, false, &run, mark).await?;
 
+    let due = arguments.whom.waiting(ui, &run).await?;
     let folder = arguments.out.unwrap_or_else(|| Path::new("preview").join(campaign.id.as_str()));
     let outbox = Outbox::create(&folder).map_err(|error| {
         Failure::words(
@@ -53,7 +54,6 @@ pub async fn run(ui: &Ui, global: &Global, arguments: PreviewArgs) -> Result<Exi
         )
         .hint("name an empty or new folder with `--out DIR`")
     })?;
-    let due = run.tally().await?.get(State::Pending);
     let total = arguments.whom.limit.map_or(due, |limit| limit.min(due));
     let bounds = Bounds {
         // One courier: the files are numbered in the order of the list.

@@ -73,11 +73,11 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
     tell_recovered(ui, &run);
     enlist(ui, &world, &stage, &letter, &run, &arguments).await?;
 
-    let before = run.tally().await?;
-    let due = before.get(State::Pending) + before.get(State::Deferred);
+    let due = arguments.whom.waiting(ui, &run).await?;
     let ended = if due == 0 {
+        let which = if arguments.whom.only.is_empty() { "every row" } else { "each row of `--only`" };
         let anew = if arguments.sandbox { " (remove the folder `sandbox` to rehearse anew)" } else { "" };
-        ui.say(format_args!("nothing to send: every row is settled{anew}"));
+        ui.say(format_args!("nothing to send: {which} is settled{anew}"));
         Ok(())
     } else {
         confirm(ui, &world, &stage, &arguments, due)?;

@@ -6,10 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Claim, Enlistment, Held, Intended, Intent, LedgerError, ListMark, Outcome, Recovered, Selection, Settled,
-    Tally, Try, books, claims,
+    State, Tally, Try, books, claims,
     journal::Journal,
     lock::{Holder, RunLock, occasion_file},
-    settle::{Intention, LONGEST_WAIT_MS, Settlement, parse_state},
+    settle::{Intention, LONGEST_WAIT_MS, Settlement, json, parse_state},
     store::Inner,
     writer::{Alone, Request, RunCore},
 };
@@ -30,6 +30,16 @@ select list, list_digest, content_digest, list_rows, first_try_at is not null
 from occasion where id = ?1 and enlisted_at is not null";
 
 const GENERATION: &str = "select generation from occasion where id = ?1";
+
+const ABSENT: &str = "
+select j.value from json_each(?2) j
+where not exists (select 1 from recipient r where r.occasion_id = ?1 and r.address = j.value and r.key is not null)
+    and not exists (select 1 from recipient r where r.occasion_id = ?1 and r.user_id = j.value and r.key is not null)";
+
+const CHOSEN: &str = "
+select count(*) from recipient r
+where r.occasion_id = ?1 and r.state in ('pending', 'deferred') and r.key is not null
+    and (r.address in (select value from json_each(?2)) or r.user_id in (select value from json_each(?2)))";
 
 impl Run {
     pub(super) async fn begin(
@@ -93,6 +103,18 @@ impl Run {
             sqlx::query_scalar(GENERATION).bind(self.core.occasion).fetch_one(&mut *transaction).await?;
         let (listed, _) = books::counts(&mut *transaction, self.core.occasion, generation).await?;
         Ok(listed)
+    }
+
+    /// Whom a selection leaves over: the names that are nobody's, and how many rows wait among the others.
+    pub async fn chosen(&self, selection: &Selection) -> Result<(Vec<String>, u64), LedgerError> {
+        if selection.only.is_empty() {
+            let tally = self.tally().await?;
+            return Ok((Vec::new(), tally.get(State::Pending) + tally.get(State::Deferred)));
+        }
+        let (occasion, only, readers) = (self.core.occasion, json(&selection.only), &self.ledger.readers);
+        let absent = sqlx::query_scalar(ABSENT).bind(occasion).bind(&only).fetch_all(readers).await?;
+        let waiting: i64 = sqlx::query_scalar(CHOSEN).bind(occasion).bind(&only).fetch_one(readers).await?;
+        Ok((absent, u64::try_from(waiting).unwrap_or_default()))
     }
 
     /// Ends what was first tried longer than `not_after` ago and still waits. Returns how many.
