@@ -73,8 +73,8 @@ pub fn main() -> ExitCode {
 /// Says what went wrong and names the exit code.
 fn tell(ui: &Ui, failure: Failure) -> Exit {
     match failure {
-        Failure::Problems { exit, problems, total } => {
-            ui.problems(&problems, total);
+        Failure::Problems { exit, problems, total, remedy } => {
+            ui.problems(&problems, total, remedy);
             exit
         }
         Failure::Words { exit, words, hint } => {

@@ -31,8 +31,12 @@ pub struct CheckArgs {
 pub async fn run(ui: &Ui, global: &Global, arguments: CheckArgs) -> Result<Exit, Failure> {
     let world = World::load(ui, global, &arguments.campaign)?;
     let letter = world.letter(parts::harmless_keys())?;
+    for advice in letter.advice() {
+        ui.note(advice);
+    }
     let live = world.is_live();
     let checked = list::check(ui, &world, &letter, live, &arguments.list).await?;
+    let which = if checked.is_whole() { "every row" } else { "every other row" };
     // Who repeats whom takes a memory: a scratch ledger, gone at the end.
     let ledger = Ledger::scratch(CLOCK).await?;
     let run = ledger.begin(&world.campaign.id, &world.campaign.occasion).await?;
@@ -44,6 +48,6 @@ pub async fn run(ui: &Ui, global: &Global, arguments: CheckArgs) -> Result<Exit,
             ui.say(format_args!("{relay} talks to us, {pipelining} PIPELINING"));
         }
     }
-    ui.say("every row can be mailed; nothing was sent");
+    ui.say(format_args!("{which} can be mailed; nothing was sent"));
     Ok(Exit::Settled)
 }

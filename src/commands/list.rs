@@ -37,6 +37,13 @@ pub(super) struct Checked {
     unfit: BTreeSet<u64>,
 }
 
+impl Checked {
+    /// Whether no row was set aside.
+    pub(super) fn is_whole(&self) -> bool {
+        self.unfit.is_empty()
+    }
+}
+
 /// Reads the whole list and renders every mail. Ends in a failure if a row has a problem and problems are not to be
 /// skipped. `live` refuses addresses to which no mail can go.
 pub(super) async fn check(
@@ -55,6 +62,9 @@ pub(super) async fn check(
     if !unknown.is_empty() {
         return Err(Failure::problems(Exit::Problems, unknown));
     }
+    for slip in letter.likely_slips(audience.columns()) {
+        ui.note(slip);
+    }
     let proof =
         Proof { letter: Arc::clone(letter), issuer: Arc::new(world.preview_issuer()?), now: CLOCK.now() };
     let digest = audience.file_digest();
@@ -63,7 +73,7 @@ pub(super) async fn check(
         for problem in problems {
             aside.add(&list, &problem);
         }
-        if rows.is_multiple_of(SIGN_OF_LIFE) {
+        if rows > 0 && rows.is_multiple_of(SIGN_OF_LIFE) {
             ui.say(format_args!("{} read and rendered", count(rows, "row")));
         }
     })
@@ -142,7 +152,7 @@ impl Aside {
 
     /// The lines to leave out, or the failure that the problems are.
     fn finish(self, arguments: &ListArgs) -> Result<BTreeSet<u64>, Failure> {
-        let Self { mut shown, unfit, file, unwritten: mut failed } = self;
+        let Self { shown, unfit, file, unwritten: mut failed } = self;
         if let Some(Err(error)) = file.map(Writer::finish) {
             failed.get_or_insert(error);
         }
@@ -152,12 +162,13 @@ impl Aside {
         if unfit.is_empty() || (arguments.skip_problems && unfit.len() <= MOST_UNFIT) {
             return Ok(unfit);
         }
-        if let Some(last) = shown.last_mut() {
-            let remedy = "`--skip-problems` goes on without these rows, `--problems FILE` writes them out for correction";
-            let hint = last.hint.take().map_or_else(|| remedy.to_owned(), |hint| format!("{hint}; {remedy}"));
-            last.hint = Some(hint);
-        }
-        Err(Failure::Problems { exit: Exit::Problems, problems: shown, total: unfit.len() as u64 })
+        let remedy = if arguments.skip_problems {
+            "so many rows are not skipped: look at the list and at the template"
+        } else {
+            "nothing was sent; `--skip-problems` goes on without these rows, `--problems FILE` writes them out for correction"
+        };
+        let total = unfit.len() as u64;
+        Err(Failure::Problems { exit: Exit::Problems, problems: shown, total, remedy: Some(remedy) })
     }
 }
 
@@ -180,7 +191,9 @@ fn tell(ui: &Ui, plan: &Plan) {
     ];
     let words =
         parts.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} {what}"));
-    ui.say(format_args!("{}: {}", count(plan.rows, "row"), words.collect::<Vec<_>>().join(", ")));
+    let words: Vec<_> = words.collect();
+    let words = if words.is_empty() { "nobody is on the list".to_owned() } else { words.join(", ") };
+    ui.say(format_args!("{}: {words}", count(plan.rows, "row")));
 }
 
 fn repeats(duplicate: &Duplicate) -> String {

@@ -29,6 +29,8 @@ pub enum Failure {
         problems: Vec<Problem>,
         /// How many there are.
         total: u64,
+        /// What can be done about all of them.
+        remedy: Option<&'static str>,
     },
     /// One thing.
     Words {
@@ -45,7 +47,7 @@ impl Failure {
     /// Mistakes in a settings file, a campaign file or a template.
     fn problems(exit: Exit, problems: Vec<Problem>) -> Self {
         let total = problems.len() as u64;
-        Self::Problems { exit, problems, total }
+        Self::Problems { exit, problems, total, remedy: None }
     }
 
     fn words(exit: Exit, words: impl Into<String>) -> Self {

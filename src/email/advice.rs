@@ -28,7 +28,10 @@ pub(super) fn lacking(source: &str) -> Vec<(usize, &'static str)> {
                 let after = tag.get(at + attribute.len()..).unwrap_or_default().trim_start();
                 before && (after.starts_with('=') || after.is_empty())
             });
-            if !has {
+            // A table with headings holds data: its role is its own.
+            let holds_data =
+                element == "table" && rest.split("</table").next().is_some_and(|inner| inner.contains("<th"));
+            if !has && !holds_data {
                 found.push((at, reason));
             }
         }
@@ -63,6 +66,7 @@ mod tests {
             ("<html><img src=\"cid:a\"><TABLE width=\"1\">", 3),
             ("<img src=\"{{ a > b }}\" alt>", 0),
             ("<imgx><html-x>", 0),
+            ("<table><tr><th scope=\"col\">Book</th></tr></table>", 0),
             ("<img data-alt=\"x\">", 1),
         ] {
             assert_eq!(lacking(source).len(), expected, "{source}");

@@ -81,6 +81,32 @@ fn whole_seconds(instant: Timestamp) -> String {
         .map_or_else(|_| instant.to_string(), |instant| instant.to_string())
 }
 
+/// Guarded variables that nothing provides, with names that are nearly a known one.
+pub(super) fn likely_slips(
+    tera: &Tera,
+    sources: &Sources,
+    start: &[String],
+    constants: &[String],
+    columns: &[String],
+) -> Vec<Problem> {
+    let reached = sources.reached(start);
+    let own: BTreeSet<String> = reached.values().flat_map(|text| references::own_names(text)).collect();
+    let known = || columns.iter().chain(constants).map(String::as_str).chain(BUILT_INS);
+    let asked: BTreeSet<&str> =
+        start.iter().filter_map(|name| tera.get_template_variables(name).ok()).flatten().collect();
+    let absent =
+        asked.into_iter().filter(|name| !own.contains(*name) && !known().any(|known| known == *name));
+    let slips = absent.filter_map(|name| {
+        let near = nearest(name, known())?;
+        let mut uses =
+            reached.iter().filter_map(|(file, text)| Some((file, references::first_use(text, name)?)));
+        let (file, offset) = uses.next()?;
+        let message = format!("nothing provides `{name}`, so every mail goes without it");
+        Some(Problem::new(sources.place_at(file, offset), message).hint(format!("did you mean `{near}`?")))
+    });
+    slips.collect()
+}
+
 /// The variables that nothing provides, and those that two things provide.
 pub(super) fn check_variables(
     tera: &Tera,

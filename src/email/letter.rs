@@ -118,6 +118,13 @@ impl Letter {
         context::check_variables(&self.tera, &self.sources, &self.start(), &self.constants, columns)
     }
 
+    /// Variables that nothing provides, each with a stand-in or a test, whose names are nearly that of something there:
+    /// every mail would get the stand-in. May be meant, so it is no problem.
+    #[must_use]
+    pub fn likely_slips(&self, columns: &[String]) -> Vec<Problem> {
+        context::likely_slips(&self.tera, &self.sources, &self.start(), &self.constants, columns)
+    }
+
     /// What would make the HTML better for people who listen to their mail. Advice: the mail may leave without it.
     #[must_use]
     pub fn advice(&self) -> Vec<Problem> {

@@ -120,6 +120,13 @@ pub(super) fn unguarded(source: &str, variable: &str) -> Option<usize> {
         .map(|word| word.offset)
 }
 
+/// Where `variable` is used first.
+pub(super) fn first_use(source: &str, variable: &str) -> Option<usize> {
+    let words = words(source);
+    let at = (0..words.len()).find(|at| is_use(&words, *at, variable))?;
+    words.get(at).map(|word| word.offset)
+}
+
 fn own(word: &Word<'_>) -> String {
     word.text.to_owned()
 }

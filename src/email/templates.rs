@@ -40,15 +40,14 @@ impl Sources {
             return Err(whole("the template folder has no name in UTF-8"));
         };
         let root = template.parent().filter(|root| !root.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let Ok(real_root) = root.canonicalize() else {
-            return Err(whole("the template folder does not exist"));
+        let Some(real_root) = root.canonicalize().ok().filter(|_| template.is_dir()) else {
+            let hint = format!(
+                "`template` is relative to the campaign file and names a folder with {}",
+                REQUIRED.join(", ")
+            );
+            let problems = whole("the template folder does not exist").into_iter();
+            return Err(problems.map(|problem| problem.hint(hint.as_str())).collect());
         };
-        if !template.is_dir() {
-            return Err(whole("the template folder does not exist")
-                .into_iter()
-                .map(|problem| problem.hint(format!("it holds {}", REQUIRED.join(", "))))
-                .collect());
-        }
         let mut sources = Self { root: root.to_owned(), folder: folder.to_owned(), texts: BTreeMap::new() };
         let mut problems = Vec::new();
         let mut waiting: VecDeque<(String, Place)> = VecDeque::new();
@@ -173,7 +172,7 @@ fn problems(error: &tera::Error, sources: &Sources) -> Vec<Problem> {
             column: Some(span.start_col as u64 + 1),
             ..sources.place(report.filename())
         };
-        return vec![Problem::new(place, fragment(report.message()))];
+        return vec![Problem::new(place, syntax(report.message())).hint(SYNTAX)];
     }
     let text = error.to_string();
     let reports: Vec<Problem> = text.split("\n\n").filter_map(|report| reported(report, sources)).collect();
@@ -193,6 +192,18 @@ fn reported(report: &str, sources: &Sources) -> Option<Problem> {
     let line = parts.next()?.parse().ok()?;
     let place = Place { line: Some(line), column: Some(column), ..sources.place(parts.next()?) };
     Some(Problem::new(place, fragment(message)))
+}
+
+/// What a template is made of.
+const SYNTAX: &str = "write `{{ value }}`, `{% if value %}…{% endif %}` or `{# remark #}`";
+
+/// Tera's words about a syntax error; the tokens that it could begin an expression with are "a value" to an author.
+fn syntax(message: &str) -> String {
+    let message = fragment(message);
+    match message.split_once("expected one of: ") {
+        Some((before, tokens)) if tokens.contains("ident") => format!("{before}expected a value"),
+        Some(_) | None => message,
+    }
 }
 
 /// Tera's sentence as a lower-case fragment without its list of all variables.

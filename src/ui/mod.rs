@@ -72,15 +72,24 @@ impl Ui {
         }
     }
 
-    /// A list of problems: the first ones, and how many more there are.
-    pub fn problems(&self, problems: &[Problem], total: u64) {
+    /// A list of problems: the first ones, how many more there are, and what can be done about all of them. A hint that
+    /// several in a row share stands under the last of them.
+    pub fn problems(&self, problems: &[Problem], total: u64, remedy: Option<&str>) {
         let mut stderr = anstream::stderr();
-        for problem in problems.iter().take(SHOWN) {
-            line(&mut stderr, &format_args!("{ERROR}error:{ERROR:#} {problem}"));
+        let mut shown = problems.iter().take(SHOWN).peekable();
+        while let Some(Problem { place, message, hint }) = shown.next() {
+            line(&mut stderr, &format_args!("{ERROR}error:{ERROR:#} {place}: {message}"));
+            let shared = shown.peek().is_some_and(|next| next.hint == *hint);
+            if let Some(hint) = hint.as_ref().filter(|_| !shared) {
+                line(&mut stderr, &format_args!("  hint: {hint}"));
+            }
         }
         let shown = problems.len().min(SHOWN) as u64;
         if total > shown {
-            line(&mut stderr, &format_args!("… and {} more", total - shown));
+            line(&mut stderr, &format_args!("… and {} more", grouped(total - shown)));
+        }
+        if let Some(remedy) = remedy {
+            line(&mut stderr, &format_args!("{remedy}"));
         }
     }
 
