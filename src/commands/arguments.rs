@@ -16,19 +16,19 @@ use crate::{
 #[derive(Debug, Clone, Args)]
 pub struct Global {
     /// The settings file [default: the first `linkpost.toml` beside the campaign file or in a folder above]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = "In every command", value_name = "FILE")]
     pub settings: Option<PathBuf>,
     /// Print events and results as JSON lines on stdout
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "In every command")]
     pub json: bool,
     /// Print only what needs a person
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = "In every command")]
     pub quiet: bool,
     /// Log what happens to stderr; twice for every SMTP command (never addresses, tokens or passwords)
-    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    #[arg(long, short, global = true, help_heading = "In every command", action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// Show whole addresses where people read
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "In every command")]
     pub show_addresses: bool,
 }
 

@@ -14,6 +14,7 @@ mod ledger_purge;
 mod ledger_tries;
 mod outage;
 mod outbox;
+mod readme;
 mod relays;
 mod sandbox;
 mod send;
