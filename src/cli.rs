@@ -6,8 +6,8 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        self, Failure, Global, check::CheckArgs, keys::KeysVerb, preview::PreviewArgs, purge::PurgeArgs,
-        send::SendArgs, status::StatusArgs,
+        self, Failure, Global, check::CheckArgs, keys::KeysVerb, ledger::LedgerVerb, preview::PreviewArgs,
+        purge::PurgeArgs, resolve::ResolveArgs, send::SendArgs, status::StatusArgs,
     },
     exit::Exit,
     ui::Ui,
@@ -33,6 +33,11 @@ enum Verb {
     Send(SendArgs),
     /// Show the books of a campaign
     Status(StatusArgs),
+    /// Decide about mails that were handed over without an answer, by hand or from the relay's log
+    Resolve(ResolveArgs),
+    /// Examine the ledger
+    #[command(subcommand)]
+    Ledger(LedgerVerb),
     /// Make and list the keys that sign the links
     #[command(subcommand)]
     Keys(KeysVerb),
@@ -60,6 +65,8 @@ pub fn main() -> ExitCode {
             Verb::Preview(arguments) => commands::preview::run(&ui, &global, arguments).await,
             Verb::Send(arguments) => commands::send::run(&ui, &global, arguments).await,
             Verb::Status(arguments) => commands::status::run(&ui, &global, arguments).await,
+            Verb::Resolve(arguments) => commands::resolve::run(&ui, &global, arguments).await,
+            Verb::Ledger(verb) => commands::ledger::run(&ui, &global, verb).await,
             Verb::Keys(verb) => commands::keys::run(&ui, &global, verb),
             Verb::Purge(arguments) => commands::purge::run(&ui, &global, arguments).await,
         }

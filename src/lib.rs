@@ -16,6 +16,7 @@
 //! - [`cli`] and [`commands`]: a verb per file.
 //! - [`settings`]: `linkpost.toml`, the environment, secrets.
 //! - [`ui`]: everything that is printed.
+//! - [`maillog`]: what a relay's log says of a mail whose answer was lost.
 //! - [`problem`], [`exit`], [`clock`], [`toml_file`], [`private_file`]: one shape for mistakes, what exit codes mean, the
 //!   time, strict TOML, files that nobody else may read.
 
@@ -28,6 +29,7 @@ pub mod delivery;
 pub mod email;
 pub mod exit;
 pub mod ledger;
+pub mod maillog;
 pub mod message;
 pub mod pipeline;
 pub mod private_file;

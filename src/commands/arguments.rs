@@ -8,7 +8,7 @@ use super::Failure;
 use crate::{
     audience::Address,
     exit::Exit,
-    ledger::{Run, Selection},
+    ledger::{Accept, Run, Selection},
     ui::Ui,
 };
 
@@ -78,4 +78,21 @@ impl WhomArgs {
 
 fn at_least_one(text: &str) -> Result<u64, String> {
     text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "expected a whole number from 1".to_owned())
+}
+
+/// What a run is to put up with that it would refuse otherwise.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct AcceptArgs {
+    /// Use a ledger that is older than the last run on it (a backup): whom later runs mailed it does not know
+    #[arg(long)]
+    pub accept_restored_ledger: bool,
+    /// Go on although the clock shows a time before the newest in the ledger
+    #[arg(long)]
+    pub accept_clock: bool,
+}
+
+impl AcceptArgs {
+    pub(super) fn accept(self) -> Accept {
+        Accept { restored: self.accept_restored_ledger, clock: self.accept_clock }
+    }
 }

@@ -3,16 +3,19 @@
 mod arguments;
 pub mod check;
 pub mod keys;
+pub mod ledger;
 mod list;
 mod news;
 mod parts;
 pub mod preview;
 pub mod purge;
+pub mod resolve;
 mod sandbox;
 pub mod send;
 pub mod status;
+mod unknown;
 
-pub use arguments::{Global, ListArgs, WhomArgs};
+pub use arguments::{AcceptArgs, Global, ListArgs, WhomArgs};
 
 use crate::{
     delivery::Stop, exit::Exit, ledger::LedgerError, pipeline::Halt, problem::Problem, token::KeyError,

@@ -18,7 +18,7 @@ use crate::{
     delivery::{Pace, Relays, smtp},
     email::{Letter, Letterhead, MessageKeys},
     exit::Exit,
-    ledger::NewMark,
+    ledger::{self, Ledger, LedgerError, NewMark},
     problem::{Place, Problem, cause},
     settings::{self, Environment, Settings},
     token::{Keyring, LocalIssuer, LocalSettings, PreviewIssuer, Purpose},
@@ -221,6 +221,17 @@ pub(super) fn sandbox_folder(settings: &Settings) -> PathBuf {
 /// The ledger of the real campaigns, or that of the rehearsals.
 pub(super) fn ledger(settings: &Settings, sandbox: bool) -> PathBuf {
     if sandbox { sandbox_folder(settings).join("linkpost.db") } else { settings.ledger.clone() }
+}
+
+/// How that ledger is used.
+pub(super) fn ledger_options(settings: &Settings, sandbox: bool) -> ledger::Options {
+    if sandbox { ledger::Options::default() } else { settings.ledger_options.clone() }
+}
+
+/// The ledger of the real campaigns, or that of the rehearsals; it has to be there.
+pub(super) async fn existing_ledger(settings: &Settings, sandbox: bool) -> Result<Ledger, LedgerError> {
+    let options = ledger_options(settings, sandbox);
+    Ledger::open_existing_with(&ledger(settings, sandbox), CLOCK, &options).await
 }
 
 /// The wall clock: the program's only one.

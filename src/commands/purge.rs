@@ -5,12 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::{
-    commands::{
-        Failure, Global,
-        parts::{self, CLOCK},
-    },
+    commands::{Failure, Global, parts},
     exit::Exit,
-    ledger::Ledger,
     ui::{Ui, count},
 };
 
@@ -33,7 +29,7 @@ pub struct PurgeArgs {
 /// Runs the verb.
 pub async fn run(ui: &Ui, global: &Global, arguments: PurgeArgs) -> Result<Exit, Failure> {
     let (settings, campaign) = parts::named(global, &arguments.campaign)?;
-    let ledger = Ledger::open_existing(&parts::ledger(&settings, arguments.sandbox), CLOCK).await?;
+    let ledger = parts::existing_ledger(&settings, arguments.sandbox).await?;
     if !arguments.yes {
         let question =
             format!("Forget every address, name and field of `{campaign}`? This cannot be undone.");

@@ -10,10 +10,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     commands::{
-        Failure, Global, ListArgs, WhomArgs, list, news,
+        AcceptArgs, Failure, Global, ListArgs, WhomArgs, list, news,
         parts::{self, CLOCK, World},
         preview,
         sandbox::Stage,
+        unknown::{OnUnknown, Unknown},
     },
     email::Letter,
     exit::Exit,
@@ -53,6 +54,16 @@ pub struct SendArgs {
     /// Stay until everything is settled: wait for the mails that the relay put off, for hours if need be
     #[arg(long, conflicts_with_all = ["limit", "only", "dry_run"])]
     pub wait: bool,
+    /// What becomes of mails that were handed over without an answer: wait for a decision, send them again (they may
+    /// arrive twice), or take them as sent
+    #[arg(long, value_enum, default_value_t = OnUnknown::Hold, value_name = "RULE", conflicts_with = "dry_run")]
+    pub on_unknown: OnUnknown,
+    /// With `--on-unknown resend`: also when it is more than 10 mails and more than 1 % of the list
+    #[arg(long)]
+    pub force: bool,
+    /// What the start puts up with.
+    #[command(flatten)]
+    pub accept: AcceptArgs,
     /// Exit with 3 if any row was rejected, expired or invalid
     #[arg(long)]
     pub strict: bool,
@@ -68,19 +79,24 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
     let world = World::load(ui, global, &arguments.campaign)?;
     let stage = if arguments.sandbox { Stage::rehearsal(ui, &world).await? } else { Stage::real(&world)? };
     let letter = world.letter(parts::message_keys(&stage.keyring))?;
-    let ledger = Ledger::open(&stage.ledger, CLOCK).await?;
-    let run = ledger.begin(&world.campaign.id, &world.campaign.occasion).await?;
+    let options = parts::ledger_options(&world.settings, arguments.sandbox);
+    let ledger = Ledger::open_with(&stage.ledger, CLOCK, &options).await?;
+    let accept = arguments.accept.accept();
+    let run = ledger.begin_accepting(&world.campaign.id, &world.campaign.occasion, accept).await?;
     tell_recovered(ui, &run);
     enlist(ui, &world, &stage, &letter, &run, &arguments).await?;
 
-    let due = arguments.whom.waiting(ui, &run).await?;
+    let unknown = Unknown::find(&run, &arguments).await?;
+    let due = arguments.whom.waiting(ui, &run).await? + unknown.to_send();
     let ended = if due == 0 {
+        unknown.decide(ui, &run).await?;
         let which = if arguments.whom.only.is_empty() { "every row" } else { "each row of `--only`" };
         let anew = if arguments.sandbox { " (remove the folder `sandbox` to rehearse anew)" } else { "" };
         ui.say(format_args!("nothing to send: {which} is settled{anew}"));
         Ok(())
     } else {
         confirm(ui, &world, &stage, &arguments, due)?;
+        unknown.decide(ui, &run).await?;
         let parts = Parts {
             run,
             issuer: TokenIssuer::Local(world.issuer(Arc::clone(&stage.keyring))?),
@@ -100,6 +116,8 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
     for line in kept {
         ui.say(line);
     }
+    // So that a plain copy of the file is a whole backup. A failure loses nothing: the next run folds the log in.
+    let _ = ledger.close().await;
     ended.map(|()| exit)
 }
 

@@ -7,10 +7,7 @@ use serde_json::json;
 
 use crate::{
     audience::problems::quoted_row,
-    commands::{
-        Failure, Global,
-        parts::{self, CLOCK},
-    },
+    commands::{Failure, Global, parts},
     exit::Exit,
     ledger::{Books, Ledger, State},
     ui::{Ui, count, tally_table},
@@ -35,7 +32,7 @@ pub struct StatusArgs {
 /// Runs the verb.
 pub async fn run(ui: &Ui, global: &Global, arguments: StatusArgs) -> Result<Exit, Failure> {
     let (settings, campaign) = parts::named(global, &arguments.campaign)?;
-    let ledger = Ledger::open_existing(&parts::ledger(&settings, arguments.sandbox), CLOCK).await?;
+    let ledger = parts::existing_ledger(&settings, arguments.sandbox).await?;
     let all = ledger.books(&campaign).await?;
     if all.is_empty() {
         return Err(Failure::words(Exit::Configuration, format!("the ledger has no campaign `{campaign}`"))

@@ -13,12 +13,14 @@ mod claims;
 mod enlist;
 mod error;
 mod journal;
+mod last_run;
 mod lock;
 mod place;
 #[cfg(test)]
 mod plans;
 mod purge;
 mod reconcile;
+mod resolve;
 mod run;
 mod schema;
 mod settle;
@@ -27,6 +29,7 @@ mod states;
 mod store;
 #[cfg(test)]
 mod transitions;
+mod verify;
 mod words;
 mod writer;
 
@@ -34,9 +37,11 @@ pub use books::{Books, Gone, ListFacts, RowView, Tally};
 pub use enlist::{Duplicate, Enlistment, ListMark, NewMark, Plan, SameBy};
 pub use error::LedgerError;
 pub use purge::PurgeReport;
-pub use run::Run;
+pub use resolve::{Decision, Resolution, Source, UnknownRow};
+pub use run::{Accept, Run};
 pub use states::State;
-pub use store::Ledger;
+pub use store::{Ledger, Options};
+pub use verify::Check;
 pub use words::printable;
 
 use jiff::Timestamp;

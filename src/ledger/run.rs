@@ -5,11 +5,13 @@ use std::sync::{Arc, Mutex, atomic::AtomicBool};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Claim, Enlistment, Held, Intended, Intent, LedgerError, ListMark, Outcome, Recovered, Selection, Settled,
-    State, Tally, Try, books, claims,
+    Claim, Enlistment, Held, Intended, Intent, LedgerError, ListMark, Outcome, Recovered, Resolution,
+    Selection, Settled, State, Tally, Try, UnknownRow, books, claims,
     journal::Journal,
     lock::{Holder, RunLock, occasion_file},
+    resolve,
     settle::{Intention, LONGEST_WAIT_MS, Settlement, json, parse_state},
+    start::Start,
     store::Inner,
     writer::{Alone, Request, RunCore},
 };
@@ -23,6 +25,16 @@ pub struct Run {
     ledger: Arc<Inner>,
     core: Arc<RunCore>,
     recovered: Recovered,
+}
+
+/// What a start puts up with that it would refuse otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Accept {
+    /// A ledger that is older than the newest run on it, such as one from a backup: whom later runs mailed it does not
+    /// know, and mails again.
+    pub restored: bool,
+    /// A clock that shows a time before the newest in the ledger.
+    pub clock: bool,
 }
 
 const MARK: &str = "
@@ -46,15 +58,21 @@ impl Run {
         ledger: Arc<Inner>,
         campaign: &CampaignId,
         occasion: &str,
+        accept: Accept,
     ) -> Result<Self, LedgerError> {
         let holder = Holder::this(ledger.clock.now());
         let path = |ending| occasion_file(&ledger.path, campaign, occasion, ending);
         let lock = RunLock::take(&path("lock"), &holder)?;
         let (mut journal, left) = Journal::open(&path("journal"))?;
         let (campaign, occasion) = (campaign.clone(), occasion.to_owned());
-        let begin =
-            |answer| Request::Alone(Alone::Begin { campaign, occasion, holder, journal: left, answer });
+        let last_run = ledger.last_run.read()?.map(|known| (known, ledger.last_run.path().to_owned()));
+        let newest = last_run.as_ref().map_or(0, |(known, _)| known.epoch);
+        let start = Start { campaign, occasion, holder: holder.clone(), journal: left, last_run, accept };
+        let begin = |answer| Request::Alone(Alone::Begin { start, answer });
         let started = ledger.requests.ask(begin).await?;
+        if started.epoch > newest {
+            ledger.last_run.note(started.epoch, &holder)?;
+        }
         // Entered twice does no harm, so the order is: into the database first.
         journal.clear()?;
         let core = RunCore {
@@ -176,6 +194,18 @@ impl Run {
         let ids = claims.iter().map(|claim| claim.id).collect();
         let run = Arc::clone(&self.core);
         self.ledger.requests.ask(|answer| Request::Release { run, ids, answer }).await
+    }
+
+    /// Up to `limit` rows whose outcome is unknown, behind the row `after` (0 for the first page).
+    pub async fn unknown(&self, after: i64, limit: u32) -> Result<Vec<UnknownRow>, LedgerError> {
+        resolve::unknown(&self.ledger.readers, self.core.occasion, after, limit).await
+    }
+
+    /// Decides about rows whose outcome is unknown, and writes down who decided and why. Rows that are not unknown are
+    /// left alone. Returns what the others are now.
+    pub async fn resolve(&self, resolutions: Vec<Resolution>) -> Result<Vec<(i64, State)>, LedgerError> {
+        let run = Arc::clone(&self.core);
+        self.ledger.requests.ask(|answer| Request::Alone(Alone::Resolve { run, resolutions, answer })).await
     }
 
     /// Gives back whatever this run still holds as claimed, for example what a cancelled call had claimed. Returns how

@@ -13,12 +13,15 @@ use super::LedgerError;
 const APPLICATION_ID: i64 = 0x6c6e_6b70;
 
 fn migrations() -> Vec<Migration> {
-    [(1, "ledger", include_str!("../../migrations/sqlite/0001_ledger.sql"))]
-        .into_iter()
-        .map(|(version, name, sql)| {
-            Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
-        })
-        .collect()
+    [
+        (1, "ledger", include_str!("../../migrations/sqlite/0001_ledger.sql")),
+        (2, "resolution", include_str!("../../migrations/sqlite/0002_resolution.sql")),
+    ]
+    .into_iter()
+    .map(|(version, name, sql)| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    })
+    .collect()
 }
 
 /// Brings the schema up to date. The caller holds the migration lock: sqlx takes none with `SQLite`.

@@ -1,10 +1,13 @@
 //! The start of a run, in one transaction: occasion, clock, epoch, journal, recovery. In this order (L9).
 
+use std::path::PathBuf;
+
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
 use super::{
-    LedgerError, Recovered,
+    Accept, LedgerError, Recovered,
+    last_run::Known,
     lock::Holder,
     settle::{self, Settlement},
 };
@@ -36,7 +39,7 @@ select max(at) from (
     select enlisted_at from occasion)";
 
 const DRAW: &str = "
-insert into epoch (occasion_id, host, pid, started_at) values (?1, ?2, ?3, ?4) returning id";
+insert into epoch (id, occasion_id, host, pid, started_at) values (?5, ?1, ?2, ?3, ?4) returning id";
 
 /// Nothing was sent for a claim, so whoever held it, it goes back.
 pub(super) const RECOVER_CLAIMED: &str = "
@@ -57,37 +60,93 @@ pub(super) const RECOVER_SENDING: &str = "
 update recipient set state = 'unknown', reason = ?3, changed_at = ?4
 where occasion_id = ?1 and state = 'sending' and epoch = ?2";
 
-/// Starts a run. The caller holds the lock and gives what the journal held.
-pub(super) async fn start(
-    connection: &mut SqliteConnection,
-    campaign: &CampaignId,
-    occasion: &str,
-    holder: &Holder,
-    journal: &[Settlement],
-) -> Result<Begun, LedgerError> {
-    let now = holder.since.as_millisecond();
-    check_clock(connection, holder.since).await?;
-    let (id, purged_at): (i64, Option<i64>) =
-        sqlx::query_as(FIND).bind(campaign.as_str()).bind(occasion).fetch_one(&mut *connection).await?;
-    if let Some(at) = purged_at {
-        return Err(LedgerError::refused(
-            format!(
-                "`{occasion}` of `{campaign}` was purged {}: who was mailed is not known any more",
-                day(at)
-            ),
-            "give the campaign another occasion",
-        ));
+/// What a run starts with.
+pub(super) struct Start {
+    pub(super) campaign: CampaignId,
+    pub(super) occasion: String,
+    pub(super) holder: Holder,
+    /// What the journal held.
+    pub(super) journal: Vec<Settlement>,
+    /// The newest run that is known outside the database, and where.
+    pub(super) last_run: Option<(Known, PathBuf)>,
+    pub(super) accept: Accept,
+}
+
+impl Start {
+    /// Starts a run. The caller holds the lock.
+    pub(super) async fn begin(&self, connection: &mut SqliteConnection) -> Result<Begun, LedgerError> {
+        let now = self.holder.since.as_millisecond();
+        if !self.accept.clock {
+            check_clock(connection, self.holder.since).await?;
+        }
+        let id = self.occasion(connection).await?;
+        let epoch = self.draw(connection, id).await?;
+        let journal: Vec<_> = self.journal.iter().collect();
+        let replayed = settle::settle(connection, &journal).await?.len() as u64;
+        let released =
+            sqlx::query(RECOVER_CLAIMED).bind(id).bind(epoch).bind(now).execute(&mut *connection).await?;
+        let unknown = recover_sending(connection, id, epoch, now).await?;
+        let recovered = Recovered { released: released.rows_affected(), unknown, replayed };
+        Ok(Begun { occasion: id, epoch, recovered })
     }
-    let epoch: i64 = sqlx::query_scalar(DRAW)
-        .bind(id)
-        .bind(&holder.host)
-        .bind(holder.pid)
-        .bind(now)
-        .fetch_one(&mut *connection)
-        .await?;
-    let replayed = settle::settle(connection, &journal.iter().collect::<Vec<_>>()).await?.len() as u64;
-    let released =
-        sqlx::query(RECOVER_CLAIMED).bind(id).bind(epoch).bind(now).execute(&mut *connection).await?;
+
+    /// The occasion's number; made if it is new.
+    async fn occasion(&self, connection: &mut SqliteConnection) -> Result<i64, LedgerError> {
+        let Self { campaign, occasion, .. } = self;
+        let (id, purged_at): (i64, Option<i64>) =
+            sqlx::query_as(FIND).bind(campaign.as_str()).bind(occasion).fetch_one(connection).await?;
+        match purged_at {
+            None => Ok(id),
+            Some(at) => Err(LedgerError::refused(
+                format!(
+                    "`{occasion}` of `{campaign}` was purged {}: who was mailed is not known any more",
+                    day(at)
+                ),
+                "give the campaign another occasion",
+            )),
+        }
+    }
+
+    /// Draws the run's number. One that was drawn before, as the file outside the database knows, means that the
+    /// database is older than that run.
+    async fn draw(&self, connection: &mut SqliteConnection, occasion: i64) -> Result<i64, LedgerError> {
+        let draw = |id: Option<i64>| {
+            sqlx::query_scalar(DRAW)
+                .bind(occasion)
+                .bind(&self.holder.host)
+                .bind(self.holder.pid)
+                .bind(self.holder.since.as_millisecond())
+                .bind(id)
+        };
+        let epoch: i64 = draw(None).fetch_one(&mut *connection).await?;
+        let Some((known, path)) = self.last_run.as_ref().filter(|(known, _)| epoch <= known.epoch) else {
+            return Ok(epoch);
+        };
+        if !self.accept.restored {
+            return Err(LedgerError::refused(
+                format!(
+                    "the ledger is older than the last run on it: it knows runs up to {}, and `{}` knows run {} ({})",
+                    epoch - 1,
+                    path.display(),
+                    known.epoch,
+                    known.holder
+                ),
+                "put the newest ledger back: this one does not know whom later runs mailed; \
+                 `--accept-restored-ledger` goes on without them, and they may be mailed twice",
+            ));
+        }
+        sqlx::query("delete from epoch where id = ?1").bind(epoch).execute(&mut *connection).await?;
+        Ok(draw(Some(known.epoch + 1)).fetch_one(connection).await?)
+    }
+}
+
+/// Rows whose answer a dead run never recorded.
+async fn recover_sending(
+    connection: &mut SqliteConnection,
+    id: i64,
+    epoch: i64,
+    now: i64,
+) -> Result<u64, LedgerError> {
     let mut unknown = 0;
     let lost: Vec<(i64, String, i64, i64)> =
         sqlx::query_as(LOST).bind(id).bind(epoch).fetch_all(&mut *connection).await?;
@@ -109,8 +168,7 @@ pub(super) async fn start(
             }
         }
     }
-    let recovered = Recovered { released: released.rows_affected(), unknown, replayed };
-    Ok(Begun { occasion: id, epoch, recovered })
+    Ok(unknown)
 }
 
 /// A clock that was set back would stamp mails and tokens with the past.
@@ -120,7 +178,7 @@ async fn check_clock(connection: &mut SqliteConnection, now: Timestamp) -> Resul
         Some(newest) if now.as_millisecond() < newest.saturating_sub(CLOCK_SLACK_MS) => {
             Err(LedgerError::refused(
                 format!("the clock says {now:.0}, and the ledger was last used {}", day(newest)),
-                "set the machine's clock",
+                "set the machine's clock; where it is right and the ledger's time is wrong, `--accept-clock` goes on",
             ))
         }
         Some(_) | None => Ok(()),

@@ -62,12 +62,18 @@ pub(super) enum Event {
     Return,
     /// Its address is on the suppression list.
     Suppress,
+    /// A person or a log says that the relay took it.
+    ResolveSent,
+    /// A person decides that it is sent again.
+    ResolvePending,
+    /// A person or a log says that it never arrives.
+    ResolveRejected,
 }
 
 #[cfg(test)]
 impl Event {
     /// Every event, in the order of the test's table.
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 15] = [
         Self::Claim,
         Self::Release,
         Self::Intend,
@@ -80,6 +86,9 @@ impl Event {
         Self::Withdraw,
         Self::Return,
         Self::Suppress,
+        Self::ResolveSent,
+        Self::ResolvePending,
+        Self::ResolveRejected,
     ];
 }
 
@@ -95,11 +104,11 @@ pub(super) const fn next(state: State, event: Event, deferred_before: bool) -> O
         (Pending | Deferred, Event::Expire) => Expired,
         (Pending | Deferred, Event::Withdraw) => Withdrawn,
         (Pending | Deferred | Claimed, Event::Suppress) => Suppressed,
-        (Withdrawn, Event::Return) => Pending,
+        (Withdrawn, Event::Return) | (Unknown, Event::ResolvePending) => Pending,
         (Claimed, Event::Release | Event::Recover) => waiting,
         (Claimed, Event::Intend) => Sending,
-        (Sending | Unknown, Event::Accepted) => Sent,
-        (Claimed | Sending | Unknown, Event::Rejected) => Rejected,
+        (Sending | Unknown, Event::Accepted) | (Unknown, Event::ResolveSent) => Sent,
+        (Claimed | Sending | Unknown, Event::Rejected) | (Unknown, Event::ResolveRejected) => Rejected,
         (Claimed | Sending | Unknown, Event::Deferred) => Deferred,
         (Sending | Unknown, Event::Unknown) | (Sending, Event::Recover) => Unknown,
         (
@@ -198,23 +207,24 @@ mod tests {
 
     /// The whole table: state, then the state after each of `Event::ALL`, `-` where it cannot happen.
     const TABLE: [&str; 12] = [
-        "pending    claimed -       -       -    -        -        -       -       expired withdrawn -       suppressed",
-        "claimed    -       pending sending -    rejected deferred -       pending -       -         -       suppressed",
-        "sending    -       -       -       sent rejected deferred unknown unknown -       -         -       -",
-        "sent       -       -       -       -    -        -        -       -       -       -         -       -",
-        "rejected   -       -       -       -    -        -        -       -       -       -         -       -",
-        "deferred   claimed -       -       -    -        -        -       -       expired withdrawn -       suppressed",
-        "expired    -       -       -       -    -        -        -       -       -       -         -       -",
-        "unknown    -       -       -       sent rejected deferred unknown -       -       -         -       -",
-        "suppressed -       -       -       -    -        -        -       -       -       -         -       -",
-        "withdrawn  -       -       -       -    -        -        -       -       -       -         pending -",
-        "invalid    -       -       -       -    -        -        -       -       -       -         -       -",
-        "duplicate  -       -       -       -    -        -        -       -       -       -         -       -",
+        "pending    claimed -       -       -    -        -        -       -       expired withdrawn -       suppressed -    -       -",
+        "claimed    -       pending sending -    rejected deferred -       pending -       -         -       suppressed -    -       -",
+        "sending    -       -       -       sent rejected deferred unknown unknown -       -         -       -          -    -       -",
+        "sent       -       -       -       -    -        -        -       -       -       -         -       -          -    -       -",
+        "rejected   -       -       -       -    -        -        -       -       -       -         -       -          -    -       -",
+        "deferred   claimed -       -       -    -        -        -       -       expired withdrawn -       suppressed -    -       -",
+        "expired    -       -       -       -    -        -        -       -       -       -         -       -          -    -       -",
+        "unknown    -       -       -       sent rejected deferred unknown -       -       -         -       -          sent pending rejected",
+        "suppressed -       -       -       -    -        -        -       -       -       -         -       -          -    -       -",
+        "withdrawn  -       -       -       -    -        -        -       -       -       -         pending -          -    -       -",
+        "invalid    -       -       -       -    -        -        -       -       -       -         -       -          -    -       -",
+        "duplicate  -       -       -       -    -        -        -       -       -       -         -       -          -    -       -",
     ];
 
     #[test]
     fn every_state_and_event_is_in_the_table() {
         for line in TABLE {
+            assert_eq!(line.split_whitespace().count(), Event::ALL.len() + 1, "{line}");
             let mut words = line.split_whitespace();
             let state = State::parse(words.next().unwrap()).unwrap();
             for (event, expected) in Event::ALL.into_iter().zip(words.by_ref()) {

@@ -13,19 +13,35 @@ use sqlx::{
 use tempfile::TempDir;
 
 use super::{
-    Books, LedgerError, PurgeReport, RowView, Run, State, books,
+    Accept, Books, Check, LedgerError, PurgeReport, RowView, Run, State, books,
     journal::Journal,
+    last_run::LastRun,
     lock::{Holder, RunLock, occasion_file},
-    place, printable, schema,
+    place, printable, schema, verify,
     writer::{self, Alone, Request, Requests},
 };
 use crate::{audience::Address, campaign::CampaignId, clock::Clock};
 
-/// How long to wait for another program that writes.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long to wait for the migration lock.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long between two looks at the migration lock.
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 const READERS: u32 = 4;
+
+/// How a ledger is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// How long to wait for another program that writes.
+    pub busy_timeout: Duration,
+    /// The file that keeps the number of the newest run; `None`: beside the ledger, with `.last-run` appended.
+    pub last_run: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { busy_timeout: Duration::from_secs(30), last_run: None }
+    }
+}
 
 /// The database of everything that was sent, and is to be. Cheap to clone; a clone is the same ledger.
 #[derive(Debug, Clone)]
@@ -38,6 +54,7 @@ pub struct Ledger {
 pub(super) struct Inner {
     pub(super) path: PathBuf,
     pub(super) clock: Clock,
+    pub(super) last_run: LastRun,
     pub(super) requests: Requests,
     pub(super) readers: SqlitePool,
     /// Behind the connections, so that it goes after them.
@@ -50,19 +67,33 @@ impl Ledger {
     /// Refused are files that others can read, network filesystems, databases that are no ledger, and the ledger of a
     /// newer program.
     pub async fn open(path: &Path, clock: Clock) -> Result<Self, LedgerError> {
+        Self::open_with(path, clock, &Options::default()).await
+    }
+
+    /// The same with other options.
+    pub async fn open_with(path: &Path, clock: Clock, options: &Options) -> Result<Self, LedgerError> {
         place::create(path)?;
-        Self::connect(path, clock, None).await
+        Self::connect(path, clock, options, None).await
     }
 
     /// Opens a ledger that is there.
     pub async fn open_existing(path: &Path, clock: Clock) -> Result<Self, LedgerError> {
+        Self::open_existing_with(path, clock, &Options::default()).await
+    }
+
+    /// The same with other options.
+    pub async fn open_existing_with(
+        path: &Path,
+        clock: Clock,
+        options: &Options,
+    ) -> Result<Self, LedgerError> {
         if !path.exists() {
             return Err(LedgerError::refused(
                 format!("there is no ledger `{}`", path.display()),
                 "`linkpost send` makes it; rehearsals have one of their own",
             ));
         }
-        Self::connect(path, clock, None).await
+        Self::connect(path, clock, options, None).await
     }
 
     /// A ledger in a temporary folder, gone when it is dropped: for looking at what would be.
@@ -71,15 +102,20 @@ impl Ledger {
             .map_err(|error| LedgerError::storage("make a temporary folder", error))?;
         let path = folder.path().join("ledger.db");
         place::create(&path)?;
-        Self::connect(&path, clock, Some(Arc::new(folder))).await
+        Self::connect(&path, clock, &Options::default(), Some(Arc::new(folder))).await
     }
 
-    async fn connect(path: &Path, clock: Clock, scratch: Option<Arc<TempDir>>) -> Result<Self, LedgerError> {
+    async fn connect(
+        path: &Path,
+        clock: Clock,
+        wanted: &Options,
+        scratch: Option<Arc<TempDir>>,
+    ) -> Result<Self, LedgerError> {
         place::check(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(false)
-            .busy_timeout(BUSY_TIMEOUT)
+            .busy_timeout(wanted.busy_timeout)
             .foreign_keys(true)
             .disable_statement_logging();
         let readers = options.clone().read_only(true);
@@ -88,14 +124,16 @@ impl Ledger {
         // sqlx takes no lock with SQLite, and two programs that start together must not both make the tables.
         let lock = lock_for_migration(path, clock).await?;
         let mut connection = options.connect().await.map_err(|error| unreadable(path, error))?;
-        read_back(&mut connection).await?;
+        read_back(&mut connection, wanted.busy_timeout).await?;
         schema::migrate(&mut connection, path).await?;
         drop(lock);
 
         let readers = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(readers);
         let requests = writer::spawn(connection, clock, scratch.clone());
         let path = path.to_owned();
-        Ok(Self { inner: Arc::new(Inner { path, clock, requests, readers, _scratch: scratch }) })
+        let last_run =
+            LastRun::at(wanted.last_run.clone().unwrap_or_else(|| place::beside(&path, ".last-run")));
+        Ok(Self { inner: Arc::new(Inner { path, clock, last_run, requests, readers, _scratch: scratch }) })
     }
 
     /// The file.
@@ -109,12 +147,27 @@ impl Ledger {
     /// [`LedgerError::Busy`] where another run is at it; refused where the clock lies more than an hour before the
     /// newest time in the ledger, and where the occasion was purged.
     pub async fn begin(&self, campaign: &CampaignId, occasion: &str) -> Result<Run, LedgerError> {
-        Run::begin(Arc::clone(&self.inner), campaign, occasion).await
+        self.begin_accepting(campaign, occasion, Accept::default()).await
+    }
+
+    /// The same, accepting what was refused before.
+    pub async fn begin_accepting(
+        &self,
+        campaign: &CampaignId,
+        occasion: &str,
+        accept: Accept,
+    ) -> Result<Run, LedgerError> {
+        Run::begin(Arc::clone(&self.inner), campaign, occasion, accept).await
     }
 
     /// The books of every occasion of a campaign, oldest first.
     pub async fn books(&self, campaign: &CampaignId) -> Result<Vec<Books>, LedgerError> {
         books::books(&self.inner.readers, campaign).await
+    }
+
+    /// Checks that the file is whole and that its books hold what is promised: every rule, and where it is broken.
+    pub async fn verify(&self) -> Result<Vec<Check>, LedgerError> {
+        verify::verify(&self.inner.readers, &self.inner.last_run).await
     }
 
     /// Up to `limit` rows behind the row `after_id` (0 for the first page), of one state or all, in the order of their
@@ -181,11 +234,11 @@ impl Ledger {
         Ok(report)
     }
 
-    /// Closes the files after all that was handed over. What is asked of a run afterwards fails.
+    /// Closes the files after all that was handed over, so that the database is one whole file. What is asked of a run afterwards fails.
     pub async fn close(self) -> Result<(), LedgerError> {
-        let closed = self.inner.requests.ask(|answer| Request::Alone(Alone::Close { answer })).await;
+        // The last connection to go folds the write-ahead log into the file, and one that only reads cannot.
         self.inner.readers.close().await;
-        closed
+        self.inner.requests.ask(|answer| Request::Alone(Alone::Close { answer })).await
     }
 }
 
@@ -196,7 +249,7 @@ async fn lock_for_migration(path: &Path, clock: Clock) -> Result<RunLock, Ledger
     let mut waited = Duration::ZERO;
     loop {
         match RunLock::take(&file, &holder) {
-            Err(LedgerError::Busy { .. }) if waited < BUSY_TIMEOUT => {
+            Err(LedgerError::Busy { .. }) if waited < LOCK_TIMEOUT => {
                 tokio::time::sleep(LOCK_PAUSE).await;
                 waited += LOCK_PAUSE;
             }
@@ -206,20 +259,21 @@ async fn lock_for_migration(path: &Path, clock: Clock) -> Result<RunLock, Ledger
 }
 
 /// Looks whether the database does what it was told: durability is not believed, it is read back.
-async fn read_back(connection: &mut SqliteConnection) -> Result<(), LedgerError> {
+async fn read_back(connection: &mut SqliteConnection, busy: Duration) -> Result<(), LedgerError> {
     let journal: String = sqlx::query_scalar("pragma journal_mode").fetch_one(&mut *connection).await?;
     let synchronous: i64 = sqlx::query_scalar("pragma synchronous").fetch_one(&mut *connection).await?;
     let foreign_keys: i64 = sqlx::query_scalar("pragma foreign_keys").fetch_one(&mut *connection).await?;
     let busy_timeout: i64 = sqlx::query_scalar("pragma busy_timeout").fetch_one(&mut *connection).await?;
     let found = (journal.as_str(), synchronous, foreign_keys, i128::from(busy_timeout));
     let full = 2;
-    if found == ("wal", full, 1, i128::try_from(BUSY_TIMEOUT.as_millis()).unwrap_or_default()) {
+    if found == ("wal", full, 1, i128::try_from(busy.as_millis()).unwrap_or_default()) {
         return Ok(());
     }
     Err(LedgerError::refused(
         format!(
             "the ledger runs with journal_mode={journal}, synchronous={synchronous}, foreign_keys={foreign_keys}, \
-             busy_timeout={busy_timeout}, expected wal, 2, 1, 30000"
+             busy_timeout={busy_timeout}, expected wal, 2, 1, {}",
+            busy.as_millis()
         ),
         "keep the ledger on a local disk that allows locks and shared memory",
     ))

@@ -4,7 +4,7 @@ use serde_json::json;
 use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::{
-    State, batch, claims, enlist, schema, settle, start,
+    State, batch, claims, enlist, resolve, schema, settle, start,
     states::{Event, next},
 };
 
@@ -44,6 +44,7 @@ async fn happen(connection: &mut SqliteConnection, state: State, event: Event) {
         json!([{ "id": 7, "epoch": 1, "attempt": attempt, "state": name, "due": null, "at": NOW }])
             .to_string()
     };
+    let decided = |name: &str| json!([{ "id": 7, "state": name, "reason": "looked it up" }]).to_string();
     let query = match event {
         Event::Claim => {
             sqlx::query("delete from suppression").execute(&mut *connection).await.unwrap();
@@ -68,6 +69,9 @@ async fn happen(connection: &mut SqliteConnection, state: State, event: Event) {
         Event::Suppress if state == State::Claimed => {
             sqlx::query(settle::SUPPRESS).bind(r#"[{ "id": 7, "epoch": 1 }]"#).bind(NOW)
         }
+        Event::ResolveSent => sqlx::query(resolve::RESOLVE).bind(decided("sent")).bind(1).bind(NOW),
+        Event::ResolvePending => sqlx::query(resolve::RESOLVE).bind(decided("pending")).bind(1).bind(NOW),
+        Event::ResolveRejected => sqlx::query(resolve::RESOLVE).bind(decided("rejected")).bind(1).bind(NOW),
         Event::Suppress => sqlx::query(enlist::SUPPRESS).bind(1).bind(NOW),
     };
     query.execute(connection).await.unwrap();

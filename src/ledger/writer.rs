@@ -18,13 +18,13 @@ use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    Claim, LedgerError, PurgeReport, Selection, State, claims,
+    Claim, LedgerError, PurgeReport, Resolution, Selection, State, claims,
     enlist::{self, Step},
     journal::Journal,
-    lock::{Holder, RunLock},
-    purge, settle,
+    lock::RunLock,
+    purge, resolve, settle,
     settle::{Intention, Settlement},
-    start::{self, Begun},
+    start::{Begun, Start},
 };
 use crate::{campaign::CampaignId, clock::Clock};
 
@@ -71,45 +71,15 @@ pub(super) enum Request {
 
 /// What is written in a transaction of its own.
 pub(super) enum Alone {
-    Begin {
-        campaign: CampaignId,
-        occasion: String,
-        holder: Holder,
-        journal: Vec<Settlement>,
-        answer: Answer<Begun>,
-    },
-    Enlist {
-        run: Arc<RunCore>,
-        answer: Answer<mpsc::Sender<Step>>,
-    },
-    Claim {
-        run: Arc<RunCore>,
-        selection: Selection,
-        limit: u32,
-        answer: Answer<Vec<Claim>>,
-    },
-    Expire {
-        run: Arc<RunCore>,
-        not_after: SignedDuration,
-        answer: Answer<u64>,
-    },
-    ReleaseAll {
-        run: Arc<RunCore>,
-        answer: Answer<u64>,
-    },
-    Suppress {
-        address: String,
-        reason: String,
-        answer: Answer<()>,
-    },
-    Purge {
-        campaign: CampaignId,
-        force: bool,
-        answer: Answer<PurgeReport>,
-    },
-    Close {
-        answer: Answer<()>,
-    },
+    Begin { start: Start, answer: Answer<Begun> },
+    Enlist { run: Arc<RunCore>, answer: Answer<mpsc::Sender<Step>> },
+    Claim { run: Arc<RunCore>, selection: Selection, limit: u32, answer: Answer<Vec<Claim>> },
+    Expire { run: Arc<RunCore>, not_after: SignedDuration, answer: Answer<u64> },
+    Resolve { run: Arc<RunCore>, resolutions: Vec<Resolution>, answer: Answer<Vec<(i64, State)>> },
+    ReleaseAll { run: Arc<RunCore>, answer: Answer<u64> },
+    Suppress { address: String, reason: String, answer: Answer<()> },
+    Purge { campaign: CampaignId, force: bool, answer: Answer<PurgeReport> },
+    Close { answer: Answer<()> },
 }
 
 /// The way to the writer.
@@ -227,10 +197,8 @@ impl Writer {
         let now = self.now();
         let connection = &mut self.connection;
         match alone {
-            Alone::Begin { campaign, occasion, holder, journal, answer } => {
-                let begun = write(connection, async |connection| {
-                    start::start(connection, &campaign, &occasion, &holder, &journal).await
-                });
+            Alone::Begin { start, answer } => {
+                let begun = write(connection, async |connection| start.begin(connection).await);
                 let _ = answer.send(begun.await);
             }
             Alone::Enlist { run, answer } => match run.check_going() {
@@ -253,6 +221,13 @@ impl Writer {
                     claims::expire(connection, run.occasion, limit, &reason, now).await
                 });
                 let _ = answer.send(expired.await);
+            }
+            Alone::Resolve { run, resolutions, answer } => {
+                let resolved = write(connection, async |connection| {
+                    run.check_going()?;
+                    resolve::resolve(connection, run.occasion, run.epoch, &resolutions, now).await
+                });
+                let _ = answer.send(resolved.await);
             }
             Alone::ReleaseAll { run, answer } => {
                 let released = write(connection, async |connection| {

@@ -7,8 +7,10 @@ use url::Url;
 use super::{Environment, LocalSignIn, Sender, Settings, is_loopback, relay};
 use crate::{
     audience::Address,
+    campaign::duration,
     delivery::Patience,
     email::Unsubscribe,
+    ledger,
     problem::Problem,
     token::Algorithm,
     toml_file::{Table, TomlFile},
@@ -35,8 +37,13 @@ pub(super) fn read(
         table.finish();
     }
     let mut ledger = file.resolve("linkpost.db");
+    let mut ledger_options = ledger::Options::default();
     if let Some(mut table) = root.table("ledger") {
         ledger = table.string("path").map_or(ledger, |path| file.resolve(&path));
+        ledger_options.last_run = table.string("last_run").map(|path| file.resolve(&path));
+        if let Some(time) = table.parse("busy_timeout", duration).and_then(|it| it.try_into().ok()) {
+            ledger_options.busy_timeout = time;
+        }
         table.finish();
     }
     let sign_in = root.require_table("sign_in").and_then(|mut table| {
@@ -65,6 +72,7 @@ pub(super) fn read(
         connections: usize::try_from(connections).unwrap_or(4),
         rate: limit,
         ledger,
+        ledger_options,
         sign_in,
         unsubscribe,
         list_id,

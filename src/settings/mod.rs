@@ -11,7 +11,7 @@ use crate::{
     audience::Address,
     delivery::{Patience, smtp},
     email::Unsubscribe,
-    private_file,
+    ledger, private_file,
     problem::{Place, Problem, cause},
     token::Algorithm,
     toml_file::TomlFile,
@@ -43,6 +43,8 @@ pub struct Settings {
     pub rate: Option<f64>,
     /// The SQLite file.
     pub ledger: PathBuf,
+    /// How it is used.
+    pub ledger_options: ledger::Options,
     /// How links sign people in.
     pub sign_in: LocalSignIn,
     /// Where people unsubscribe.

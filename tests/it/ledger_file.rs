@@ -27,7 +27,7 @@ async fn the_file_is_private_and_does_what_it_was_told() {
         assert_eq!(mode(&entry.path()), 0o600, "{entry:?}");
         files += 1;
     }
-    assert_eq!(files, 6, "database, -wal, -shm, migration lock, run lock, journal");
+    assert_eq!(files, 7, "database, -wal, -shm, migration lock, run lock, journal, last run");
 }
 
 #[tokio::test]

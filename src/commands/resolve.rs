@@ -1,0 +1,284 @@
+//! `resolve`: decides about mails that were handed over without an answer, by hand or from a relay's log.
+
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader},
+    path::{Path, PathBuf},
+};
+
+use clap::{ArgGroup, Args, ValueEnum};
+use jiff::tz::TimeZone;
+use serde_json::json;
+
+use crate::{
+    audience::{Address, problems::quoted_row},
+    commands::{AcceptArgs, Failure, Global, parts},
+    exit::Exit,
+    ledger::{Books, Decision, Resolution, Run, Source, State, UnknownRow},
+    maillog::{Evidence, Search, Wanted},
+    ui::{Ui, count},
+};
+
+/// Rows that are read from the ledger, or decided about, at once.
+const PAGE: u32 = 500;
+
+/// What `resolve` understands.
+#[derive(Debug, Clone, Args)]
+#[command(group = ArgGroup::new("which").required(true).args(["message_id", "only", "log"]))]
+pub struct ResolveArgs {
+    /// The campaign file, or the campaign's name
+    pub campaign: PathBuf,
+    /// The mail with this Message-ID; may be given several times
+    #[arg(long, value_name = "ID", requires = "decision")]
+    pub message_id: Vec<String>,
+    /// The mail to this address or user id; may be given several times
+    #[arg(long, value_name = "ADDRESS", requires = "decision")]
+    pub only: Vec<String>,
+    /// What it is from now on; `pending` sends it again
+    #[arg(
+        long = "as",
+        value_enum,
+        value_name = "STATE",
+        id = "decision",
+        requires = "reason",
+        conflicts_with = "log"
+    )]
+    pub decision: Option<As>,
+    /// Why, for the audit trail
+    #[arg(long, value_name = "TEXT", conflicts_with = "log")]
+    pub reason: Option<String>,
+    /// Find out from the relay's log (Postfix or OpenSMTPD; `-` for stdin); may be given several times, oldest first
+    #[arg(long, value_name = "FILE")]
+    pub log: Vec<PathBuf>,
+    /// Decide about the rehearsals of `send --sandbox`
+    #[arg(long)]
+    pub sandbox: bool,
+    /// What the start puts up with.
+    #[command(flatten)]
+    pub accept: AcceptArgs,
+}
+
+/// A decision on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum As {
+    /// The relay took it.
+    Sent,
+    /// It is sent again.
+    Pending,
+    /// It will never arrive.
+    Rejected,
+}
+
+/// What was decided about, over all occasions.
+#[derive(Default)]
+struct Done {
+    rows: u64,
+    left: u64,
+    /// Unknown mails that the log says nothing definite of.
+    seen: u64,
+}
+
+/// Runs the verb.
+pub async fn run(ui: &Ui, global: &Global, arguments: ResolveArgs) -> Result<Exit, Failure> {
+    let (settings, campaign) = parts::named(global, &arguments.campaign)?;
+    let logs = open_logs(&arguments.log)?;
+    let ledger = parts::existing_ledger(&settings, arguments.sandbox).await?;
+    let all = ledger.books(&campaign).await?;
+    if all.is_empty() {
+        return Err(Failure::words(Exit::Configuration, format!("the ledger has no campaign `{campaign}`"))
+            .hint("it is booked by `linkpost send`; rehearsals are under `--sandbox`"));
+    }
+    let mut runs = Vec::new();
+    for books in all.iter().filter(|books| books.purged.is_none() && is_open(books)) {
+        // A run of its own: nobody else sends meanwhile, and what a dead run left is known as unknown.
+        let accept = arguments.accept.accept();
+        runs.push(ledger.begin_accepting(&campaign, &books.occasion, accept).await?);
+    }
+    let done = if arguments.log.is_empty() {
+        by_hand(ui, &runs, &arguments).await?
+    } else {
+        let sender = settings.sender.address.to_string();
+        by_log(ui, &runs, logs, &sender).await?
+    };
+    drop(runs);
+    // So that a plain copy of the file is a whole backup. A failure loses nothing: the next run folds the log in.
+    let _ = ledger.close().await;
+    tell_end(ui, &arguments, &done);
+    if done.rows == 0 && arguments.log.is_empty() {
+        return Err(Failure::words(Exit::Usage, "no mail whose outcome is unknown fits")
+            .hint("`linkpost status CAMPAIGN --rows unknown` lists them with their Message-IDs"));
+    }
+    Ok(if done.left > 0 { Exit::Undecided } else { Exit::Settled })
+}
+
+/// Whether the occasion may hold unknown rows: those of a dead run become so when the next begins.
+fn is_open(books: &Books) -> bool {
+    let unsettled = |state| books.tally.get(state) + books.gone.0.get(state) > 0;
+    unsettled(State::Unknown) || unsettled(State::Sending)
+}
+
+fn tell_end(ui: &Ui, arguments: &ResolveArgs, done: &Done) {
+    ui.event(&json!({ "event": "ended", "resolved": done.rows, "unknown": done.left }));
+    if done.rows > 0 || !arguments.log.is_empty() {
+        ui.say(format_args!(
+            "{} decided, {} unknown still",
+            count(done.rows, "mail"),
+            count(done.left, "mail")
+        ));
+    }
+    if done.seen > 0 {
+        ui.note(format_args!(
+            "{} of these the log mentions without saying whether the relay took them",
+            count(done.seen, "mail")
+        ));
+    }
+}
+
+async fn by_hand(ui: &Ui, runs: &[Run], arguments: &ResolveArgs) -> Result<Done, Failure> {
+    let decision = match arguments.decision {
+        Some(As::Sent) | None => Decision::Sent,
+        Some(As::Pending) => Decision::Pending,
+        Some(As::Rejected) => Decision::Rejected,
+    };
+    let reason = arguments.reason.clone().unwrap_or_default();
+    let bare = |id: &str| id.trim().trim_matches(['<', '>']).to_owned();
+    let ids: Vec<_> = arguments.message_id.iter().map(|id| bare(id)).collect();
+    let spelled = |text: &String| Address::parse(text).map_or_else(|_| text.clone(), |it| it.to_string());
+    let people: Vec<_> = arguments.only.iter().map(spelled).collect();
+    let mut done = Done::default();
+    for run in runs {
+        let mut after = 0;
+        loop {
+            let page = run.unknown(after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.id;
+            let fits = |row: &&UnknownRow| {
+                ids.contains(&bare(&row.message_id))
+                    || people.contains(&row.user_id)
+                    || people.iter().any(|address| address.eq_ignore_ascii_case(&row.address))
+            };
+            let resolution = |row: &UnknownRow| Resolution {
+                id: row.id,
+                decision,
+                source: Source::Hand,
+                reason: reason.clone(),
+            };
+            let decided = page.iter().filter(fits).map(resolution).collect();
+            let rows = enter(ui, run, &page, decided).await?;
+            done.rows += rows;
+            done.left += page.len() as u64 - rows;
+        }
+    }
+    Ok(done)
+}
+
+async fn by_log(
+    ui: &Ui,
+    runs: &[Run],
+    logs: Vec<Box<dyn BufRead + Send>>,
+    sender: &str,
+) -> Result<Done, Failure> {
+    let mut rows = Vec::new();
+    for (at, run) in runs.iter().enumerate() {
+        let mut after = 0;
+        loop {
+            let page = run.unknown(after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.id;
+            rows.extend(page.into_iter().map(|row| (at, row)));
+        }
+    }
+    let wanted = rows.iter().map(|(_, row)| Wanted {
+        message_id: row.message_id.clone(),
+        sender: sender.to_owned(),
+        recipient: row.address.clone(),
+        began: row.began,
+        ended: row.ended,
+    });
+    let mut search = Search::new(wanted.collect(), TimeZone::system());
+    for log in logs {
+        search.read(log).map_err(|error| {
+            Failure::words(Exit::Usage, format!("`--log`: the log cannot be read to its end: {error}"))
+        })?;
+    }
+    let found = search.finish();
+    let mut done = Done::default();
+    for (at, run) in runs.iter().enumerate() {
+        let (mut page, mut decided) = (Vec::new(), Vec::new());
+        for ((_, row), evidence) in rows.iter().zip(&found).filter(|((of, _), _)| *of == at) {
+            let (decision, words) = match evidence {
+                Evidence::None => continue,
+                Evidence::Seen => {
+                    done.seen += 1;
+                    continue;
+                }
+                Evidence::Taken(words) => (Decision::Sent, words),
+                Evidence::Bounced(words) => (Decision::Rejected, words),
+            };
+            let reason = format!("the relay's log: {words}");
+            decided.push(Resolution { id: row.id, decision, source: Source::Log, reason });
+            page.push(row.clone());
+            if decided.len() >= PAGE as usize {
+                done.rows += enter(ui, run, &page, std::mem::take(&mut decided)).await?;
+                page.clear();
+            }
+        }
+        done.rows += enter(ui, run, &page, decided).await?;
+    }
+    done.left = rows.len() as u64 - done.rows;
+    Ok(done)
+}
+
+/// Enters decisions and lists them on stdout.
+async fn enter(ui: &Ui, run: &Run, rows: &[UnknownRow], decided: Vec<Resolution>) -> Result<u64, Failure> {
+    if decided.is_empty() {
+        return Ok(0);
+    }
+    let changed = run.resolve(decided).await?;
+    for (id, state) in &changed {
+        let Some(row) = rows.iter().find(|row| row.id == *id) else { continue };
+        let (address, line) = (ui.address(&row.address), row.line.to_string());
+        if ui.json {
+            ui.event(&json!({
+                "event": "resolved", "line": row.line, "user_id": row.user_id, "address": address,
+                "message_id": row.message_id, "state": state.name(),
+            }));
+        } else {
+            ui.data(quoted_row(&[&line, &row.user_id, &address, state.name(), &row.message_id]));
+        }
+    }
+    Ok(changed.len() as u64)
+}
+
+/// Opens the logs before anything is decided; a compressed one is refused with the way to read it.
+fn open_logs(paths: &[PathBuf]) -> Result<Vec<Box<dyn BufRead + Send>>, Failure> {
+    paths.iter().map(|path| open_log(path)).collect()
+}
+
+fn open_log(path: &Path) -> Result<Box<dyn BufRead + Send>, Failure> {
+    let shown = path.display();
+    let unreadable = |error: io::Error| {
+        Failure::words(Exit::Usage, format!("`--log`: `{shown}` cannot be read: {error}"))
+            .hint("a mail log is often for root and its group alone")
+    };
+    let mut log: Box<dyn BufRead + Send> = if path == Path::new("-") {
+        Box::new(BufReader::new(io::stdin()))
+    } else {
+        Box::new(BufReader::new(File::open(path).map_err(unreadable)?))
+    };
+    let start = log.fill_buf().map_err(unreadable)?;
+    let tool = [
+        (&b"\x1f\x8b"[..], "zcat"),
+        (b"\xfd7zXZ", "xzcat"),
+        (b"BZh", "bzcat"),
+        (b"\x28\xb5\x2f\xfd", "zstdcat"),
+    ]
+    .into_iter()
+    .find(|(magic, _)| start.starts_with(magic))
+    .map(|(_, tool)| tool);
+    match tool {
+        None => Ok(log),
+        Some(tool) => Err(Failure::words(Exit::Usage, format!("`--log`: `{shown}` is compressed"))
+            .hint(format!("{tool} {shown} | linkpost resolve CAMPAIGN --log -"))),
+    }
+}
