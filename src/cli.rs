@@ -52,6 +52,11 @@ pub fn main() -> ExitCode {
     let global = arguments.global;
     let ui = Ui { json: global.json, quiet: global.quiet, show_addresses: global.show_addresses };
     log_to_stderr(global.verbose);
+    #[cfg(feature = "failpoints")]
+    {
+        use crate::{failpoint, settings::Environment};
+        failpoint::arm(Environment.get(failpoint::CRASH_AT), Environment.get(failpoint::STOP_AT));
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -19,6 +19,7 @@
 //! - [`maillog`]: what a relay's log says of a mail whose answer was lost.
 //! - [`problem`], [`exit`], [`clock`], [`toml_file`], [`private_file`]: one shape for mistakes, what exit codes mean, the
 //!   time, strict TOML, files that nobody else may read.
+//! - `failpoint`: where a test lets the program die; empty in a release.
 
 pub mod audience;
 pub mod campaign;
@@ -28,6 +29,7 @@ pub mod commands;
 pub mod delivery;
 pub mod email;
 pub mod exit;
+mod failpoint;
 pub mod ledger;
 pub mod maillog;
 pub mod message;

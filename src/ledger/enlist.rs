@@ -10,7 +10,7 @@ use super::{
     books,
     writer::{self, Answer, RunCore},
 };
-use crate::audience::Row;
+use crate::{audience::Row, failpoint};
 
 /// What the ledger remembers of a list, to see that another one, or another template, is something else.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,6 +166,7 @@ pub(super) async fn session(
             Step::Add(rows, answer) => {
                 let added = batch::add(connection, &list, rows, &mut plan).await;
                 let broken = added.is_err();
+                failpoint::reach("listing");
                 let _ = answer.send(added);
                 if broken {
                     break;
@@ -174,7 +175,11 @@ pub(super) async fn session(
             Step::Finish(mark, answer) => {
                 let finished = finish(connection, &list, plan, Some(&mark)).await;
                 let finished = match finished {
-                    Ok(plan) => commit(connection).await.map(|()| plan),
+                    Ok(plan) => {
+                        let committed = commit(connection).await;
+                        failpoint::reach("listed");
+                        committed.map(|()| plan)
+                    }
                     Err(error) => Err(error),
                 };
                 if finished.is_err() {

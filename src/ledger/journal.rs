@@ -13,6 +13,7 @@ use std::{
 use aws_lc_rs::digest;
 
 use super::{LedgerError, place, settle::Settlement};
+use crate::failpoint;
 
 /// Room for some 800 outcomes with the longest replies; a run that cannot record stops at once.
 const SIZE: u64 = 1024 * 1024;
@@ -62,6 +63,7 @@ impl Journal {
         self.file.seek(SeekFrom::Start(self.end))?;
         self.file.write_all(entry.as_bytes())?;
         self.file.sync_data()?;
+        failpoint::reach("kept");
         self.end = end;
         Ok(())
     }

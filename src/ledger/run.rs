@@ -15,7 +15,7 @@ use super::{
     store::Inner,
     writer::{Alone, Request, RunCore},
 };
-use crate::campaign::CampaignId;
+use crate::{campaign::CampaignId, failpoint};
 
 /// Proof that this process may work on an occasion of a campaign. The lock goes when it is dropped.
 ///
@@ -63,6 +63,7 @@ impl Run {
         let holder = Holder::this(ledger.clock.now());
         let path = |ending| occasion_file(&ledger.path, campaign, occasion, ending);
         let lock = RunLock::take(&path("lock"), &holder)?;
+        failpoint::reach("locked");
         let (mut journal, left) = Journal::open(&path("journal"))?;
         let (campaign, occasion) = (campaign.clone(), occasion.to_owned());
         let last_run = ledger.last_run.read()?.map(|known| (known, ledger.last_run.path().to_owned()));
@@ -73,6 +74,7 @@ impl Run {
         if started.epoch > newest {
             ledger.last_run.note(started.epoch, &holder)?;
         }
+        failpoint::reach("begun");
         // Entered twice does no harm, so the order is: into the database first.
         journal.clear()?;
         let core = RunCore {
@@ -145,10 +147,13 @@ impl Run {
     /// when there is none. Suppressed addresses are put aside on the way.
     pub async fn claim(&self, selection: &Selection, limit: u32) -> Result<Vec<Claim>, LedgerError> {
         let (run, selection) = (Arc::clone(&self.core), selection.clone());
-        self.ledger
+        let claimed = self
+            .ledger
             .requests
             .ask(|answer| Request::Alone(Alone::Claim { run, selection, limit, answer }))
-            .await
+            .await;
+        failpoint::reach("claimed");
+        claimed
     }
 
     /// When the next deferred row is due: at most four hours from now, whatever clock wrote it. `None`: none waits.

@@ -11,7 +11,7 @@ use super::{
     lock::Holder,
     settle::{self, Settlement},
 };
-use crate::campaign::CampaignId;
+use crate::{campaign::CampaignId, failpoint};
 
 /// How far the clock may lie before the newest time in the ledger.
 const CLOCK_SLACK_MS: i64 = 60 * 60 * 1000;
@@ -168,6 +168,7 @@ async fn recover_sending(
             }
         }
     }
+    failpoint::reach("recovering");
     Ok(unknown)
 }
 

@@ -26,7 +26,7 @@ use super::{
     settle::{Intention, Settlement},
     start::{Begun, Start},
 };
-use crate::{campaign::CampaignId, clock::Clock};
+use crate::{campaign::CampaignId, clock::Clock, failpoint};
 
 /// How many requests share a commit at most.
 const GROUP: usize = 256;
@@ -188,7 +188,10 @@ impl Writer {
         }
         let now = self.now();
         match write(&mut self.connection, async |connection| group.write(connection, now).await).await {
-            Ok((settled, staying)) => group.answer(&settled, &staying),
+            Ok((settled, staying)) => {
+                group.pass("settled", "intended");
+                group.answer(&settled, &staying);
+            }
             Err(error) => group.fail(&error),
         }
     }
@@ -297,7 +300,18 @@ impl Group {
         let settled = settle::settle(connection, &settlements).await?;
         claims::release(connection, &held, now).await?;
         let staying = settle::intend(connection, &intentions, now).await?;
+        self.pass("settling", "intending");
         Ok((settled, staying))
+    }
+
+    /// The failpoints of what is in the group.
+    fn pass(&self, settles: &str, intends: &str) {
+        if !self.settles.is_empty() {
+            failpoint::reach(settles);
+        }
+        if !self.intends.is_empty() {
+            failpoint::reach(intends);
+        }
     }
 
     fn answer(self, settled: &HashSet<i64>, staying: &HashMap<i64, State>) {

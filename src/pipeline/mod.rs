@@ -28,6 +28,7 @@ use crate::{
     clock::Clock,
     delivery::{Courier, Delivery, Offer, Pace, Stop, Trouble},
     email::{Letter, Link},
+    failpoint,
     ledger::{Claim, Intended, LedgerError, Outcome, Run, Selection, Settled, Try},
     token::{IssueError, TokenIssuer},
 };
@@ -167,6 +168,7 @@ pub async fn send_all(
         }
     };
     let released = shared.parts.run.release_all().await;
+    failpoint::reach("released");
     while let Ok(one) = reports.try_recv() {
         report(one);
     }
@@ -300,6 +302,7 @@ async fn settle_one(parts: &Parts, courier: &mut Courier, claim: Claim) -> Resul
             return Err(Halt::Tokens(reason));
         }
     };
+    failpoint::reach("minted");
     let url = match issued.link.url([]) {
         Ok(url) => url,
         Err(error) => {
@@ -319,6 +322,7 @@ async fn settle_one(parts: &Parts, courier: &mut Courier, claim: Claim) -> Resul
             return Ok(Some(run.settle(claim, Outcome::Rejected { reason: defect.message }).await?));
         }
     };
+    failpoint::reach("composed");
     match courier.offer(&claim, &message).await {
         Err(stop) => {
             run.release(vec![claim]).await?;

@@ -21,7 +21,7 @@ use super::{
     verdict::{self, Remark, Verb, Verdict},
     wire::{Dot, Lost, Wire},
 };
-use crate::{audience::Address, ledger::Outcome};
+use crate::{audience::Address, failpoint, ledger::Outcome};
 
 /// A connection between two mails: nothing is owed, nothing is read ahead.
 pub(super) struct Connection {
@@ -112,7 +112,10 @@ impl Connection {
         let mut waits_for_body = false;
         for step in &steps {
             match (self.answer(step).await, &refusal) {
-                (Ok(reply), None) if step.verb.is_granted(&reply) => waits_for_body = step.verb == Verb::Data,
+                (Ok(reply), None) if step.verb.is_granted(&reply) => {
+                    failpoint::reach(step.verb.name());
+                    waits_for_body = step.verb == Verb::Data;
+                }
                 (Ok(reply), None) => refusal = Some((step.verb, reply)),
                 // DATA was sent along with a refused RCPT, and the relay wants a body for nobody: it gets none.
                 (Ok(reply), Some(_)) => {
@@ -242,9 +245,12 @@ impl Transaction {
                 let reason = format!("before the final dot: {why}");
                 return (Outcome::Deferred { reason }, None, lost(&why));
             }
+            failpoint::reach("body");
         }
+        failpoint::reach("before-dot");
         match connection.wire.end_message(connection.deadlines.dot).await {
             Ok(reply) => {
+                failpoint::reach("answered");
                 let outcome = verdict::after_dot(&reply, reply.words());
                 connection.unclean = !matches!(outcome, Outcome::Accepted { .. });
                 let good = connection.wire.is_settled() && verdict::keeps_talking(&reply);

@@ -15,6 +15,7 @@ use super::{
     reply::{Reply, ReplyError, ReplyParser},
     stream::Stream,
 };
+use crate::failpoint;
 
 /// Why the conversation cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -129,6 +130,7 @@ impl Wire {
                 rest = rest.get(written..).filter(|_| written > 0).ok_or(Lost::Closed)?;
             }
             self.stream.flush().await?;
+            failpoint::reach("after-dot");
             let reply = self.read_reply().await?;
             self.owed -= 1;
             Ok(reply)
