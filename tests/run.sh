@@ -17,6 +17,8 @@ missing=
 need python3 python3
 need smtp-sink postfix
 need chromium chromium
+need strace strace
+need faketime faketime
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3-venv"
 if [ -n "$missing" ]; then
     say "installing$missing"
@@ -48,6 +50,8 @@ if cargo deny --version >/dev/null 2>&1; then
 else
     say "cargo deny is not installed: licences, sources and bans are not checked in this run"
 fi
+say "tests with failpoints: the program dies, or stands still, at named places"
+cargo test --locked --features failpoints --test it -- fault::failpoints a_run_that_was_stopped_before a_run_that_dies
 say "tests"
 cargo test --locked -- --test-threads="${LINKPOST_TEST_THREADS:-4}"
 say "documentation"

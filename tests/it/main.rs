@@ -4,6 +4,7 @@
 
 mod audience;
 mod email;
+mod fault;
 mod judged;
 mod ledger;
 mod ledger_crash;

@@ -115,10 +115,23 @@ impl Fixture {
         self.edit("linkpost.toml", "port = 1\n", &format!("port = {}\n", address.port()))
     }
 
+    /// Sets a key of `[sending]`, in a fixture that has none yet.
+    pub(crate) fn sending(&self, line: &str) -> &Self {
+        self.edit("linkpost.toml", "[sign_in.local]", &format!("[sending]\n{line}\n[sign_in.local]"))
+    }
+
     /// The program, to be run in the folder.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_linkpost"));
         command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null()).env_clear();
+        command
+    }
+
+    /// The program inside of another, which is given first.
+    pub(crate) fn wrapped(&self, wrapper: &[&str], arguments: &[&str]) -> Command {
+        let mut command = Command::new(wrapper[0]);
+        command.args(&wrapper[1..]).arg(env!("CARGO_BIN_EXE_linkpost")).args(arguments);
+        command.current_dir(self.folder.path()).stdin(Stdio::null()).env_clear();
         command
     }
 

@@ -1,10 +1,16 @@
 //! What the tests share.
 
-use std::io::Write;
+use std::{
+    io::Write,
+    process::{Child, Command},
+};
 
+pub(crate) mod books;
+pub(crate) mod chance;
 pub(crate) mod fixture;
 pub(crate) mod judges;
 pub(crate) mod mails;
+pub(crate) mod postbox;
 pub(crate) mod rig;
 
 /// Whether an independent judge is there. Missing judges are said aloud, and are a failure where they are required.
@@ -31,4 +37,22 @@ pub(crate) fn python(modules: &str) -> bool {
         .status()
         .is_ok_and(|status| status.success());
     judge(&format!("python3 with {modules}"), present)
+}
+
+/// Whether the long programmes are wanted.
+pub(crate) fn long() -> bool {
+    #[expect(clippy::disallowed_methods, reason = "a switch of the tests")]
+    let wanted = std::env::var_os("LINKPOST_TEST_LONG").is_some();
+    wanted
+}
+
+/// A line about what was done and found, past the capture of the test runner, to be pasted.
+pub(crate) fn told(line: &str) {
+    let _deaf = writeln!(std::io::stderr(), "fault | {line}");
+}
+
+/// Sends a signal, by its name, to a process that we have started and not yet waited for.
+pub(crate) fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().unwrap();
+    assert!(sent.success(), "{name} could not be sent");
 }

@@ -1,0 +1,101 @@
+//! F17: the wall clock jumps, between runs and in the middle of one; the monotonic one does not.
+
+use std::{fs, path::Path};
+
+use linkpost::{
+    delivery::sandbox::{Act, Script, Step},
+    ledger::State,
+};
+
+use super::{Ordeal, SEND, silent, told};
+use crate::support::{books::Ledger, fixture::Said, judge};
+
+/// The library that fakes the clock, if it is there.
+fn library() -> Option<&'static str> {
+    const PLACES: [&str; 3] = [
+        "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
+        "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
+        "/usr/lib/faketime/libfaketimeMT.so.1",
+    ];
+    let found = PLACES.into_iter().find(|place| Path::new(place).exists());
+    if judge("faketime", found.is_some()) { found } else { None }
+}
+
+/// `send` with a clock that is off by this much.
+fn run_at(ordeal: &Ordeal, library: &str, offset: &str) -> Said {
+    let mut command = ordeal.command();
+    command.env("LD_PRELOAD", library).env("FAKETIME", offset).env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    ordeal.fixture.finish(command)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_is_set_between_runs_repeats_nobody() {
+    let Some(library) = library() else { return };
+    let script = Script::new()
+        .at(Step::Rcpt, Act::reply(451, "4.3.0 later"))
+        .for_recipient("person1@example.com")
+        .times(1)
+        .at(Step::Rcpt, Act::reply(451, "4.3.0 later"))
+        .for_recipient("person2@example.com")
+        .times(2);
+    let ordeal = Ordeal::scripted(script, 10, 2).await;
+    // A machine whose clock was a year behind when it sent the first mails.
+    let said = run_at(&ordeal, library, "-365d");
+    assert_eq!((said.code, ordeal.postbox.accepted().len()), (Some(75), 8), "{said:?}");
+    ordeal.check(said.code).await;
+    // Now it is right. What waited a year has had its time; nothing is tried in a storm.
+    let said = ordeal.run();
+    let found = ordeal.check(said.code).await;
+    assert_eq!(found.count(State::Sent) + found.count(State::Expired), 10, "{said:?} {}", found.line());
+    // Back a year again: refused, and nothing has changed.
+    let said = run_at(&ordeal, library, "-365d");
+    assert_eq!(said.code, Some(78), "{said:?}");
+    assert!(said.err.contains("the clock says"), "{said:?}");
+    assert_eq!(ordeal.check(None).await.line(), found.line());
+    told(&format!("F17 clock set between runs | {} | duplicates 0 | lost 0", found.line()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_was_ahead_parks_nobody() {
+    let Some(library) = library() else { return };
+    let script = Script::new()
+        .at(Step::Rcpt, Act::reply(451, "4.3.0 later"))
+        .for_recipient("person1@example.com")
+        .times(1);
+    let ordeal = Ordeal::scripted(script, 10, 2).await;
+    let said = ordeal.run();
+    assert_eq!(said.code, Some(75), "{said:?}");
+    // Within the hour that is allowed, back and forth.
+    for offset in ["-50m", "+0", "-50m"] {
+        let said = run_at(&ordeal, library, offset);
+        assert!(matches!(said.code, Some(0 | 75)), "{offset}: {said:?}");
+        ordeal.check(said.code).await;
+    }
+    let found = ordeal.end().await;
+    assert_eq!((found.count(State::Sent), found.accepted), (10, 10), "{}", found.line());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_jumps_in_the_middle_of_a_run_changes_nothing() {
+    let Some(library) = library() else { return };
+    let slow = Act::trickle("250 2.1.5 ok\r\n", std::time::Duration::from_millis(1));
+    let ordeal = Ordeal::scripted(Script::new().at(Step::Rcpt, slow), 120, 2).await;
+    let clock = ordeal.fixture.path("clock");
+    fs::write(&clock, "+0").unwrap();
+    let mut command = ordeal.fixture.command(&SEND);
+    command.env("LD_PRELOAD", library).env("FAKETIME_TIMESTAMP_FILE", &clock);
+    command.env("FAKETIME_NO_CACHE", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    let mut run = silent(command);
+    for (accepted, offset) in [(10, "+40d"), (30, "-365d"), (50, "+40d"), (70, "+0")] {
+        ordeal.postbox.relay().accepted(accepted).await;
+        fs::write(&clock, offset).unwrap();
+    }
+    let ended = run.wait().unwrap();
+    assert_eq!(ended.code(), Some(0));
+    let found = ordeal.check(ended.code()).await;
+    assert_eq!((found.count(State::Sent), found.accepted), (120, 120), "{}", found.line());
+    let spread = Ledger::open(&ordeal.fixture).await.days_between_tries().await;
+    assert!(spread > 300, "the clock did not jump: {spread} days");
+    let again = ordeal.end().await;
+    told(&format!("F17 clock jumps in a run | jumps 4 | {} | duplicates 0 | lost 0", again.line()));
+}

@@ -1,0 +1,124 @@
+//! F16: several runs at once, and runs that were stopped and go on later, also where the run lock was lost.
+
+use std::{fs, process::Child, thread, time::Duration};
+
+use linkpost::{
+    delivery::sandbox::{Act, Script, Step},
+    ledger::State,
+};
+
+use super::{Ordeal, failpoints, silent, told};
+use crate::support::{chance::Chance, long, signal};
+
+/// Takes the run lock's file away: whoever comes next locks another one.
+fn lose_the_lock(ordeal: &Ordeal) {
+    fs::remove_file(ordeal.fixture.path("linkpost.db.spring.once.lock")).unwrap();
+}
+
+/// Waits until a process stands still.
+fn wait_until_stopped(child: &Child) {
+    let stat = format!("/proc/{}/stat", child.id());
+    loop {
+        let text = fs::read_to_string(&stat).unwrap();
+        match text.rsplit(") ").next().and_then(|rest| rest.chars().next()) {
+            Some('T') => return,
+            Some('Z') => panic!("the run ended instead of standing still"),
+            _ => thread::sleep(Duration::from_millis(2)),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_several_runs_one_works_and_the_others_say_so() {
+    let (mut runs, mut busy) = (0, 0);
+    for round in 0..if long() { 100 } else { 10 } {
+        let ordeal = Ordeal::scripted(Script::new(), 24, 4).await;
+        let together: Vec<_> = (0..if round % 2 == 0 { 2 } else { 8 }).map(|_| ordeal.start()).collect();
+        let codes: Vec<_> = together.into_iter().map(|mut run| run.wait().unwrap().code()).collect();
+        // A run that starts when the first has ended finds nothing to do, which is right as well.
+        assert!(codes.iter().all(|code| matches!(code, Some(0 | 75))), "{codes:?}");
+        assert!(codes.contains(&Some(0)), "{codes:?}");
+        runs += codes.len();
+        busy += codes.iter().filter(|code| **code == Some(75)).count();
+        let found = ordeal.end().await;
+        assert_eq!((found.count(State::Sent), found.accepted), (24, 24), "{}", found.line());
+    }
+    assert!(busy > 0, "no run ever met another");
+    told(&format!("F16 runs at once | runs {runs} | turned away {busy} | duplicates 0 | lost 0 | unknown 0"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_runs_at_once_without_a_lock_still_send_nobody_twice() {
+    let mut chance = Chance::new("F16 lost lock");
+    let rounds = if long() { 100 } else { 8 };
+    for _ in 0..rounds {
+        let ordeal = Ordeal::scripted(Script::new(), 80, 4).await;
+        let first = ordeal.fixture.spawn(&super::SEND);
+        ordeal.postbox.relay().accepted(chance.below(1..50) as u64).await;
+        lose_the_lock(&ordeal);
+        let second = ordeal.run();
+        assert!(matches!(second.code, Some(0 | 3 | 75)), "{second:?}");
+        let first = first.wait_with_output().unwrap();
+        assert!(
+            matches!(first.status.code(), Some(0 | 3 | 75)),
+            "{}",
+            String::from_utf8_lossy(&first.stderr)
+        );
+        // Whatever the second took for lost, the first has told meanwhile: nothing is unknown.
+        let found = ordeal.end().await;
+        assert_eq!((found.count(State::Sent), found.accepted), (80, 80), "{}", found.line());
+    }
+    told(&format!("F16 two runs, lock lost | rounds {rounds} | duplicates 0 | lost 0 | unknown 0"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_was_stopped_with_a_mail_on_the_wire_tells_its_end_later() {
+    let gate = std::sync::Arc::new(tokio::sync::Notify::new());
+    let script = Script::new().at(Step::Dot, Act::Hold(std::sync::Arc::clone(&gate))).skip(2).times(1);
+    let mut ordeal = Ordeal::scripted(script, 20, 1).await;
+    let mut first = ordeal.start();
+    ordeal.postbox.relay().accepted(3).await;
+    signal(&first, "STOP");
+    assert_eq!(ordeal.run().code, Some(75), "the lock was held");
+    lose_the_lock(&ordeal);
+    let second = ordeal.run();
+    assert_eq!(second.code, Some(3), "{second:?}");
+    ordeal.lost = 1;
+    let found = ordeal.check(second.code).await;
+    assert_eq!((found.count(State::Sent), found.count(State::Unknown)), (19, 1), "{}", found.line());
+    gate.notify_one();
+    signal(&first, "CONT");
+    assert_eq!(first.wait().unwrap().code(), Some(0));
+    ordeal.lost = 0;
+    let found = ordeal.end().await;
+    assert_eq!((found.count(State::Sent), found.accepted), (20, 20), "{}", found.line());
+    told(&format!("F16 stopped after the dot | {} | duplicates 0 | lost 0", found.line()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_was_stopped_before_intent_or_dot_sends_nobody_twice() {
+    if !failpoints::there() {
+        return;
+    }
+    for (place, second_run) in
+        [("minted:2", Some(0)), ("DATA:2", Some(0)), ("intended:2", Some(3)), ("before-dot:2", Some(3))]
+    {
+        let mut ordeal = Ordeal::scripted(Script::new(), 10, 1).await;
+        let mut command = ordeal.command();
+        command.env("LINKPOST_STOP_AT", place);
+        let mut first = silent(command);
+        wait_until_stopped(&first);
+        assert_eq!(ordeal.run().code, Some(75), "{place}: the lock was held");
+        lose_the_lock(&ordeal);
+        let second = ordeal.run();
+        assert_eq!(second.code, second_run, "{place}: {second:?}");
+        ordeal.lost = usize::from(second_run == Some(3));
+        ordeal.check(second.code).await;
+        signal(&first, "CONT");
+        assert_eq!(first.wait().unwrap().code(), Some(0), "{place}");
+        ordeal.lost = 0;
+        let found = ordeal.end().await;
+        assert_eq!((found.count(State::Sent), found.accepted), (10, 10), "{place}: {}", found.line());
+        told(&format!("F16 stopped at {place} | {} | duplicates 0 | lost 0", found.line()));
+    }
+}
