@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use crate::{
     commands::{
         self, Failure, Global, check::CheckArgs, keys::KeysVerb, ledger::LedgerVerb, preview::PreviewArgs,
-        purge::PurgeArgs, resolve::ResolveArgs, send::SendArgs, status::StatusArgs,
+        purge::PurgeArgs, resolve::ResolveArgs, send::SendArgs, serve::ServeArgs, status::StatusArgs,
     },
     exit::Exit,
     ui::Ui,
@@ -31,6 +31,8 @@ enum Verb {
     Preview(PreviewArgs),
     /// Send what is due, or go on where the last run ended
     Send(SendArgs),
+    /// Serve the pages behind the links: sign-in, unsubscribe, answers, token API
+    Serve(ServeArgs),
     /// Show the books of a campaign
     Status(StatusArgs),
     /// Decide about mails that were handed over without an answer, by hand or from the relay's log
@@ -69,6 +71,7 @@ pub fn main() -> ExitCode {
             Verb::Check(arguments) => commands::check::run(&ui, &global, arguments).await,
             Verb::Preview(arguments) => commands::preview::run(&ui, &global, arguments).await,
             Verb::Send(arguments) => commands::send::run(&ui, &global, arguments).await,
+            Verb::Serve(arguments) => commands::serve::run(&ui, &global, arguments).await,
             Verb::Status(arguments) => commands::status::run(&ui, &global, arguments).await,
             Verb::Resolve(arguments) => commands::resolve::run(&ui, &global, arguments).await,
             Verb::Ledger(verb) => commands::ledger::run(&ui, &global, verb).await,

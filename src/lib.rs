@@ -11,6 +11,8 @@
 //! - [`email`]: words and bytes; [`message`] is what it hands on.
 //! - [`delivery`]: the SMTP conversation, the outbox, the sandbox relay.
 //!
+//! The way back: [`web`] is the pages behind the links.
+//!
 //! Around it:
 //!
 //! - [`cli`] and [`commands`]: a verb per file.
@@ -40,3 +42,4 @@ pub mod settings;
 pub mod token;
 pub mod toml_file;
 pub mod ui;
+pub mod web;

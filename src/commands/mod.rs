@@ -12,6 +12,7 @@ pub mod purge;
 pub mod resolve;
 mod sandbox;
 pub mod send;
+pub mod serve;
 pub mod status;
 mod unknown;
 

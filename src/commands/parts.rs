@@ -18,10 +18,10 @@ use crate::{
     delivery::{Pace, Relays, smtp},
     email::{Letter, Letterhead, MessageKeys},
     exit::Exit,
-    ledger::{self, Ledger, LedgerError, NewMark},
+    ledger::{self, Ledger, LedgerError, NewMark, PageFacts},
     problem::{Place, Problem, cause},
     settings::{self, Environment, Settings},
-    token::{Keyring, LocalIssuer, LocalSettings, PreviewIssuer, Purpose},
+    token::{Keyring, LocalIssuer, PreviewIssuer, Purpose},
     ui::Ui,
 };
 
@@ -97,18 +97,17 @@ impl World {
         sha256(format!("{:?}{link:?}", letter.digest()).as_bytes())
     }
 
+    /// What the pages behind the links show.
+    pub(super) fn page_facts(&self) -> PageFacts {
+        let Campaign { title, link_parameters, questions, .. } = self.campaign.clone();
+        PageFacts { title, link_parameters, questions }
+    }
+
     /// The issuer of real tokens.
     pub(super) fn issuer(&self, keyring: Arc<Keyring>) -> Result<LocalIssuer, Failure> {
         let sign_in = &self.settings.sign_in;
-        let settings = LocalSettings {
-            page: sign_in.page.clone(),
-            parameter: sign_in.parameter.clone(),
-            issuer: sign_in.issuer.clone(),
-            audience: sign_in.audience.clone(),
-            algorithm: sign_in.algorithm,
-        };
         let Campaign { id, occasion, token_life, link_parameters, .. } = self.campaign.clone();
-        LocalIssuer::new(keyring, settings, id, occasion, token_life, link_parameters)
+        LocalIssuer::new(keyring, sign_in.local(), id, occasion, token_life, link_parameters)
             .map_err(|error| Failure::words(Exit::Configuration, error.to_string()))
     }
 
@@ -216,6 +215,25 @@ pub(super) fn unlimited() -> Pace {
 /// A rehearsal's ledger, keys and mails stand beside the settings.
 pub(super) fn sandbox_folder(settings: &Settings) -> PathBuf {
     settings.file.parent().unwrap_or(Path::new("")).join("sandbox")
+}
+
+/// Turns the links' pages into those that `serve --sandbox` has on this machine, so that a rehearsal's links work.
+pub(super) fn rehearse(settings: &mut Settings) {
+    let listen = settings.web.listen;
+    let host = if listen.ip().is_loopback() { listen.ip().to_string() } else { "127.0.0.1".to_owned() };
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
+    let own = settings.sign_in.page.origin();
+    let unsubscribe = settings.unsubscribe.url.as_mut().filter(|url| url.origin() == own);
+    for url in [&mut settings.sign_in.page].into_iter().chain(unsubscribe) {
+        let moved = url::Url::parse(&format!("http://{host}:{}", listen.port())).map(|mut moved| {
+            moved.set_path(url.path());
+            moved.set_query(url.query());
+            moved.set_fragment(url.fragment());
+            moved
+        });
+        *url = moved.expect("an address and a port are a host");
+    }
+    settings.web.listen.set_ip(if listen.ip().is_loopback() { listen.ip() } else { [127, 0, 0, 1].into() });
 }
 
 /// The ledger of the real campaigns, or that of the rehearsals.

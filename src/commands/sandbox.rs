@@ -13,6 +13,7 @@ use crate::{
         smtp,
     },
     exit::Exit,
+    settings::Settings,
     token::Keyring,
     ui::Ui,
 };
@@ -61,11 +62,7 @@ impl Stage {
                 format!("the sandbox `{}` cannot be used: {error}", folder.display()),
             )
         };
-        let keys = folder.join("keys");
-        if !keys.exists() {
-            Keyring::create(&keys, world.settings.sign_in.algorithm, parts::CLOCK.now())?;
-            ui.say(format_args!("made keys for the sandbox in {}", keys.display()));
-        }
+        let keys = keys(ui, &world.settings)?;
         let mails = folder.join("mail").join(world.campaign.id.as_str());
         // The mails themselves are on disk: a log of the conversation in memory would grow with the list.
         let options = Options { keep: Keep::Maildir(mails.clone()), log_limit: 0, ..Options::default() };
@@ -98,4 +95,14 @@ impl Stage {
         })?;
         Ok(vec![format!("read the mails: {}", folder.join("index.html").display())])
     }
+}
+
+/// The folder of the rehearsals' keys, made on first use.
+pub(super) fn keys(ui: &Ui, settings: &Settings) -> Result<PathBuf, Failure> {
+    let keys = parts::sandbox_folder(settings).join("keys");
+    if !keys.exists() {
+        Keyring::create(&keys, settings.sign_in.algorithm, parts::CLOCK.now())?;
+        ui.say(format_args!("made keys for the sandbox in {}", keys.display()));
+    }
+    Ok(keys)
 }

@@ -76,7 +76,10 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
         let arguments = preview::PreviewArgs { campaign, out: None, whom, list };
         return preview::run(ui, global, arguments).await;
     }
-    let world = World::load(ui, global, &arguments.campaign)?;
+    let mut world = World::load(ui, global, &arguments.campaign)?;
+    if arguments.sandbox {
+        parts::rehearse(&mut world.settings);
+    }
     let stage = if arguments.sandbox { Stage::rehearsal(ui, &world).await? } else { Stage::real(&world)? };
     let letter = world.letter(parts::message_keys(&stage.keyring))?;
     let options = parts::ledger_options(&world.settings, arguments.sandbox);
@@ -84,6 +87,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
     let accept = arguments.accept.accept();
     let run = ledger.begin_accepting(&world.campaign.id, &world.campaign.occasion, accept).await?;
     tell_recovered(ui, &run);
+    run.describe(world.page_facts()).await?;
     enlist(ui, &world, &stage, &letter, &run, &arguments).await?;
 
     let unknown = Unknown::find(&run, &arguments).await?;
@@ -229,7 +233,7 @@ async fn interrupted(ui: &Ui, stop: &CancellationToken) -> Result<(), Halt> {
 }
 
 /// Waits for SIGINT, SIGTERM or SIGHUP.
-async fn first_signal() {
+pub(super) async fn first_signal() {
     let wait = |kind| async move {
         match signal(kind) {
             Ok(mut signals) => drop(signals.recv().await),

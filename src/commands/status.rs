@@ -9,8 +9,8 @@ use crate::{
     audience::problems::quoted_row,
     commands::{Failure, Global, parts},
     exit::Exit,
-    ledger::{Books, Ledger, State},
-    ui::{Ui, count, tally_table},
+    ledger::{Books, Ledger, Returns, State},
+    ui::{Ui, count, grouped, table, tally_table},
 };
 
 /// Rows that are read from the ledger at once.
@@ -39,15 +39,17 @@ pub async fn run(ui: &Ui, global: &Global, arguments: StatusArgs) -> Result<Exit
             .hint("it is booked by `linkpost send`; rehearsals are under `--sandbox`"));
     }
     for books in &all {
-        match arguments.rows {
-            Some(state) => rows(ui, &ledger, &campaign, &books.occasion, state).await?,
-            None => tell(ui, &campaign, books),
+        if let Some(state) = arguments.rows {
+            rows(ui, &ledger, &campaign, &books.occasion, state).await?;
+        } else {
+            let returns = ledger.returns(&campaign, &books.occasion).await?;
+            tell(ui, &campaign, books, &returns);
         }
     }
     Ok(Exit::Settled)
 }
 
-fn tell(ui: &Ui, campaign: &crate::campaign::CampaignId, books: &Books) {
+fn tell(ui: &Ui, campaign: &crate::campaign::CampaignId, books: &Books, returns: &Returns) {
     if ui.json {
         let states: serde_json::Map<_, _> = State::ALL
             .iter()
@@ -56,6 +58,9 @@ fn tell(ui: &Ui, campaign: &crate::campaign::CampaignId, books: &Books) {
         ui.event(&json!({
             "campaign": campaign.as_str(), "occasion": books.occasion, "books": states,
             "rows": books.tally.total(), "left_the_list": books.gone.0.total(),
+            "redeemed": returns.redeemed, "answers": returns.answers.iter().map(|given| {
+                json!({ "question": given.question, "answer": given.answer, "count": given.count })
+            }).collect::<Vec<_>>(),
         }));
         return;
     }
@@ -64,6 +69,16 @@ fn tell(ui: &Ui, campaign: &crate::campaign::CampaignId, books: &Books) {
     let gone = books.gone.0.total();
     if gone > 0 {
         ui.data(format_args!("{} left the list since", count(gone, "row")));
+    }
+    if returns.redeemed > 0 {
+        ui.data(format_args!("{} signed in with", count(returns.redeemed, "link")));
+    }
+    if !returns.answers.is_empty() {
+        let rows = returns
+            .answers
+            .iter()
+            .map(|given| vec![format!("{}: {}", given.question, given.answer), grouped(given.count)]);
+        ui.data(table(&["answer", "people"], rows));
     }
 }
 

@@ -7,14 +7,18 @@
 //! Rules ([`State`], the reconciliation of lists) are plain functions. One writer owns the one connection that writes:
 //! it commits what waits as one group, and a caller that goes away takes nothing with it.
 
+mod answers;
 mod batch;
 mod books;
 mod claims;
 mod enlist;
 mod error;
 mod journal;
+mod landing;
 mod last_run;
+mod leave;
 mod lock;
+mod minted;
 mod place;
 #[cfg(test)]
 mod plans;
@@ -33,9 +37,13 @@ mod verify;
 mod words;
 mod writer;
 
+pub use answers::{AnswerCount, Given, Returns};
 pub use books::{Books, Gone, ListFacts, RowView, Tally};
 pub use enlist::{Duplicate, Enlistment, ListMark, NewMark, Plan, SameBy};
 pub use error::LedgerError;
+pub use landing::{PageFacts, Redeemed, Redemption, Sending, Standing, Ticket};
+pub use leave::{Leaver, Left};
+pub use minted::{Minted, Revoked};
 pub use purge::PurgeReport;
 pub use resolve::{Decision, Resolution, Source, UnknownRow};
 pub use run::{Accept, Run};

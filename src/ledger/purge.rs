@@ -39,6 +39,9 @@ from json_each(?1) j where recipient.id = j.value ->> 0";
 const EMPTY_ATTEMPTS: &str = "
 update attempts set reply = null where recipient_id in (select id from recipient where occasion_id = ?1)";
 
+const EMPTY_ANSWERS: &str = "
+update answer set words = null where recipient_id in (select id from recipient where occasion_id = ?1)";
+
 const SUPPRESS: &str = "
 insert into suppression (address, reason, since) values (?1, ?2, ?3) on conflict (address) do nothing";
 
@@ -91,7 +94,9 @@ async fn empty_occasion(connection: &mut SqliteConnection, occasion: i64) -> Res
             .collect();
         sqlx::query(EMPTY).bind(json(&hashed)).execute(&mut *connection).await?;
     }
-    sqlx::query(EMPTY_ATTEMPTS).bind(occasion).execute(connection).await?;
+    for statement in [EMPTY_ATTEMPTS, EMPTY_ANSWERS] {
+        sqlx::query(statement).bind(occasion).execute(&mut *connection).await?;
+    }
     Ok(())
 }
 

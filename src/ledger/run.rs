@@ -8,6 +8,7 @@ use super::{
     Claim, Enlistment, Held, Intended, Intent, LedgerError, ListMark, Outcome, Recovered, Resolution,
     Selection, Settled, State, Tally, Try, UnknownRow, books, claims,
     journal::Journal,
+    landing::{self, PageFacts},
     lock::{Holder, RunLock, occasion_file},
     resolve,
     settle::{Intention, LONGEST_WAIT_MS, Settlement, json, parse_state},
@@ -107,6 +108,13 @@ impl Run {
             rows: u64::try_from(rows).unwrap_or_default(),
             tried,
         }))
+    }
+
+    /// Keeps what the pages behind the links show, so that they need no campaign file.
+    pub async fn describe(&self, facts: PageFacts) -> Result<(), LedgerError> {
+        let occasion = self.core.occasion;
+        let describe = |answer| landing::Request::Describe { occasion, facts, answer };
+        self.ledger.requests.ask(|answer| Request::Alone(Alone::Landing(describe(answer)))).await
     }
 
     /// Begins to take in a list. Until it ends, the ledger's other writes wait.

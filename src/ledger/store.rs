@@ -13,12 +13,15 @@ use sqlx::{
 use tempfile::TempDir;
 
 use super::{
-    Accept, Books, Check, LedgerError, PurgeReport, RowView, Run, State, books,
+    Accept, Books, Check, Leaver, LedgerError, Left, Minted, PurgeReport, Redeemed, Redemption, Returns,
+    Revoked, RowView, Run, State, Ticket, answers, books,
     journal::Journal,
+    landing,
     last_run::LastRun,
+    leave,
     lock::{Holder, RunLock, occasion_file},
     place, printable, schema, verify,
-    writer::{self, Alone, Request, Requests},
+    writer::{self, Alone, Answer, Request, Requests},
 };
 use crate::{audience::Address, campaign::CampaignId, clock::Clock};
 
@@ -187,6 +190,51 @@ impl Ledger {
     pub async fn suppress(&self, address: &Address, reason: &str) -> Result<(), LedgerError> {
         let (address, reason) = (address.to_string(), printable(reason));
         self.inner.requests.ask(|answer| Request::Alone(Alone::Suppress { address, reason, answer })).await
+    }
+
+    /// What the token with this hash of its `jti` stands for. Nothing is spent by looking.
+    pub async fn ticket(&self, jti_hash: &[u8; 32]) -> Result<Option<Ticket>, LedgerError> {
+        landing::ticket(&self.inner.readers, jti_hash, self.inner.clock.now().as_millisecond()).await
+    }
+
+    /// Spends a token: of all that ask, however many at once, one hears [`Redeemed::Now`]. Durable when this returns.
+    pub async fn redeem(&self, redemption: Redemption) -> Result<Redeemed, LedgerError> {
+        self.landing(|answer| landing::Request::Redeem { redemption, answer }).await
+    }
+
+    /// Keeps a token that belongs to no mail. Durable when this returns.
+    pub async fn mint(&self, minted: Minted) -> Result<(), LedgerError> {
+        self.landing(|answer| landing::Request::Mint { minted, answer }).await
+    }
+
+    /// Calls back a token that belongs to no mail.
+    pub async fn revoke_minted(&self, id: &str) -> Result<Revoked, LedgerError> {
+        let id = id.to_owned();
+        self.landing(|answer| landing::Request::Revoke { id, answer }).await
+    }
+
+    /// Whom an unsubscribe link is about; `None`: no mail has this id.
+    pub async fn leaver(&self, id: &str) -> Result<Option<Leaver>, LedgerError> {
+        leave::leaver(&self.inner.readers, id).await
+    }
+
+    /// Keeps the address of an unsubscribe link from getting any mail, those of a run under way included. Durable when
+    /// this returns; twice is the same as once.
+    pub async fn leave(&self, id: &str) -> Result<Left, LedgerError> {
+        let id = id.to_owned();
+        self.landing(|answer| landing::Request::Leave { id, answer }).await
+    }
+
+    /// What came back to the links of an occasion.
+    pub async fn returns(&self, campaign: &CampaignId, occasion: &str) -> Result<Returns, LedgerError> {
+        answers::returns(&self.inner.readers, campaign, occasion).await
+    }
+
+    async fn landing<T>(
+        &self,
+        request: impl FnOnce(Answer<T>) -> landing::Request,
+    ) -> Result<T, LedgerError> {
+        self.inner.requests.ask(|answer| Request::Alone(Alone::Landing(request(answer)))).await
     }
 
     /// Removes the persons from a campaign's rows: addresses, names, user ids, fields and the relay's words. Keys become

@@ -21,6 +21,7 @@ use super::{
     Claim, LedgerError, PurgeReport, Resolution, Selection, State, claims,
     enlist::{self, Step},
     journal::Journal,
+    landing,
     lock::RunLock,
     purge, resolve, settle,
     settle::{Intention, Settlement},
@@ -71,15 +72,49 @@ pub(super) enum Request {
 
 /// What is written in a transaction of its own.
 pub(super) enum Alone {
-    Begin { start: Start, answer: Answer<Begun> },
-    Enlist { run: Arc<RunCore>, answer: Answer<mpsc::Sender<Step>> },
-    Claim { run: Arc<RunCore>, selection: Selection, limit: u32, answer: Answer<Vec<Claim>> },
-    Expire { run: Arc<RunCore>, not_after: SignedDuration, answer: Answer<u64> },
-    Resolve { run: Arc<RunCore>, resolutions: Vec<Resolution>, answer: Answer<Vec<(i64, State)>> },
-    ReleaseAll { run: Arc<RunCore>, answer: Answer<u64> },
-    Suppress { address: String, reason: String, answer: Answer<()> },
-    Purge { campaign: CampaignId, force: bool, answer: Answer<PurgeReport> },
-    Close { answer: Answer<()> },
+    Begin {
+        start: Start,
+        answer: Answer<Begun>,
+    },
+    Enlist {
+        run: Arc<RunCore>,
+        answer: Answer<mpsc::Sender<Step>>,
+    },
+    Claim {
+        run: Arc<RunCore>,
+        selection: Selection,
+        limit: u32,
+        answer: Answer<Vec<Claim>>,
+    },
+    Expire {
+        run: Arc<RunCore>,
+        not_after: SignedDuration,
+        answer: Answer<u64>,
+    },
+    Resolve {
+        run: Arc<RunCore>,
+        resolutions: Vec<Resolution>,
+        answer: Answer<Vec<(i64, State)>>,
+    },
+    ReleaseAll {
+        run: Arc<RunCore>,
+        answer: Answer<u64>,
+    },
+    Suppress {
+        address: String,
+        reason: String,
+        answer: Answer<()>,
+    },
+    Purge {
+        campaign: CampaignId,
+        force: bool,
+        answer: Answer<PurgeReport>,
+    },
+    /// What the pages behind the links ask.
+    Landing(landing::Request),
+    Close {
+        answer: Answer<()>,
+    },
 }
 
 /// The way to the writer.
@@ -254,6 +289,7 @@ impl Writer {
                 };
                 let _ = answer.send(report);
             }
+            Alone::Landing(request) => request.serve(connection, now).await,
             Alone::Close { answer } => drop(answer),
         }
     }

@@ -58,6 +58,7 @@ pub(super) fn read(
         table.finish();
         Some((id?, sender_id?))
     });
+    let web = super::web::web(file, root.table("web"), environment)?;
     root.finish();
     let (Some(sender), Some(sign_in), Some(unsubscribe), Some((list_id, sender_id))) =
         (sender, sign_in, unsubscribe, list)
@@ -78,6 +79,7 @@ pub(super) fn read(
         list_id,
         sender_id,
         precedence_bulk,
+        web,
     }))
 }
 
@@ -135,7 +137,7 @@ pub(super) fn plain_line(text: &str) -> Result<String, String> {
     }
 }
 
-fn web_address(text: &str) -> Result<Url, String> {
+pub(super) fn web_address(text: &str) -> Result<Url, String> {
     let wrong = |why: &str| format!("found `{text}`, {why}");
     let url =
         Url::parse(text).map_err(|_| wrong("expected an address such as `https://app.example.com/page`"))?;

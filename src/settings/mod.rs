@@ -13,12 +13,15 @@ use crate::{
     email::Unsubscribe,
     ledger, private_file,
     problem::{Place, Problem, cause},
-    token::Algorithm,
+    token::{Algorithm, LocalSettings},
     toml_file::TomlFile,
 };
 
 mod file;
 mod relay;
+mod web;
+
+pub use web::{API_KEY, Web};
 
 /// The file's name, looked for beside the campaign file and in every folder above it.
 pub const FILE_NAME: &str = "linkpost.toml";
@@ -55,6 +58,8 @@ pub struct Settings {
     pub sender_id: String,
     /// Whether mails say `Precedence: bulk`.
     pub precedence_bulk: bool,
+    /// The pages behind the links.
+    pub web: Web,
 }
 
 /// Whom the mails come from.
@@ -97,6 +102,20 @@ pub struct LocalSignIn {
     pub algorithm: Algorithm,
     /// The key folder.
     pub keys: PathBuf,
+}
+
+impl LocalSignIn {
+    /// What the token room needs of it.
+    #[must_use]
+    pub fn local(&self) -> LocalSettings {
+        LocalSettings {
+            page: self.page.clone(),
+            parameter: self.parameter.clone(),
+            issuer: self.issuer.clone(),
+            audience: self.audience.clone(),
+            algorithm: self.algorithm,
+        }
+    }
 }
 
 /// Where secrets and a few switches come from.

@@ -54,11 +54,13 @@ pub enum Purpose {
     MessageId,
     /// The opaque id in unsubscribe links.
     Unsubscribe,
+    /// The proof in a form that its page came from us.
+    Form,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 3] = [Self::Jti, Self::MessageId, Self::Unsubscribe];
+    pub const ALL: [Self; 4] = [Self::Jti, Self::MessageId, Self::Unsubscribe, Self::Form];
 
     /// The HKDF `info`. Never change one: it would change every id ever derived with it.
     const fn label(self) -> &'static [u8] {
@@ -66,6 +68,7 @@ impl Purpose {
             Self::Jti => b"linkpost/1 jti",
             Self::MessageId => b"linkpost/1 message-id",
             Self::Unsubscribe => b"linkpost/1 unsubscribe",
+            Self::Form => b"linkpost/1 form",
         }
     }
 }
@@ -178,6 +181,22 @@ impl Keyring {
             .expand(&[purpose.label()], hmac::HMAC_SHA256)
             .map(hmac::Key::from)
             .expect("HKDF-SHA256 gives up to 8160 bytes, and a key takes 32")
+    }
+
+    /// Every key's name, oldest first.
+    pub(super) fn kids(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().map(|key| key.kid.as_str())
+    }
+
+    /// 32 bytes for one purpose, derived from the seed by HKDF-SHA256 (RFC 5869).
+    pub(super) fn derive_seed(&self, info: &str) -> Zeroizing<[u8; 32]> {
+        let extracted = hkdf::Salt::new(hkdf::HKDF_SHA256, b"linkpost").extract(self.seed.as_slice());
+        let mut bytes = Zeroizing::new([0; 32]);
+        extracted
+            .expand(&[info.as_bytes()], hkdf::HKDF_SHA256)
+            .and_then(|okm| okm.fill(bytes.as_mut_slice()))
+            .expect("HKDF-SHA256 gives up to 8160 bytes, and this takes 32");
+        bytes
     }
 
     /// The key that signs new tokens: the newest of its algorithm.

@@ -153,32 +153,46 @@ impl LocalIssuer {
         jti: String,
         record: TokenRecord,
     ) -> Result<Issued, IssueError> {
-        let expires = Timestamp::from_second(record.expires_at)
-            .map_err(|_| IssueError::Refused("the token's end is out of the calendar".to_owned()))?;
-        let mut header = Header::new(key.algorithm.of_library());
-        header.typ = Some(TOKEN_TYPE.to_owned());
-        header.kid = Some(key.kid.clone());
-        let claims = Claims {
-            iss: self.issuer.clone(),
-            aud: self.audience.clone(),
-            sub: recipient.user_id.clone(),
-            iat: record.issued_at,
-            nbf: record.issued_at,
-            exp: record.expires_at,
-            jti,
-        };
-        let token = jsonwebtoken::encode(&header, &claims, &key.signs)
-            .map(SignInToken::new)
-            .map_err(|_| IssueError::Unavailable(format!("the key `{}` does not sign", key.kid)))?;
-        let length = token.expose().len();
-        if length > LONGEST_TOKEN {
-            return Err(IssueError::Refused(format!(
-                "the user id of {} bytes makes a token of {length} bytes, expected at most {LONGEST_TOKEN}",
-                recipient.user_id.len()
-            )));
-        }
-        Ok(Issued { link: SignInLink::new(Arc::clone(&self.form), token, expires), record })
+        let (issuer, audience) = (&self.issuer, &self.audience);
+        sign(key, &self.form, issuer, audience, &recipient.user_id, jti, record)
     }
+}
+
+/// Signs what `record` and the `jti` say, and puts the token into a link.
+pub(super) fn sign(
+    key: &SigningKey,
+    form: &Arc<LinkForm>,
+    issuer: &str,
+    audience: &str,
+    user_id: &str,
+    jti: String,
+    record: TokenRecord,
+) -> Result<Issued, IssueError> {
+    let expires = Timestamp::from_second(record.expires_at)
+        .map_err(|_| IssueError::Refused("the token's end is out of the calendar".to_owned()))?;
+    let mut header = Header::new(key.algorithm.of_library());
+    header.typ = Some(TOKEN_TYPE.to_owned());
+    header.kid = Some(key.kid.clone());
+    let claims = Claims {
+        iss: issuer.to_owned(),
+        aud: audience.to_owned(),
+        sub: user_id.to_owned(),
+        iat: record.issued_at,
+        nbf: record.issued_at,
+        exp: record.expires_at,
+        jti,
+    };
+    let token = jsonwebtoken::encode(&header, &claims, &key.signs)
+        .map(SignInToken::new)
+        .map_err(|_| IssueError::Unavailable(format!("the key `{}` does not sign", key.kid)))?;
+    let length = token.expose().len();
+    if length > LONGEST_TOKEN {
+        return Err(IssueError::Refused(format!(
+            "the user id of {} bytes makes a token of {length} bytes, expected at most {LONGEST_TOKEN}",
+            user_id.len()
+        )));
+    }
+    Ok(Issued { link: SignInLink::new(Arc::clone(form), token, expires), record })
 }
 
 impl fmt::Debug for LocalIssuer {

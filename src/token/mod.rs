@@ -12,7 +12,9 @@ mod key_folder;
 mod keys;
 mod link;
 mod local;
+mod mint;
 mod preview;
+mod session;
 mod verify;
 
 pub use claims::{LONGEST_LIFE, SHORTEST_LIFE};
@@ -20,7 +22,9 @@ pub use key_folder::KeyError;
 pub use keys::{Algorithm, KeyInfo, Keyring, NewKey, Purpose};
 pub use link::{LinkError, SignInLink};
 pub use local::{IssuerError, LocalIssuer, LocalSettings};
+pub use mint::{mint, mint_id};
 pub use preview::PreviewIssuer;
+pub use session::{Session, SessionKeys};
 pub use verify::{Refusal, Verified, verify};
 
 use std::fmt;

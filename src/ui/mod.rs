@@ -28,7 +28,7 @@ const ERROR: Style = AnsiColor::Red.on_default().bold();
 const NOTE: Style = AnsiColor::Yellow.on_default().bold();
 
 /// How to speak to whoever is listening.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Ui {
     /// Events as JSON lines on stdout.
     pub json: bool,

@@ -1,0 +1,286 @@
+//! The landing side: what a link stands for, and the one statement that spends it.
+//!
+//! Two kinds of token are looked up by the hash of their `jti`: those of a mail (`recipient`) and those that were asked
+//! for one by one (`sign_in_token`).
+
+use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
+
+use super::{
+    LedgerError,
+    answers::{self, Given},
+    leave::{self, Left},
+    minted::{self, Minted, Revoked},
+    settle::json,
+    writer::{self, Answer},
+};
+use crate::{audience::Address, campaign::Question};
+
+/// How long the browser that redeemed may ask again: its answer may have been lost (bar W3).
+const AGAIN_MS: i64 = 120_000;
+
+/// What the page of a link knows about a campaign.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PageFacts {
+    /// The name for people.
+    pub title: String,
+    /// What every link of the campaign carries, in order.
+    pub link_parameters: Vec<(String, String)>,
+    /// A survey's questions.
+    pub questions: Vec<Question>,
+}
+
+/// How a token stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It signs in.
+    Open,
+    /// It has.
+    Used,
+    /// It was called back.
+    Revoked,
+    /// Its time is over.
+    Expired,
+}
+
+/// What a token stands for.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Ticket {
+    /// Whom it signs in.
+    pub user_id: String,
+    /// Where its mail went.
+    pub address: Option<Address>,
+    /// Whether it still does.
+    pub standing: Standing,
+    /// The campaign that it was sent for.
+    pub source: Option<Sending>,
+}
+
+/// The campaign of a ticket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sending {
+    /// Its name.
+    pub campaign: String,
+    /// Which time of sending.
+    pub occasion: String,
+    /// What its page shows.
+    pub page: PageFacts,
+}
+
+/// A token about to be spent.
+#[derive(Debug, Clone)]
+pub struct Redemption {
+    /// SHA-256 of the token's `jti`.
+    pub jti_hash: [u8; 32],
+    /// Whom the token says it signs in; the ledger has to agree.
+    pub user_id: String,
+    /// SHA-256 of a secret of the asker: the same one may ask again for two minutes.
+    pub by: [u8; 32],
+    /// What was answered on the page.
+    pub given: Option<Given>,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Redeemed {
+    /// Spent now, by this asker.
+    Now,
+    /// Spent by this very asker a moment ago.
+    Again,
+    /// Not spent; the token stands like this. Never [`Standing::Open`].
+    Refused(Standing),
+    /// The ledger knows no such token, or not for this user, or its mail never left.
+    Unknown,
+}
+
+/// What the landing side asks of the writer.
+pub(super) enum Request {
+    Describe { occasion: i64, facts: PageFacts, answer: Answer<()> },
+    Redeem { redemption: Redemption, answer: Answer<Redeemed> },
+    Mint { minted: Minted, answer: Answer<()> },
+    Revoke { id: String, answer: Answer<Revoked> },
+    Leave { id: String, answer: Answer<Left> },
+}
+
+const DESCRIBE: &str = "update occasion set title = ?2, link_parameters = ?3, questions = ?4 where id = ?1";
+
+const TICKET: &str = "
+select r.user_id, r.address, r.redeemed_at, r.revoked_at, r.token_expires_at as expires_at,
+    o.campaign, o.occasion, o.title, o.link_parameters, o.questions
+from recipient r join occasion o on o.id = r.occasion_id
+where r.jti_hash = ?1 and r.user_id is not null and r.state in ('sending', 'unknown', 'sent')";
+
+const MINTED_TICKET: &str = "
+select user_id, null as address, redeemed_at, revoked_at, expires_at, null as campaign
+from sign_in_token where jti_hash = ?1";
+
+/// The whole of single use: whoever's statement finds the token unspent has spent it.
+const REDEEM: &str = "
+update recipient set redeemed_at = coalesce(redeemed_at, ?3), redeemed_by = coalesce(redeemed_by, ?4)
+where jti_hash = ?1 and user_id = ?2 and state in ('sending', 'unknown', 'sent')
+    and revoked_at is null and token_expires_at > ?3 / 1000
+    and (redeemed_at is null or (redeemed_by = ?4 and redeemed_at > ?3 - ?5))
+returning id, redeemed_at = ?3 as first";
+
+const REDEEM_MINTED: &str = "
+update sign_in_token set redeemed_at = coalesce(redeemed_at, ?3), redeemed_by = coalesce(redeemed_by, ?4),
+    updated_at = case when redeemed_at is null then ?3 else updated_at end
+where jti_hash = ?1 and user_id = ?2 and revoked_at is null and expires_at > ?3 / 1000
+    and (redeemed_at is null or (redeemed_by = ?4 and redeemed_at > ?3 - ?5))
+returning 0 as id, redeemed_at = ?3 as first";
+
+impl Request {
+    pub(super) async fn serve(self, connection: &mut SqliteConnection, now: i64) {
+        match self {
+            Self::Describe { occasion, facts, answer } => {
+                let done = writer::write(connection, async |connection| {
+                    describe(connection, occasion, &facts).await
+                });
+                let _ = answer.send(done.await);
+            }
+            Self::Redeem { redemption, answer } => {
+                let done =
+                    writer::write(connection, async |connection| redeem(connection, &redemption, now).await);
+                let _ = answer.send(done.await);
+            }
+            Self::Mint { minted, answer } => {
+                let done =
+                    writer::write(connection, async |connection| minted::add(connection, &minted, now).await);
+                let _ = answer.send(done.await);
+            }
+            Self::Revoke { id, answer } => {
+                let done =
+                    writer::write(connection, async |connection| minted::revoke(connection, &id, now).await);
+                let _ = answer.send(done.await);
+            }
+            Self::Leave { id, answer } => {
+                let done =
+                    writer::write(connection, async |connection| leave::leave(connection, &id, now).await);
+                let _ = answer.send(done.await);
+            }
+        }
+    }
+}
+
+/// Keeps what the pages of an occasion show.
+async fn describe(
+    connection: &mut SqliteConnection,
+    occasion: i64,
+    facts: &PageFacts,
+) -> Result<(), LedgerError> {
+    let questions: Vec<_> =
+        facts.questions.iter().map(|question| (&question.id, &question.text, &question.answers)).collect();
+    sqlx::query(DESCRIBE)
+        .bind(occasion)
+        .bind(&facts.title)
+        .bind(json(&facts.link_parameters))
+        .bind(json(&questions))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn redeem(
+    connection: &mut SqliteConnection,
+    redemption: &Redemption,
+    now: i64,
+) -> Result<Redeemed, LedgerError> {
+    for (statement, of_a_mail) in [(REDEEM, true), (REDEEM_MINTED, false)] {
+        let row: Option<(i64, bool)> = sqlx::query_as(statement)
+            .bind(redemption.jti_hash.as_slice())
+            .bind(&redemption.user_id)
+            .bind(now)
+            .bind(redemption.by.as_slice())
+            .bind(AGAIN_MS)
+            .fetch_optional(&mut *connection)
+            .await?;
+        if let Some((id, first)) = row {
+            if let Some(given) = redemption.given.as_ref().filter(|_| of_a_mail) {
+                answers::record(connection, id, given, now).await?;
+            }
+            return Ok(if first { Redeemed::Now } else { Redeemed::Again });
+        }
+    }
+    let found = find(&mut *connection, &redemption.jti_hash, now).await?;
+    Ok(match found.filter(|ticket| ticket.user_id == redemption.user_id) {
+        // Open and not updated cannot be: both happen under the write lock.
+        None | Some(Ticket { standing: Standing::Open, .. }) => Redeemed::Unknown,
+        Some(Ticket { standing, .. }) => Redeemed::Refused(standing),
+    })
+}
+
+/// What the token with this hash stands for.
+pub(super) async fn ticket(
+    readers: &SqlitePool,
+    jti_hash: &[u8; 32],
+    now: i64,
+) -> Result<Option<Ticket>, LedgerError> {
+    let mut connection = readers.acquire().await?;
+    find(&mut connection, jti_hash, now).await
+}
+
+async fn find(
+    connection: &mut SqliteConnection,
+    jti_hash: &[u8; 32],
+    now: i64,
+) -> Result<Option<Ticket>, LedgerError> {
+    for statement in [TICKET, MINTED_TICKET] {
+        let row = sqlx::query(statement).bind(jti_hash.as_slice()).fetch_optional(&mut *connection).await?;
+        if let Some(row) = row {
+            return read(&row, now).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+fn read(row: &SqliteRow, now: i64) -> Result<Ticket, LedgerError> {
+    let (redeemed, revoked): (Option<i64>, Option<i64>) =
+        (row.try_get("redeemed_at")?, row.try_get("revoked_at")?);
+    let expires: i64 = row.try_get("expires_at")?;
+    let standing = if redeemed.is_some() {
+        Standing::Used
+    } else if revoked.is_some() {
+        Standing::Revoked
+    } else if expires <= now.div_euclid(1000) {
+        Standing::Expired
+    } else {
+        Standing::Open
+    };
+    let address: Option<String> = row.try_get("address")?;
+    let campaign: Option<String> = row.try_get("campaign")?;
+    let source = match campaign {
+        None => None,
+        Some(campaign) => {
+            Some(Sending { campaign, occasion: row.try_get("occasion")?, page: page_facts(row)? })
+        }
+    };
+    Ok(Ticket {
+        user_id: row.try_get("user_id")?,
+        address: address.and_then(|address| Address::parse(&address).ok()),
+        standing,
+        source,
+    })
+}
+
+fn page_facts(row: &SqliteRow) -> Result<PageFacts, LedgerError> {
+    type Questions = Vec<(String, String, Vec<(String, String)>)>;
+    let broken =
+        |_| LedgerError::Storage("the ledger holds a campaign's page that cannot be read".to_owned());
+    let text = |column| row.try_get::<Option<String>, _>(column).map(Option::unwrap_or_default);
+    let or_empty = |text: String| if text.is_empty() { "[]".to_owned() } else { text };
+    let questions: Questions = serde_json::from_str(&or_empty(text("questions")?)).map_err(broken)?;
+    Ok(PageFacts {
+        title: text("title")?,
+        link_parameters: serde_json::from_str(&or_empty(text("link_parameters")?)).map_err(broken)?,
+        questions: questions.into_iter().map(|(id, text, answers)| Question { id, text, answers }).collect(),
+    })
+}
+
+/// Whom it is for is nobody's business who prints it.
+impl std::fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ticket")
+            .field("standing", &self.standing)
+            .field("source", &self.source.as_ref().map(|source| &source.campaign))
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,315 @@
+//! The accept page: who will be signed in, and a button. Only the button spends the link.
+
+use hyper::StatusCode;
+use serde_json::json;
+use url::form_urlencoded;
+
+use super::{
+    ANSWERED, SIGNED_IN, Web,
+    ends::End,
+    look::WayOn,
+    metrics::Event,
+    reply::{self, Reply},
+    request::Visit,
+    secrets::{self, Secrets},
+    target,
+};
+use crate::{
+    campaign::Question,
+    ledger::{Given, LedgerError, Redeemed, Redemption, Sending, Standing, Ticket},
+    token::{Refusal, Session, Verified, verify},
+};
+
+/// How long a page may stay open before its form is sent, in seconds.
+const PAGE_LIFE: u64 = 24 * 60 * 60;
+/// The longest words that a person may add to an answer, in characters.
+pub(super) const LONGEST_WORDS: usize = 2000;
+
+/// A link that was looked up, and what came along with it.
+struct Opened {
+    token: String,
+    verified: Verified,
+    ticket: Ticket,
+    /// The target and the answer as they were asked for; whether they are allowed is seen when they are used.
+    next: Option<String>,
+    given: Option<Given>,
+    /// What else the link carries, as a query: it goes on to the target.
+    rest: String,
+}
+
+impl Web {
+    /// A `GET` shows the page, a `POST` spends the link.
+    pub(super) async fn accept(&self, visit: &Visit) -> Result<Reply, LedgerError> {
+        if let Err(end) = self.let_in(visit.client) {
+            return Ok(self.end(&end));
+        }
+        let secrets = self.keys.now();
+        if visit.is_post() { self.sign_in(visit, &secrets).await } else { self.show(visit, &secrets).await }
+    }
+
+    async fn show(&self, visit: &Visit, secrets: &Secrets) -> Result<Reply, LedgerError> {
+        let opened = match self.open(visit, secrets).await? {
+            Ok(opened) => opened,
+            Err(end) => return Ok(self.end(&end)),
+        };
+        let session = self.session(visit, secrets);
+        if let Some(end) = self.refusal(&opened, session.as_ref()) {
+            return Ok(self.end(&end));
+        }
+        Ok(self.page(visit, secrets, &opened, session.as_ref(), StatusCode::OK))
+    }
+
+    async fn sign_in(&self, visit: &Visit, secrets: &Secrets) -> Result<Reply, LedgerError> {
+        let refused = |end: &End| {
+            self.counts.event(Event::FormRefused);
+            Ok(self.end(end))
+        };
+        let origin = self.site.sign_in.page.origin().ascii_serialization();
+        if !visit.is_from(&origin) {
+            return refused(&End::Foreign);
+        }
+        let token = visit.field("token").unwrap_or_default();
+        let check = visit.field("check").unwrap_or_default();
+        let browser =
+            visit.cookie(&self.cookie_name("linkpost")).filter(|browser| secrets::is_opaque(browser));
+        let Some(browser) = browser.filter(|browser| secrets.form_is_ours(browser, &token, &check)) else {
+            return refused(&End::Stale);
+        };
+        let opened = match self.open(visit, secrets).await? {
+            Ok(opened) => opened,
+            Err(end) => return Ok(self.end(&end)),
+        };
+        let session = self.session(visit, secrets);
+        let switches = visit.field("switch").as_deref() == Some("yes");
+        if !switches && is_somebody_else(&opened, session.as_ref()) {
+            return Ok(self.page(visit, secrets, &opened, session.as_ref(), StatusCode::CONFLICT));
+        }
+        let redemption = Redemption {
+            jti_hash: opened.verified.jti_hash,
+            user_id: opened.verified.user_id.clone(),
+            by: secrets::sha256(browser),
+            given: opened.given.clone(),
+        };
+        match self.ledger.redeem(redemption).await? {
+            Redeemed::Now => self.counts.event(Event::Redeemed),
+            Redeemed::Again => self.counts.event(Event::RedeemedAgain),
+            Redeemed::Refused(standing) => {
+                let ticket = Ticket { standing, ..opened.ticket.clone() };
+                let end =
+                    self.refusal(&Opened { ticket, ..opened }, session.as_ref()).unwrap_or(End::Unknown);
+                return Ok(self.end(&end));
+            }
+            Redeemed::Unknown => return Ok(self.end(&self.unknown(visit))),
+        }
+        if opened.given.is_some() {
+            self.counts.event(Event::Answered);
+        }
+        let reply = reply::see_other(&self.target(&opened));
+        Ok(reply::with_cookie(reply, &self.new_session(secrets, &opened)))
+    }
+
+    /// Looks a link up. Nothing is spent by it.
+    async fn open(&self, visit: &Visit, secrets: &Secrets) -> Result<Result<Opened, End>, LedgerError> {
+        let get = |name: &str| if visit.is_post() { visit.field(name) } else { visit.query(name) };
+        let parameter = if visit.is_post() { "token" } else { self.site.sign_in.parameter.as_str() };
+        let Some(token) = get(parameter).filter(|token| !token.is_empty()) else {
+            return Ok(Err(End::Incomplete));
+        };
+        let (issuer, audience) = (&self.site.sign_in.issuer, &self.site.sign_in.audience);
+        let verified = match verify(&token, &secrets.keyring, issuer, audience, self.clock.now()) {
+            Ok(verified) => verified,
+            // The signature was right: whoever has such a token had a link of ours.
+            Err(Refusal::Expired) => {
+                self.counts.event(Event::Expired);
+                return Ok(Err(End::Expired));
+            }
+            Err(_) => return Ok(Err(self.unknown(visit))),
+        };
+        let ticket = self.ledger.ticket(&verified.jti_hash).await?;
+        let Some(ticket) = ticket.filter(|ticket| ticket.user_id == verified.user_id) else {
+            return Ok(Err(self.unknown(visit)));
+        };
+        let next = target::NAMES.into_iter().find_map(get);
+        let given = ticket.source.as_ref().and_then(|source| {
+            let words = get("words").map(|words| words.trim().chars().take(LONGEST_WORDS).collect());
+            given(source, get("question"), get("answer"), words)
+        });
+        let own = [parameter, "question", "answer", "words"];
+        let rest = if visit.is_post() {
+            visit.field("rest").unwrap_or_default()
+        } else {
+            visit.query_without(&[&own[..], &target::NAMES[..]].concat())
+        };
+        Ok(Ok(Opened { token, verified, ticket, next, given, rest }))
+    }
+
+    fn unknown(&self, visit: &Visit) -> End {
+        self.counts.event(Event::UnknownToken);
+        match self.bad_tokens.take(visit.client) {
+            Ok(()) => End::Unknown,
+            Err(wait) => End::TooMany(wait),
+        }
+    }
+
+    /// Why a link that is known signs nobody in.
+    fn refusal(&self, opened: &Opened, session: Option<&Session>) -> Option<End> {
+        let (event, end) = match opened.ticket.standing {
+            Standing::Open => return None,
+            Standing::Used => {
+                let yours = session.is_some_and(|session| session.sub == opened.ticket.user_id);
+                let end = if yours { End::UsedByYou { target: self.target(opened) } } else { End::Used };
+                (Event::Used, end)
+            }
+            Standing::Revoked => (Event::Revoked, End::Revoked),
+            Standing::Expired => (Event::Expired, End::Expired),
+        };
+        self.counts.event(event);
+        Some(end)
+    }
+
+    fn page(
+        &self,
+        visit: &Visit,
+        secrets: &Secrets,
+        opened: &Opened,
+        session: Option<&Session>,
+        status: StatusCode,
+    ) -> Reply {
+        let name = self.cookie_name("linkpost");
+        let browser = visit.cookie(&name).filter(|browser| secrets::is_opaque(browser));
+        let browser = browser.map_or_else(secrets::random, str::to_owned);
+        let other = session.filter(|_| is_somebody_else(opened, session)).map(who_is_in);
+        let source = opened.ticket.source.as_ref();
+        let question = opened.given.as_ref().and_then(|given| {
+            let questions = &source?.page.questions;
+            questions.iter().find(|question| question.id == given.question)
+        });
+        let title = match (&other, question) {
+            (Some(_), _) => "You are signed in as somebody else".to_owned(),
+            (None, Some(_)) => "Your answer".to_owned(),
+            (None, None) => format!("Sign in to {}", self.site.name),
+        };
+        let values = json!({
+            "who": who(&opened.ticket),
+            "other": other,
+            "stay": self.site.after.as_deref().unwrap_or(SIGNED_IN),
+            "campaign": source.map(|source| source.page.title.as_str()).filter(|title| !title.is_empty()),
+            "action": self.site.sign_in.page.path(),
+            "token": opened.token,
+            "check": secrets.form_check(&browser, &opened.token),
+            "next": opened.next.as_deref().filter(|next| target::is_plain(next)),
+            "rest": Some(&opened.rest).filter(|rest| !rest.is_empty()),
+            "question": question.map(shown),
+            "chosen": opened.given.as_ref().map(|given| given.answer.as_str()),
+            "words": opened.given.as_ref().and_then(|given| given.words.as_deref()).unwrap_or_default(),
+        });
+        let reply = reply::html(status, self.look.page("accept.html", &title, &values));
+        reply::with_cookie(reply, &self.cookie(&name, &browser, PAGE_LIFE))
+    }
+
+    /// Where the person goes: what the link asks for if it is allowed, else what the campaign or the settings say.
+    fn target(&self, opened: &Opened) -> String {
+        let parameters = opened.ticket.source.as_ref().map(|source| source.page.link_parameters.as_slice());
+        let parameters = parameters.unwrap_or_default();
+        let own: Vec<&str> = parameters
+            .iter()
+            .filter(|(name, value)| target::NAMES.contains(&name.as_str()) && target::is_plain(value))
+            .map(|(_, value)| value.as_str())
+            .collect();
+        let asked = opened.next.as_deref();
+        let allowed = asked.filter(|next| own.contains(next) || target::is_allowed(next, &self.site.paths));
+        match allowed.or_else(|| own.first().copied()).or(self.site.after.as_deref()) {
+            Some(target) if opened.given.is_none() || allowed.is_some() => {
+                let rest = form_urlencoded::parse(opened.rest.as_bytes()).into_owned();
+                let all: Vec<_> = rest.chain(parameters.iter().cloned()).collect();
+                target::with_parameters(target, &all)
+            }
+            Some(_) | None if opened.given.is_some() => ANSWERED.to_owned(),
+            Some(_) | None => SIGNED_IN.to_owned(),
+        }
+    }
+
+    /// The session that the browser brings along.
+    fn session(&self, visit: &Visit, secrets: &Secrets) -> Option<Session> {
+        let text = visit.cookie(&self.cookie_name("session"))?;
+        let (issuer, audience) = (&self.site.sign_in.issuer, &self.site.sign_in.audience);
+        secrets.sessions.verify(text, issuer, audience, self.clock.now())
+    }
+
+    /// The cookie of a session that begins now. Its id is new, whatever the browser brought along (bar W3).
+    fn new_session(&self, secrets: &Secrets, opened: &Opened) -> String {
+        let (issuer, audience) = (&self.site.sign_in.issuer, &self.site.sign_in.audience);
+        let mut session =
+            Session::new(issuer, audience, &opened.ticket.user_id, self.site.session, self.clock.now());
+        session.campaign = opened.ticket.source.as_ref().map(|source| source.campaign.clone());
+        session.masked = opened.ticket.address.as_ref().map(crate::audience::Address::masked);
+        let life = u64::try_from(self.site.session.as_secs()).unwrap_or_default();
+        self.cookie(&self.cookie_name("session"), &secrets.sessions.sign(&session), life)
+    }
+
+    /// `__Host-` keeps other hosts of the domain from setting it; browsers take the prefix over TLS alone.
+    fn cookie_name(&self, name: &str) -> String {
+        if self.is_secure() { format!("__Host-{name}") } else { name.to_owned() }
+    }
+
+    fn cookie(&self, name: &str, value: &str, seconds: u64) -> String {
+        let secure = if self.is_secure() { "; Secure" } else { "" };
+        format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
+    }
+
+    /// Where a person lands who is signed in, if the settings name no place.
+    pub(super) fn signed_in(&self, visit: &Visit) -> Reply {
+        let secrets = self.keys.now();
+        let Some(session) = self.session(visit, &secrets) else {
+            let words = ["Open the link in our mail to sign in.".to_owned()];
+            let page = self.look.words("You are not signed in", &words, None);
+            return reply::html(StatusCode::UNAUTHORIZED, page);
+        };
+        let words =
+            [format!("Welcome back. You are signed in to {} as {}.", self.site.name, who_is_in(&session))];
+        let way_on = self.site.after.as_deref().map(|href| WayOn { href, text: "Continue" });
+        reply::html(StatusCode::OK, self.look.words("You are signed in", &words, way_on.as_ref()))
+    }
+
+    /// Where a person lands who answered.
+    pub(super) fn answered(&self) -> Reply {
+        let words = ["Your answer has reached us. You can close this page.".to_owned()];
+        let way_on = self.site.after.as_deref().map(|href| WayOn { href, text: "Continue" });
+        reply::html(StatusCode::OK, self.look.words("Thank you", &words, way_on.as_ref()))
+    }
+}
+
+/// Whether the browser is signed in as somebody whom the link is not for.
+fn is_somebody_else(opened: &Opened, session: Option<&Session>) -> bool {
+    session.is_some_and(|session| session.sub != opened.ticket.user_id)
+}
+
+/// The answer, if the campaign has such a question and such an answer.
+pub(super) fn given(
+    source: &Sending,
+    question: Option<String>,
+    answer: Option<String>,
+    words: Option<String>,
+) -> Option<Given> {
+    let (question, answer) = (question?, answer?);
+    let asked = source.page.questions.iter().find(|asked| asked.id == question)?;
+    asked.answers.iter().find(|(id, _)| *id == answer)?;
+    Some(Given { question, answer, words: words.filter(|words| !words.is_empty()) })
+}
+
+fn shown(question: &Question) -> serde_json::Value {
+    let answers: Vec<_> =
+        question.answers.iter().map(|(id, text)| json!({ "id": id, "text": text })).collect();
+    json!({ "id": question.id, "text": question.text, "answers": answers })
+}
+
+fn who(ticket: &Ticket) -> String {
+    match &ticket.address {
+        Some(address) => address.masked(),
+        None => ticket.user_id.clone(),
+    }
+}
+
+fn who_is_in(session: &Session) -> String {
+    session.masked.clone().unwrap_or_else(|| session.sub.clone())
+}

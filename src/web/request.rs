@@ -1,0 +1,211 @@
+//! A request, read whole and within limits, and what can be asked of it.
+
+use std::{net::IpAddr, time::Duration};
+
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::{
+    HeaderMap, Method, Request, StatusCode,
+    body::{Body, Bytes},
+    header::{CONTENT_TYPE, COOKIE, HeaderName, ORIGIN},
+};
+use url::form_urlencoded;
+
+/// The longest body (bar W7).
+pub(super) const LONGEST_BODY: usize = 8 * 1024;
+/// The longest address (bar W7).
+pub(super) const LONGEST_URL: usize = 4 * 1024;
+
+/// A request in memory.
+pub(super) struct Visit {
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) headers: HeaderMap,
+    pub(super) client: IpAddr,
+    query: String,
+    body: Bytes,
+}
+
+impl Visit {
+    /// Reads a request; `Err` where it is too long or takes too long.
+    pub(super) async fn read<B>(
+        request: Request<B>,
+        peer: IpAddr,
+        trusted: Option<&HeaderName>,
+        deadline: Duration,
+    ) -> Result<Self, StatusCode>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (head, body) = request.into_parts();
+        let length = head.uri.path_and_query().map_or(0, |path| path.as_str().len());
+        if length > LONGEST_URL {
+            return Err(StatusCode::URI_TOO_LONG);
+        }
+        let client = trusted.and_then(|name| forwarded(&head.headers, name)).unwrap_or(peer);
+        let body = Limited::new(body, LONGEST_BODY).collect();
+        let body = match tokio::time::timeout(deadline, body).await {
+            Ok(Ok(body)) => body.to_bytes(),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(StatusCode::PAYLOAD_TOO_LARGE),
+            Ok(Err(_)) => return Err(StatusCode::BAD_REQUEST),
+            Err(_) => return Err(StatusCode::REQUEST_TIMEOUT),
+        };
+        Ok(Self {
+            method: head.method,
+            path: head.uri.path().to_owned(),
+            query: head.uri.query().unwrap_or_default().to_owned(),
+            headers: head.headers,
+            client,
+            body,
+        })
+    }
+
+    /// Whether it may change something.
+    pub(super) fn is_post(&self) -> bool {
+        self.method == Method::POST
+    }
+
+    /// A parameter of the address; `None` also where it comes twice, since nobody knows which is meant.
+    pub(super) fn query(&self, name: &str) -> Option<String> {
+        only(self.query.as_bytes(), name)
+    }
+
+    /// The parameters of the address that are none of `names`, in order, each name once, as a query.
+    pub(super) fn query_without(&self, names: &[&str]) -> String {
+        let mut seen: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut rest = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in form_urlencoded::parse(self.query.as_bytes()) {
+            if !seen.iter().any(|known| *known == name) {
+                rest.append_pair(&name, &value);
+                seen.push(name.into_owned());
+            }
+        }
+        rest.finish()
+    }
+
+    /// A field of a form; `None` also where it comes twice, or where the body is no form.
+    pub(super) fn field(&self, name: &str) -> Option<String> {
+        if self.media_type() == "application/x-www-form-urlencoded" { only(&self.body, name) } else { None }
+    }
+
+    /// The body as it came.
+    pub(super) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The body's media type without parameters, in lower case.
+    pub(super) fn media_type(&self) -> String {
+        let value = self.header(&CONTENT_TYPE).unwrap_or_default();
+        value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    }
+
+    /// A header that came once.
+    pub(super) fn header(&self, name: &HeaderName) -> Option<&str> {
+        let mut values = self.headers.get_all(name).iter();
+        let value = values.next()?;
+        if values.next().is_some() { None } else { value.to_str().ok() }
+    }
+
+    /// A cookie; `None` also where two have the name, since one of them is not ours.
+    pub(super) fn cookie(&self, name: &str) -> Option<&str> {
+        let pairs = self.headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let pairs = pairs.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        let mut values = pairs.filter(|(known, _)| *known == name).map(|(_, value)| value);
+        let value = values.next()?;
+        if values.next().is_some() { None } else { Some(value) }
+    }
+
+    /// Whether a form of our own pages sent it, as far as the browser says (bar W2). Our pages ask for no referrer, so
+    /// browsers write `Origin: null`; the form's own proof decides then.
+    pub(super) fn is_from(&self, origin: &str) -> bool {
+        let site = self.header(&HeaderName::from_static("sec-fetch-site"));
+        let from = self.header(&ORIGIN);
+        let told_twice = from.is_none() && self.headers.contains_key(ORIGIN);
+        site.is_none_or(|site| site == "same-origin")
+            && from.is_none_or(|from| from == "null" || from == origin)
+            && !told_twice
+    }
+}
+
+/// The address that the proxy in front of us wrote last; what stands before it may be anybody's words.
+fn forwarded(headers: &HeaderMap, name: &HeaderName) -> Option<IpAddr> {
+    let value = headers.get_all(name).iter().next_back()?.to_str().ok()?;
+    let last = value.rsplit(',').next()?.trim();
+    let bare = last.trim_start_matches('[').trim_end_matches(']');
+    last.parse::<std::net::SocketAddr>().map(|address| address.ip()).or_else(|_| bare.parse()).ok()
+}
+
+fn only(pairs: &[u8], name: &str) -> Option<String> {
+    let mut values = form_urlencoded::parse(pairs).filter(|(known, _)| known == name);
+    let (_, value) = values.next()?;
+    if values.next().is_some() { None } else { Some(value.into_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::Full;
+
+    use super::*;
+
+    async fn visit(request: hyper::http::request::Builder, body: &str) -> Result<Visit, StatusCode> {
+        let trusted = HeaderName::from_static("x-forwarded-for");
+        let request = request.body(Full::new(Bytes::from(body.to_owned()))).unwrap();
+        Visit::read(request, "192.0.2.9".parse().unwrap(), Some(&trusted), Duration::from_secs(1)).await
+    }
+
+    #[tokio::test]
+    async fn only_the_proxys_word_counts_for_the_address() {
+        let check = async |values: &[&str], expected: &str| {
+            let mut request = Request::get("/");
+            for value in values {
+                request = request.header("x-forwarded-for", *value);
+            }
+            let visit = visit(request, "").await.unwrap();
+            assert_eq!(visit.client.to_string(), expected, "{values:?}");
+        };
+        check(&[], "192.0.2.9").await;
+        check(&["198.51.100.1"], "198.51.100.1").await;
+        check(&["10.0.0.1, 198.51.100.1"], "198.51.100.1").await;
+        check(&["10.0.0.1", "198.51.100.2"], "198.51.100.2").await;
+        check(&["[2001:db8::1]:443"], "2001:db8::1").await;
+        check(&["2001:db8::2"], "2001:db8::2").await;
+        check(&["unknown"], "192.0.2.9").await;
+    }
+
+    #[tokio::test]
+    async fn what_is_too_long_or_given_twice_is_not_taken() {
+        let long = format!("/accept?token={}", "x".repeat(LONGEST_URL));
+        assert_eq!(visit(Request::get(long), "").await.err(), Some(StatusCode::URI_TOO_LONG));
+        let body = "x".repeat(LONGEST_BODY + 1);
+        assert_eq!(visit(Request::post("/"), &body).await.err(), Some(StatusCode::PAYLOAD_TOO_LARGE));
+        let request = Request::post("/a?token=1&token=2&u=3")
+            .header("content-type", "application/x-www-form-urlencoded; charset=utf-8")
+            .header("cookie", "a=1; b=2; a=3")
+            .header("cookie", "c=4");
+        let visit = visit(request, "x=1&y=%C3%BC&x=2").await.unwrap();
+        assert_eq!((visit.query("token"), visit.query("u")), (None, Some("3".to_owned())));
+        assert_eq!((visit.field("x"), visit.field("y")), (None, Some("ü".to_owned())));
+        assert_eq!((visit.cookie("a"), visit.cookie("b"), visit.cookie("c")), (None, Some("2"), Some("4")));
+    }
+
+    #[tokio::test]
+    async fn a_form_of_another_site_is_known_by_what_the_browser_says() {
+        let check = async |headers: &[(&str, &str)], expected: bool| {
+            let mut request = Request::post("/");
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let visit = visit(request, "").await.unwrap();
+            assert_eq!(visit.is_from("https://app.example.com"), expected, "{headers:?}");
+        };
+        check(&[], true).await;
+        check(&[("origin", "null"), ("sec-fetch-site", "same-origin")], true).await;
+        check(&[("origin", "https://app.example.com")], true).await;
+        check(&[("origin", "https://evil.example")], false).await;
+        check(&[("origin", "http://app.example.com")], false).await;
+        check(&[("origin", "https://app.example.com"), ("origin", "https://evil.example")], false).await;
+        check(&[("sec-fetch-site", "cross-site")], false).await;
+        check(&[("sec-fetch-site", "same-site")], false).await;
+        check(&[("origin", "null"), ("sec-fetch-site", "cross-site")], false).await;
+    }
+}

@@ -1,0 +1,100 @@
+//! Redeeming for sites with sessions of their own: server to server, with the key, once.
+
+use hyper::StatusCode;
+use serde_json::{Value, json};
+
+use super::{
+    Web,
+    accept::{LONGEST_WORDS, given},
+    metrics::Event,
+    reply::{self, Reply},
+    request::Visit,
+    secrets,
+    tokens::{self, Wrong},
+};
+use crate::{
+    ledger::{LedgerError, Redeemed, Redemption, Standing},
+    token::{Refusal, verify},
+};
+
+impl Web {
+    /// `POST /v1/tickets/redeem` with `token`, and where wanted `question`, `answer`, `words` and `nonce`: a caller
+    /// that lost the answer may ask again for two minutes with the same nonce.
+    pub(super) async fn redeem_ticket(&self, visit: &Visit) -> Result<Reply, LedgerError> {
+        let body = match self.api(visit).and_then(|()| tokens::object(visit)) {
+            Ok(body) => body,
+            Err(wrong) => return Ok(wrong.reply()),
+        };
+        let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
+        let token = text("token").unwrap_or_default();
+        let (issuer, audience) = (&self.site.sign_in.issuer, &self.site.sign_in.audience);
+        let verified = match verify(&token, &self.keys.now().keyring, issuer, audience, self.clock.now()) {
+            Ok(verified) => verified,
+            Err(Refusal::Expired) => return Ok(self.refused(Some(Standing::Expired))),
+            Err(_) => return Ok(self.refused(None)),
+        };
+        let ticket = self.ledger.ticket(&verified.jti_hash).await?;
+        let Some(ticket) = ticket.filter(|ticket| ticket.user_id == verified.user_id) else {
+            return Ok(self.refused(None));
+        };
+        let words = text("words").map(|words| words.trim().chars().take(LONGEST_WORDS).collect());
+        let given =
+            ticket.source.as_ref().and_then(|source| given(source, text("question"), text("answer"), words));
+        let answered = given.is_some();
+        let nonce = text("nonce").filter(|nonce| !nonce.is_empty()).unwrap_or_else(secrets::random);
+        let redemption = Redemption {
+            jti_hash: verified.jti_hash,
+            user_id: verified.user_id,
+            by: secrets::sha256(&format!("server {nonce}")),
+            given,
+        };
+        match self.ledger.redeem(redemption).await? {
+            Redeemed::Now => self.counts.event(Event::Redeemed),
+            Redeemed::Again => self.counts.event(Event::RedeemedAgain),
+            Redeemed::Refused(standing) => return Ok(self.refused(Some(standing))),
+            Redeemed::Unknown => return Ok(self.refused(None)),
+        }
+        if answered {
+            self.counts.event(Event::Answered);
+        }
+        let source = ticket.source.as_ref();
+        let parameters: serde_json::Map<_, _> = source
+            .into_iter()
+            .flat_map(|source| source.page.link_parameters.iter())
+            .map(|(name, value)| (name.clone(), value.as_str().into()))
+            .collect();
+        Ok(reply::json(
+            StatusCode::OK,
+            &json!({
+                "object": "ticket", "user_id": ticket.user_id,
+                "campaign": source.map(|source| source.campaign.as_str()),
+                "occasion": source.map(|source| source.occasion.as_str()),
+                "parameters": parameters, "answered": answered,
+            }),
+        ))
+    }
+
+    /// The codes are those that Clerk's Frontend API has for the same ends.
+    fn refused(&self, standing: Option<Standing>) -> Reply {
+        let (event, code, words) = match standing {
+            Some(Standing::Used) => (
+                Event::Used,
+                "sign_in_token_already_used_code",
+                "This sign in token has already been used. Each token can only be used once.",
+            ),
+            Some(Standing::Revoked) => (
+                Event::Revoked,
+                "sign_in_token_revoked_code",
+                "This sign in token has been revoked and cannot be used anymore.",
+            ),
+            Some(Standing::Expired) => {
+                (Event::Expired, "ticket_expired_code", "This ticket has expired and cannot be used anymore.")
+            }
+            Some(Standing::Open) | None => {
+                (Event::UnknownToken, "ticket_invalid_code", "This ticket is invalid.")
+            }
+        };
+        self.counts.event(event);
+        Wrong::new(StatusCode::BAD_REQUEST, code, words, words).reply()
+    }
+}
