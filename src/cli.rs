@@ -89,7 +89,7 @@ pub fn main() -> ExitCode {
 fn tell(ui: &Ui, failure: Failure) -> Exit {
     match failure {
         Failure::Problems { exit, problems, total, remedy } => {
-            ui.problems(&problems, total, remedy);
+            ui.problems(&problems, total, remedy.as_deref());
             exit
         }
         Failure::Words { exit, words, hint } => {

@@ -162,10 +162,15 @@ impl Aside {
         if unfit.is_empty() || (arguments.skip_problems && unfit.len() <= MOST_UNFIT) {
             return Ok(unfit);
         }
-        let remedy = if arguments.skip_problems {
-            "so many rows are not skipped: look at the list and at the template"
-        } else {
-            "nothing was sent; `--skip-problems` goes on without these rows, `--problems FILE` writes them out for correction"
+        let remedy = match &arguments.problems {
+            _ if arguments.skip_problems => {
+                "so many rows are not skipped: look at the list and at the template".to_owned()
+            }
+            Some(file) => format!(
+                "nothing was sent; these rows are in {}, to be corrected, and `--skip-problems` goes on without them",
+                file.display()
+            ),
+            None => "nothing was sent; `--skip-problems` goes on without these rows, `--problems FILE` writes them out for correction".to_owned(),
         };
         let total = unfit.len() as u64;
         Err(Failure::Problems { exit: Exit::Problems, problems: shown, total, remedy: Some(remedy) })

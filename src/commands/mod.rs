@@ -34,7 +34,7 @@ pub enum Failure {
         /// How many there are.
         total: u64,
         /// What can be done about all of them.
-        remedy: Option<&'static str>,
+        remedy: Option<String>,
     },
     /// One thing.
     Words {
@@ -95,12 +95,14 @@ impl From<Stop> for Failure {
     fn from(stop: Stop) -> Self {
         let words = stop.to_string();
         match stop {
-            Stop::Unreachable { .. } | Stop::Refused { .. } => Self::words(Exit::Unreachable, words)
+            Stop::Unreachable { .. } => Self::words(Exit::Unreachable, words)
                 .hint("unsent mails wait in the ledger: run the same command again when the relay is back"),
+            Stop::Refused { .. } => Self::words(Exit::Unreachable, words)
+                .hint("ask whoever runs the relay to let this machine send; unsent mails wait in the ledger"),
             Stop::Credentials { .. } => Self::words(Exit::Credentials, words)
                 .hint("check `user` under `[relay.smtp]` and the variable with its password; nobody was marked as failed"),
             Stop::Sender { .. } => Self::words(Exit::Configuration, words)
-                .hint("the relay refuses `sender.address`; nobody was marked as failed"),
+                .hint("name a `sender.address` that this login may send from; nobody was marked as failed"),
             Stop::Tls { .. } => Self::words(Exit::Configuration, words)
                 .hint("check `host`, `port` and `tls` under `[relay.smtp]`; `ca_file` names a certificate of your own"),
             Stop::Settings { .. } => Self::words(Exit::Configuration, words).hint("check `[relay.smtp]`"),

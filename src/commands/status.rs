@@ -98,7 +98,7 @@ async fn rows(
         let Some(last) = page.last() else { return Ok(()) };
         after = last.id;
         for row in &page {
-            let address = ui.address(row.address.as_deref().unwrap_or_default());
+            let address = row.address.as_deref().map(|address| ui.address(address)).unwrap_or_default();
             let (user_id, message_id) =
                 (row.user_id.clone().unwrap_or_default(), row.message_id.clone().unwrap_or_default());
             let reason = row.reason.clone().unwrap_or_default();
