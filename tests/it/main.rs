@@ -13,6 +13,7 @@ mod ledger_file;
 mod ledger_promise;
 mod ledger_purge;
 mod ledger_tries;
+mod mistakes;
 mod model;
 mod outage;
 mod outbox;

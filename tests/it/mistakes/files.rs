@@ -1,0 +1,186 @@
+//! Slips in the two files, in the templates, with keys and secrets. Nothing is sent and no ledger is made.
+
+use std::{fs, os::unix::fs::PermissionsExt};
+
+use insta::assert_snapshot;
+
+use super::{send, steady, told};
+use crate::support::fixture::Fixture;
+
+fn nothing_began(fixture: &Fixture) {
+    assert!(!fixture.path("linkpost.db").exists(), "a ledger was made");
+}
+
+#[test]
+fn an_unknown_key_is_told_with_the_nearest_one_in_both_files_at_once() {
+    let fixture = Fixture::new();
+    fixture.edit("spring.toml", "title =", "titel =").edit(
+        "linkpost.toml",
+        "postal_address",
+        "postal_adress",
+    );
+    assert_snapshot!(told(&send(&fixture, &[])), @r#"
+    exit 78
+    error: spring.toml:3:1: unknown key `titel`
+      hint: did you mean `title`?
+    error: linkpost.toml:2:2: `sender.postal_address` is missing
+      hint: add `postal_address = "Example Ltd, 1 Main Street, Town"`
+    error: linkpost.toml:5:1: unknown key `sender.postal_adress`
+      hint: did you mean `postal_address`?
+    "#);
+    nothing_began(&fixture);
+}
+
+#[test]
+fn a_variable_that_no_column_provides_is_told_with_the_nearest_one() {
+    let fixture = Fixture::new();
+    fixture.edit("templates/spring/body.txt", "first_name or 'there'", "frist_name");
+    assert_snapshot!(told(&send(&fixture, &[])), @r"
+    exit 65
+    error: templates/spring/body.txt:1:10: nothing provides the variable `frist_name`
+      hint: did you mean `first_name`?
+    ");
+}
+
+#[test]
+fn a_slip_in_a_variable_that_may_be_absent_is_a_note() {
+    let fixture = Fixture::new();
+    fixture.edit("templates/spring/body.txt", "first_name", "frist_name");
+    assert_snapshot!(told(&fixture.run(&["check", "spring.toml"])), @r"
+    exit 0
+    note: templates/spring/body.txt:1:10: nothing provides `frist_name`, so every mail goes without it
+      hint: did you mean `first_name`?
+    3 rows: 3 new
+    every row can be mailed; nothing was sent
+    ");
+}
+
+#[test]
+fn a_syntax_error_is_told_with_its_place() {
+    let fixture = Fixture::new();
+    fixture.edit("templates/spring/body.txt", "{{ link }}", "{{ link }").edit(
+        "templates/spring/body.html",
+        "<p>Hello",
+        "{% if %}<p>Hello",
+    );
+    assert_snapshot!(told(&send(&fixture, &[])), @r"
+    exit 65
+    error: templates/spring/body.html:2:7: found `%}` but expected a value
+    error: templates/spring/body.txt:3:18: found `}` but expected }}
+      hint: write `{{ value }}`, `{% if value %}…{% endif %}` or `{# remark #}`
+    ");
+    nothing_began(&fixture);
+}
+
+#[test]
+fn a_template_without_the_link_is_told() {
+    let fixture = Fixture::new();
+    fixture.edit("templates/spring/body.txt", "{{ link }}", "the link");
+    assert_snapshot!(told(&send(&fixture, &[])), @r"
+    exit 65
+    error: people.csv:2: the text does not hold the sign-in link
+    error: people.csv:3: the text does not hold the sign-in link
+    error: people.csv:4: the text does not hold the sign-in link
+      hint: put `{{ link }}` into the template
+    nothing was sent; `--skip-problems` goes on without these rows, `--problems FILE` writes them out for correction
+    ");
+}
+
+#[test]
+fn files_that_are_not_there_are_told() {
+    let fixture = Fixture::new();
+    assert_snapshot!(told(&fixture.run(&["send", "sprign.toml"])), @r"
+    exit 78
+    error: sprign.toml: the campaign file cannot be read: no such file or directory
+      hint: check the path; it is relative to the current folder
+    ");
+    assert_snapshot!(told(&send(&fixture, &["--settings", "other.toml"])), @r"
+    exit 78
+    error: other.toml: the settings file cannot be read: no such file or directory
+      hint: check the path; it is relative to the current folder
+    ");
+    fs::rename(fixture.path("templates"), fixture.path("letters")).unwrap();
+    assert_snapshot!(told(&send(&fixture, &[])), @r"
+    exit 65
+    error: templates/spring: the template folder does not exist
+      hint: `template` is relative to the campaign file and names a folder with subject.txt, body.txt, body.html
+    ");
+    fs::remove_file(fixture.path("linkpost.toml")).unwrap();
+    assert_snapshot!(told(&send(&fixture, &[])), @r"
+    exit 78
+    error: spring.toml: there is no `linkpost.toml` beside it or in a folder above
+      hint: write one, or name it with `--settings FILE`; the README has a sample
+    ");
+    assert_snapshot!(told(&fixture.run(&["keys", "new"])), @r"
+    exit 78
+    error: linkpost.toml: there is no `linkpost.toml` in this folder or in a folder above
+      hint: write one, or name it with `--settings FILE`; the README has a sample
+    ");
+}
+
+#[test]
+fn keys_that_others_can_read_are_refused() {
+    let _steady = steady();
+    let fixture = Fixture::new();
+    let key = fs::read_dir(fixture.path("keys"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| !path.ends_with("seed.key"))
+        .unwrap();
+    fs::set_permissions(key, fs::Permissions::from_mode(0o644)).unwrap();
+    assert_snapshot!(told(&send(&fixture, &[])), @r"
+    exit 78
+    error: keys/[kid].ed25519.pem: has mode `644`, expected `600`: others could read the keys
+      hint: chmod 600 keys/[kid].ed25519.pem, and replace what others may have read
+    ");
+    nothing_began(&fixture);
+}
+
+#[test]
+fn missing_keys_are_told_with_the_command_that_makes_them() {
+    let fixture = Fixture::new();
+    fs::remove_dir_all(fixture.path("keys")).unwrap();
+    assert_snapshot!(told(&send(&fixture, &[])), @r"
+    exit 78
+    error: keys: there are no keys here, expected a seed and a signing key
+      hint: make them with `linkpost keys new`
+    ");
+    nothing_began(&fixture);
+}
+
+#[test]
+fn a_missing_password_stops_a_send_and_nothing_else() {
+    let _steady = steady();
+    let fixture = Fixture::new();
+    fixture.edit("linkpost.toml", "tls = \"none\"", "tls = \"none\"\nuser = \"campaigns\"");
+    assert_snapshot!(told(&send(&fixture, &[])), @r"
+    exit 78
+    error: linkpost.toml: `user` is set for the relay `127.0.0.1`, but the environment holds no LINKPOST_SMTP_PASSWORD
+      hint: set LINKPOST_SMTP_PASSWORD, or LINKPOST_SMTP_PASSWORD_FILE to a file that only you can read
+    ");
+    nothing_began(&fixture);
+    for rehearsal in
+        [&["check", "spring.toml"][..], &["preview", "spring.toml"], &["send", "spring.toml", "--sandbox"]]
+    {
+        let said = fixture.run(rehearsal);
+        assert_eq!(said.code, Some(0), "{said:?}");
+    }
+    let mut command = fixture.command(&["send", "spring.toml", "--yes"]);
+    command.env("LINKPOST_SMTP_PASSWORD_FILE", "password.txt");
+    assert_snapshot!(told(&fixture.finish(command)), @r"
+    exit 78
+    error: password.txt: the file that `LINKPOST_SMTP_PASSWORD_FILE` names cannot be read: no such file or directory
+    ");
+}
+
+#[test]
+fn links_do_not_travel_in_the_clear() {
+    let fixture = Fixture::new();
+    fixture.edit("linkpost.toml", "host = \"127.0.0.1\"", "host = \"smtp.example.com\"");
+    assert_snapshot!(told(&send(&fixture, &[])), @r#"
+    exit 78
+    error: linkpost.toml:9:8: `relay.smtp.tls` is `none`, but `smtp.example.com` is not this machine: links would travel in the clear
+      hint: use `tls = "implicit"` or `"starttls"`; `allow_plaintext = true` if the network in between is yours
+    "#);
+    nothing_began(&fixture);
+}
