@@ -19,6 +19,9 @@ need smtp-sink postfix
 need chromium chromium
 need strace strace
 need faketime faketime
+need node nodejs
+need npm npm
+need curl curl
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3-venv"
 if [ -n "$missing" ]; then
     say "installing$missing"
@@ -34,6 +37,13 @@ if ! "$judges/bin/python3" -c 'import aiosmtpd, jwt' 2>/dev/null; then
     say "installing the Python judges"
     python3 -m venv "$judges"
     "$judges/bin/pip" install --quiet --disable-pip-version-check 'aiosmtpd==1.4.6' 'pyjwt[crypto]>=2.10'
+fi
+mkdir -p "$judges/node"
+if ! cmp -s tests/judges/package.json "$judges/node/package.json"; then
+    say "installing the judges for Node"
+    cp tests/judges/package.json "$judges/node/package.json"
+    (cd "$judges/node" && npm install --silent --no-audit --no-fund --no-package-lock) ||
+        { rm -f "$judges/node/package.json"; exit 1; }
 fi
 PATH="$judges/bin:$PATH"
 export PATH

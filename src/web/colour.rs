@@ -11,13 +11,22 @@ struct Colour([u8; 3]);
 
 /// The style sheet's variables for an accent `#rrggbb`: as text and as a button, by day and by night.
 pub(super) fn variables(accent: &str) -> String {
-    let accent = Colour::parse(accent);
     let scheme = |background: Colour| {
-        let text = accent.readable_on(background);
-        let on_button = if text.contrast(LIGHT) >= ENOUGH { LIGHT } else { BLACK };
-        format!("--accent:{};--on-accent:{}", text.hex(), on_button.hex())
+        let (accent, on_accent) = pair(accent, background);
+        format!("--accent:{accent};--on-accent:{on_accent}")
     };
     format!(":root{{{}}}\n@media (prefers-color-scheme:dark){{:root{{{}}}}}\n", scheme(LIGHT), scheme(DARK))
+}
+
+/// The accent as a button by day, and the colour of the text on it.
+pub(super) fn button(accent: &str) -> (String, String) {
+    pair(accent, LIGHT)
+}
+
+fn pair(accent: &str, background: Colour) -> (String, String) {
+    let accent = Colour::parse(accent).readable_on(background);
+    let on_accent = if accent.contrast(LIGHT) >= ENOUGH { LIGHT } else { BLACK };
+    (accent.hex(), on_accent.hex())
 }
 
 impl Colour {

@@ -50,6 +50,16 @@ impl Logo {
     }
 }
 
+/// A sign for a site without a logo: its first letter on the accent, as SVG.
+pub(super) fn initial(site: &Site) -> String {
+    let letter = site.name.chars().find(|letter| letter.is_alphanumeric()).unwrap_or('•');
+    let (accent, on_accent) = colour::button(&site.colour);
+    format!(
+        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64"><rect width="64" height="64" rx="14" fill="{accent}"/><text x="32" y="44" font-family="system-ui,sans-serif" font-size="36" font-weight="700" text-anchor="middle" fill="{on_accent}">{letter}</text></svg>"#,
+        letter = letter.to_uppercase()
+    )
+}
+
 impl Look {
     pub(super) fn new(site: &Site) -> Self {
         let mut tera = Tera::new();

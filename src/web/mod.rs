@@ -307,7 +307,11 @@ impl Web {
             Some(logo) => {
                 reply::for_a_while(reply::with_type(StatusCode::OK, logo.media_type, logo.bytes.clone()))
             }
-            None => self.end(&End::NoPage),
+            None => reply::for_a_while(reply::with_type(
+                StatusCode::OK,
+                "image/svg+xml",
+                look::initial(&self.site),
+            )),
         }
     }
 

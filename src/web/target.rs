@@ -34,6 +34,11 @@ pub(super) fn is_plain(target: &str) -> bool {
         }
         segments = String::from_utf8_lossy(&decode(segments.as_bytes())).into_owned();
     }
+    // Servers differ in what they make of an escape that is none, and of bytes that are no text.
+    let whole = |part: &str| part.len() >= 2 && part.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());
+    if !target.split('%').skip(1).all(whole) || String::from_utf8(decode(path.as_bytes())).is_err() {
+        return false;
+    }
     // The last word has a browser's own parser.
     let Ok(site) = Url::parse("https://site.invalid/") else { return false };
     site.join(target).is_ok_and(|url| url.origin() == site.origin() && url.path() == path)

@@ -28,3 +28,4 @@ mod storage;
 mod support;
 mod tidy;
 mod token;
+mod web;

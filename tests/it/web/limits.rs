@@ -1,0 +1,131 @@
+//! Too many, too long, too slow, and the end.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::{Duration, Instant},
+};
+
+use super::{Serve, accept, mailed, redeemed};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asks_too_often_is_told_when_to_come_back_and_others_are_not_concerned() {
+    let (fixture, tokens) = mailed(1).await;
+    fixture.edit("linkpost.toml", "requests_per_minute = 1000000\n", "").edit(
+        "linkpost.toml",
+        "bad_tokens_per_minute = 1000000\n",
+        "client_address_header = \"x-real-ip\"\n",
+    );
+    let serve = Serve::start(&fixture);
+    let from = |address: &str| {
+        let mut browser = serve.browser();
+        browser.headers.push(("x-real-ip".to_owned(), address.to_owned()));
+        browser
+    };
+    let mut guesser = from("198.51.100.1");
+    let statuses: Vec<_> = (0..12).map(|_| guesser.get(&accept("guess")).status).collect();
+    assert_eq!(statuses, [[404; 10].as_slice(), &[429; 2]].concat());
+    // Whoever guesses is not let in with a good link either, and is not told that it is one.
+    let page = guesser.get(&accept(&tokens[0]));
+    assert_eq!((page.status, page.title()), (429, "One moment, please"));
+    let wait: u64 = page.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=60).contains(&wait), "{wait}");
+    let leavers: Vec<_> = (0..12).map(|_| from("198.51.100.7").get("/unsubscribe?u=x").status).collect();
+    assert_eq!(leavers, [[404; 10].as_slice(), &[429; 2]].concat());
+
+    let mut reader = from("198.51.100.2");
+    let statuses: Vec<_> = (0..61).map(|_| reader.get(&accept(&tokens[0])).status).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 60, "{statuses:?}");
+    assert_eq!(statuses.last(), Some(&429));
+    assert_eq!(from("198.51.100.3").click(&accept(&tokens[0])).status, 303);
+    assert_eq!(redeemed(&fixture), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_too_long_is_not_read() {
+    let (fixture, tokens) = mailed(1).await;
+    let serve = Serve::start(&fixture);
+    let mut browser = serve.browser();
+    assert_eq!(browser.get(&format!("{}&x={}", accept(&tokens[0]), "y".repeat(5000))).status, 414);
+    let body = format!("token={}", "x".repeat(9000));
+    let kind = [("content-type", "application/x-www-form-urlencoded")];
+    assert_eq!(browser.ask("POST", "/accept-token", &kind, &body).status, 413);
+    let long = "z".repeat(20_000);
+    assert_eq!(browser.ask("GET", "/healthz", &[("x-long", &long)], "").status, 431);
+    for broken in [
+        "\r\n\r\n",
+        "GET / HTTP/9\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\n",
+    ] {
+        let answer = browser.exchange(broken.as_bytes());
+        assert!(
+            answer.is_empty() || answer.starts_with(b"HTTP/1.1 400"),
+            "{:?}",
+            String::from_utf8_lossy(&answer)
+        );
+    }
+    assert_eq!(browser.get("/healthz").status, 200);
+    assert_eq!(redeemed(&fixture), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_slow_clients_do_not_keep_a_good_one_waiting_and_are_shown_the_door() {
+    let (fixture, tokens) = mailed(1).await;
+    let serve = Serve::start(&fixture);
+    let mut slow: Vec<TcpStream> = (0..1000)
+        .map(|number| {
+            let mut stream = TcpStream::connect(serve.address).unwrap();
+            let half: &[u8] = if number % 2 == 0 {
+                b"GET /accept-token HTTP/1.1\r\nhost: x\r\nx-"
+            } else {
+                b"POST /accept-token HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\ntok"
+            };
+            stream.write_all(half).unwrap();
+            stream
+        })
+        .collect();
+    let begun = Instant::now();
+    assert_eq!(serve.browser().click(&accept(&tokens[0])).status, 303);
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    for stream in &mut slow {
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let mut answer = Vec::new();
+        let closed = stream.read_to_end(&mut answer);
+        assert!(
+            closed.is_ok() || closed.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset)
+        );
+        assert!(
+            answer.is_empty() || answer.starts_with(b"HTTP/1.1 408"),
+            "{:?}",
+            String::from_utf8_lossy(&answer)
+        );
+    }
+    assert!(begun.elapsed() < Duration::from_secs(25), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signal_lets_the_request_under_way_be_answered_and_takes_no_new_one() {
+    let (fixture, tokens) = mailed(1).await;
+    let mut serve = Serve::start(&fixture);
+    let mut browser = serve.browser();
+    let fields = browser.get(&accept(&tokens[0])).fields();
+    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&fields).finish();
+    let kind = [("content-type", "application/x-www-form-urlencoded")];
+    let request = browser.request("POST", "/accept-token", &kind, &body);
+    let (first, last) = request.split_at(request.len() - 1);
+    let mut stream = TcpStream::connect(serve.address).unwrap();
+    stream.write_all(first.as_bytes()).unwrap();
+    // An answer to a later connection shows that the earlier one was taken.
+    assert_eq!(browser.get("/healthz").status, 200);
+    serve.signal("-TERM");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while TcpStream::connect(serve.address).is_ok() {
+        assert!(Instant::now() < deadline, "it still listens");
+    }
+    stream.write_all(last.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 303"), "{answer}");
+    assert_eq!(serve.child.wait().unwrap().code(), Some(0));
+    assert_eq!(redeemed(&fixture), 1);
+}
