@@ -286,8 +286,9 @@ fn tell_end(
     ui.say(tally_table(tally));
     if tally.get(State::Unknown) > 0 {
         ui.note(format_args!(
-            "{} handed over without an answer; look them up in the relay's log by Message-ID: `{} --rows unknown`",
+            "{} handed over without an answer: `{} --log FILE` asks the relay's log, `{} --rows unknown` lists them",
             if tally.get(State::Unknown) == 1 { "1 mail was".into() } else { format!("{} mails were", tally.get(State::Unknown)) },
+            arguments.resolve(),
             arguments.status()
         ));
     }
@@ -322,6 +323,15 @@ impl SendArgs {
     /// The command that goes on where this run ended.
     fn again(&self) -> String {
         format!("linkpost send {}{}", self.campaign.display(), if self.sandbox { " --sandbox" } else { "" })
+    }
+
+    /// The command that decides about unknown mails.
+    fn resolve(&self) -> String {
+        format!(
+            "linkpost resolve {}{}",
+            self.campaign.display(),
+            if self.sandbox { " --sandbox" } else { "" }
+        )
     }
 
     /// The command that shows the books.

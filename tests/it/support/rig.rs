@@ -9,7 +9,7 @@ use linkpost::{
     clock::Clock,
     delivery::{Delivery, Pace, Relays, sandbox::SandboxRelay, smtp, smtp::RelaySettings},
     email::{Letter, Letterhead, MessageKeys, Unsubscribe},
-    ledger::{Ledger, NewMark, Run, Selection, Tally},
+    ledger::{Ledger, LedgerError, NewMark, Run, Selection, Tally},
     pipeline::{self, Bounds, Halt, News, Parts},
     token::{PreviewIssuer, TokenIssuer},
 };
@@ -88,7 +88,14 @@ impl Rig {
 
     pub(crate) async fn run(&self) -> Run {
         let ledger = Ledger::open(&self.fixture.path("linkpost.db"), self.clock).await.unwrap();
-        ledger.begin(&self.campaign.id, &self.campaign.occasion).await.unwrap()
+        loop {
+            match ledger.begin(&self.campaign.id, &self.campaign.occasion).await {
+                // Another test starts a program: until that has replaced its image, it holds our lock as well, and
+                // nothing tells when it lets go.
+                Err(LedgerError::Busy { .. }) => std::thread::sleep(Duration::from_millis(5)),
+                begun => return begun.unwrap(),
+            }
+        }
     }
 
     /// The rows by state.
