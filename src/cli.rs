@@ -7,7 +7,8 @@ use clap::{Parser, Subcommand};
 use crate::{
     commands::{
         self, Failure, Global, check::CheckArgs, keys::KeysVerb, ledger::LedgerVerb, preview::PreviewArgs,
-        purge::PurgeArgs, resolve::ResolveArgs, send::SendArgs, serve::ServeArgs, status::StatusArgs,
+        purge::PurgeArgs, recall::RecallArgs, resolve::ResolveArgs, send::SendArgs, serve::ServeArgs,
+        status::StatusArgs,
     },
     exit::Exit,
     ui::Ui,
@@ -43,6 +44,8 @@ enum Verb {
     /// Make and list the keys that sign the links
     #[command(subcommand)]
     Keys(KeysVerb),
+    /// Revoke the unused sign-in links of a campaign
+    Recall(RecallArgs),
     /// Forget the people of a finished campaign; counts and hashes stay
     Purge(PurgeArgs),
 }
@@ -76,6 +79,7 @@ pub fn main() -> ExitCode {
             Verb::Resolve(arguments) => commands::resolve::run(&ui, &global, arguments).await,
             Verb::Ledger(verb) => commands::ledger::run(&ui, &global, verb).await,
             Verb::Keys(verb) => commands::keys::run(&ui, &global, verb),
+            Verb::Recall(arguments) => commands::recall::run(&ui, &global, arguments).await,
             Verb::Purge(arguments) => commands::purge::run(&ui, &global, arguments).await,
         }
     });

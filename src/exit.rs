@@ -68,10 +68,10 @@ impl Exit {
                 "finished, but unknown outcomes wait for a decision (with `--strict`: or rejected rows)"
             }
             Self::Problems => "the list or a template has problems; nothing was sent",
-            Self::Unreachable => "the relay is out of reach or refuses everything",
+            Self::Unreachable => "the relay or the token service is out of reach, or refuses everything",
             Self::Ledger => "the ledger cannot be read or written, or is damaged",
             Self::Unfinished => "not finished, run again: deferred rows, another runner, a limit or a signal",
-            Self::Credentials => "the relay refused the credentials",
+            Self::Credentials => "the relay or the token service refused the credentials",
             Self::Configuration => "the settings, the campaign file or a key is wrong",
         }
     }

@@ -19,8 +19,8 @@
 //! - [`settings`]: `linkpost.toml`, the environment, secrets.
 //! - [`ui`]: everything that is printed.
 //! - [`maillog`]: what a relay's log says of a mail whose answer was lost.
-//! - [`problem`], [`exit`], [`clock`], [`toml_file`], [`private_file`]: one shape for mistakes, what exit codes mean, the
-//!   time, strict TOML, files that nobody else may read.
+//! - [`problem`], [`exit`], [`clock`], [`pace`], [`toml_file`], [`private_file`]: one shape for mistakes, what exit codes mean, the
+//!   time, rates, strict TOML, files that nobody else may read.
 //! - `failpoint`: where a test lets the program die; empty in a release.
 
 pub mod audience;
@@ -35,6 +35,7 @@ mod failpoint;
 pub mod ledger;
 pub mod maillog;
 pub mod message;
+pub mod pace;
 pub mod pipeline;
 pub mod private_file;
 pub mod problem;

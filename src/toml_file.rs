@@ -206,6 +206,23 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// A number within `range`, whole or not.
+    pub fn number(&mut self, key: &'static str, range: std::ops::RangeInclusive<f64>) -> Option<f64> {
+        let entry = self.take(key)?;
+        let value = entry.value.get_ref();
+        let text = value
+            .as_float()
+            .map(|number| number.as_str().replace('_', ""))
+            .or_else(|| value.as_integer().map(|number| number.as_str().replace('_', "")));
+        match text.and_then(|text| text.parse::<f64>().ok()) {
+            Some(number) if range.contains(&number) => Some(number),
+            _ => {
+                self.wrong_type(key, &entry, &format!("a number from {} to {}", range.start(), range.end()));
+                None
+            }
+        }
+    }
+
     /// `true` or `false`.
     pub fn boolean(&mut self, key: &'static str) -> Option<bool> {
         let entry = self.take(key)?;

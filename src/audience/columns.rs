@@ -4,7 +4,7 @@ use csv::StringRecord;
 
 use super::{Address, text};
 use crate::{
-    campaign::{AudienceSpec, ColumnType},
+    campaign::{AudienceSpec, ColumnType, WithoutUser},
     problem::{Place, Problem, nearest},
 };
 
@@ -52,6 +52,8 @@ pub(super) struct Columns {
     pub(super) list: Vec<Column>,
     pub(super) email: usize,
     pub(super) user_id: usize,
+    /// Whether an empty user id is none, and no problem.
+    pub(super) without_user_id: bool,
     pub(super) key: Option<usize>,
     pub(super) name: Option<usize>,
     pub(super) first_name: Option<usize>,
@@ -150,6 +152,8 @@ impl Columns {
         let email = needed("email", &mut problems);
         let user_id = match normalised(&spec.user_id_column) {
             same if same == "email" => email,
+            // Nobody has a user id, and that is all right.
+            absent if spec.without_user_id != WithoutUser::Refuse && find(&absent).is_none() => email,
             wanted => needed(&wanted, &mut problems),
         };
         let key = spec.key_column.as_deref().and_then(|wanted| needed(&normalised(wanted), &mut problems));
@@ -171,7 +175,19 @@ impl Columns {
         let (name, first_name, last_name) = (find("name"), find("first_name"), find("last_name"));
         match (email, user_id) {
             (Some(email), Some(user_id)) if problems.is_empty() => {
-                Ok(Self { list, email, user_id, key, name, first_name, last_name, unnamed, has_problems })
+                let without_user_id = spec.without_user_id != WithoutUser::Refuse;
+                Ok(Self {
+                    list,
+                    email,
+                    user_id,
+                    without_user_id,
+                    key,
+                    name,
+                    first_name,
+                    last_name,
+                    unnamed,
+                    has_problems,
+                })
             }
             _ => Err(problems),
         }
@@ -278,6 +294,7 @@ mod tests {
             types: BTreeMap::new(),
             required: Vec::new(),
             user_id_column: "user_id".to_owned(),
+            without_user_id: WithoutUser::Refuse,
             key_column: None,
         }
     }

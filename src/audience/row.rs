@@ -59,7 +59,8 @@ fn recipient(record: &Record, cells: &[&str], columns: &Columns, live: bool) -> 
     let text_of = |at: usize| texts.get(at).map_or("", |text| text.as_ref());
 
     let address = address(text_of(columns.email), live).map_err(|refusal| (Some(columns.email), refusal))?;
-    let user_id = if columns.user_id == columns.email {
+    let without = columns.without_user_id && text_of(columns.user_id).is_empty();
+    let user_id = if columns.user_id == columns.email || without {
         address.canonical()
     } else {
         let title = columns.list.get(columns.user_id).map_or("", |column| column.title.as_str());

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 use serde_json::Value;
 
-use super::{Attachment, AudienceSpec, Campaign, CampaignId, ColumnType, Kind, Question};
+use super::{Attachment, AudienceSpec, Campaign, CampaignId, ColumnType, Kind, Question, WithoutUser};
 use crate::{
     problem::Problem,
     toml_file::{Table, TomlFile},
@@ -95,6 +95,15 @@ fn audience(file: &TomlFile, mut table: Table<'_>, kind: Option<Kind>) -> Option
         _ => Err(format!("found `{text}`, expected `,`, `;`, `|` or `\\t`")),
     });
     let user_id_column = table.string("user_id").unwrap_or_else(|| "user_id".to_owned());
+    let choices =
+        [("refuse", WithoutUser::Refuse), ("look-up", WithoutUser::LookUp), ("invite", WithoutUser::Invite)];
+    let without_user_id = table.choice("without_user_id", &choices).unwrap_or(WithoutUser::Refuse);
+    if without_user_id == WithoutUser::Invite && kind.is_some_and(|kind| kind != Kind::Waitlist) {
+        table.tell(
+            "`without_user_id` is `invite`, which is for people who waited to be let in",
+            "use `look-up`, or make it a campaign of kind `waitlist`",
+        );
+    }
     let multiline_columns = table.strings("multiline_columns");
     let mut required = table.strings("required");
     required.extend(rules.required.iter().map(|name| (*name).to_owned()));
@@ -112,6 +121,7 @@ fn audience(file: &TomlFile, mut table: Table<'_>, kind: Option<Kind>) -> Option
         types,
         required,
         user_id_column,
+        without_user_id,
         key_column: rules.key_column.map(str::to_owned),
     })
 }

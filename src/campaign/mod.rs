@@ -57,6 +57,17 @@ pub enum ColumnType {
     Json,
 }
 
+/// What becomes of a row without a user id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WithoutUser {
+    /// It is a row with a problem.
+    Refuse,
+    /// The token service is asked whose the address is.
+    LookUp,
+    /// The same, and those who have no user yet are invited.
+    Invite,
+}
+
 /// How to read the list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AudienceSpec {
@@ -76,6 +87,8 @@ pub struct AudienceSpec {
     pub required: Vec<String>,
     /// The column that says whom the link signs in: `user_id` unless set otherwise.
     pub user_id_column: String,
+    /// What becomes of a row without a user id.
+    pub without_user_id: WithoutUser,
     /// The kind's extra key column (`cart_id`), if it has one.
     pub key_column: Option<String>,
 }

@@ -25,10 +25,10 @@ pub enum KeysVerb {
 /// Runs the verb.
 pub fn run(ui: &Ui, global: &Global, verb: KeysVerb) -> Result<Exit, Failure> {
     let settings = parts::own_settings(global)?;
-    let folder = &settings.sign_in.keys;
+    let folder = settings.sign_in.keys();
     match verb {
         KeysVerb::New => {
-            let key = Keyring::create(folder, settings.sign_in.algorithm, CLOCK.now())?;
+            let key = Keyring::create(folder, settings.sign_in.algorithm(), CLOCK.now())?;
             ui.event(&json!({ "event": "key", "kid": key.kid, "algorithm": key.algorithm.name() }));
             ui.say(format_args!(
                 "made the {} key `{}`: {}",

@@ -65,8 +65,12 @@ pub(super) async fn check(
     for slip in letter.likely_slips(audience.columns()) {
         ui.note(slip);
     }
-    let proof =
-        Proof { letter: Arc::clone(letter), issuer: Arc::new(world.preview_issuer()?), now: CLOCK.now() };
+    let proof = Proof {
+        letter: Arc::clone(letter),
+        issuer: Arc::new(world.preview_issuer()?),
+        now: CLOCK.now(),
+        people: world.people.clone(),
+    };
     let digest = audience.file_digest();
     let mut aside = Aside::new(arguments, &audience)?;
     pipeline::prove(audience, proof.clone(), |rows, problems| {
@@ -115,7 +119,8 @@ pub(super) async fn book(
     Ok(())
 }
 
-fn open(world: &World, live: bool) -> Result<Audience, Failure> {
+/// Opens the list of a campaign.
+pub(super) fn open(world: &World, live: bool) -> Result<Audience, Failure> {
     Audience::open(&world.campaign.audience, live)
         .map_err(|problems| Failure::problems(Exit::Problems, problems))
 }
@@ -227,6 +232,7 @@ impl From<EnlistError> for Failure {
         match error {
             EnlistError::List(problem) => Self::problems(Exit::Problems, vec![problem]),
             EnlistError::Ledger(error) => error.into(),
+            EnlistError::Tokens(error) => error.into(),
             EnlistError::Fault => {
                 Self::words(Exit::Internal, "the list's reader ended by a fault of the program")
             }

@@ -2,6 +2,7 @@
 
 mod arguments;
 pub mod check;
+mod clerk;
 pub mod keys;
 pub mod ledger;
 mod list;
@@ -9,6 +10,7 @@ mod news;
 mod parts;
 pub mod preview;
 pub mod purge;
+pub mod recall;
 pub mod resolve;
 mod sandbox;
 pub mod send;
@@ -19,7 +21,12 @@ mod unknown;
 pub use arguments::{AcceptArgs, Global, ListArgs, WhomArgs};
 
 use crate::{
-    delivery::Stop, exit::Exit, ledger::LedgerError, pipeline::Halt, problem::Problem, token::KeyError,
+    delivery::Stop,
+    exit::Exit,
+    ledger::LedgerError,
+    pipeline::Halt,
+    problem::Problem,
+    token::{IssueError, KeyError},
 };
 
 /// Why a command ended badly: what to say and which code to leave.
@@ -110,6 +117,22 @@ impl From<Stop> for Failure {
     }
 }
 
+impl From<IssueError> for Failure {
+    fn from(error: IssueError) -> Self {
+        let words = error.to_string();
+        match error {
+            IssueError::Refused(_) | IssueError::Unavailable(_) => Self::words(Exit::Unreachable, words)
+                .hint(
+                    "unsent mails stay `pending`: run the same command again when the token service is back",
+                ),
+            IssueError::Credentials(_) => Self::words(Exit::Credentials, words)
+                .hint("check CLERK_SECRET_KEY and `organization`; nobody was marked as failed"),
+            IssueError::Interrupted => Self::words(Exit::Unfinished, words),
+            IssueError::Ledger(error) => error.into(),
+        }
+    }
+}
+
 impl From<Halt> for Failure {
     fn from(halt: Halt) -> Self {
         match halt {
@@ -125,7 +148,7 @@ impl From<Halt> for Failure {
                 format!("stopped: the machine's clock jumped by {jump:#} during the run, or the machine slept"),
             )
             .hint("see that the clock is right, then run the same command again; nothing is lost"),
-            Halt::Tokens(reason) => Self::words(Exit::Unreachable, reason),
+            Halt::Tokens(error) => error.into(),
             Halt::Interrupted => Self::words(Exit::Unfinished, "stopped before the relay had answered").hint(
                 "run the same command again: what was under way is listed as `unknown`, the rest goes on",
             ),

@@ -9,19 +9,25 @@ use aws_lc_rs::{
     digest::{SHA256, digest},
     hmac,
 };
+use jiff::SignedDuration;
 
 use crate::{
     audience::{Audience, is_reserved_domain},
-    campaign::{Campaign, CampaignId},
+    campaign::{Campaign, CampaignId, WithoutUser},
     clock::Clock,
-    commands::{Failure, Global},
-    delivery::{Pace, Relays, smtp},
+    commands::{Failure, Global, sandbox::Stage},
+    delivery::{Relays, smtp},
     email::{Letter, Letterhead, MessageKeys},
     exit::Exit,
     ledger::{self, Ledger, LedgerError, NewMark, PageFacts},
+    pace::Pace,
+    pipeline::People,
     problem::{Place, Problem, cause},
-    settings::{self, Environment, Settings},
-    token::{Keyring, LocalIssuer, PreviewIssuer, Purpose},
+    settings::{self, CLERK_SECRET_KEY, ClerkSignIn, Environment, LocalSignIn, Settings, SignIn},
+    token::{
+        Keyring, LocalIssuer, PreviewIssuer, Purpose, TokenIssuer,
+        clerk::{ClerkIssuer, Directory},
+    },
     ui::Ui,
 };
 
@@ -30,6 +36,8 @@ use crate::{
 pub(super) struct World {
     pub(super) campaign: Campaign,
     pub(super) settings: Settings,
+    /// Who the people of the list are at Clerk, as far as it was asked.
+    pub(super) people: Option<People>,
 }
 
 impl World {
@@ -39,14 +47,15 @@ impl World {
         let settings = settings(global, Some(path));
         match (campaign, settings) {
             (Ok(campaign), Ok(settings)) => {
-                if campaign.token_life > jiff::SignedDuration::from_hours(7 * 24) {
+                if campaign.token_life > SignedDuration::from_hours(7 * 24) {
                     let days = campaign.token_life.as_hours() / 24;
                     ui.note(format_args!(
                         "{}: links live for {days} days; whoever finds one in an old mailbox is signed in (`token_life`)",
                         campaign.file.display()
                     ));
                 }
-                Ok(Self { campaign, settings })
+                let people = people(ui, &campaign, &settings)?;
+                Ok(Self { campaign, settings, people })
             }
             (campaign, settings) => {
                 let problems = campaign.err().into_iter().chain(settings.err()).flatten().collect();
@@ -93,7 +102,7 @@ impl World {
     /// SHA-256 of everything that the mails say beside the list.
     pub(super) fn content_digest(&self, letter: &Letter) -> [u8; 32] {
         let sign_in = &self.settings.sign_in;
-        let link = (&sign_in.page, &sign_in.parameter, &self.campaign.link_parameters);
+        let link = (sign_in.page(), sign_in.redirect_url(), &self.campaign.link_parameters);
         sha256(format!("{:?}{link:?}", letter.digest()).as_bytes())
     }
 
@@ -103,9 +112,23 @@ impl World {
         PageFacts { title, link_parameters, questions }
     }
 
-    /// The issuer of real tokens.
-    pub(super) fn issuer(&self, keyring: Arc<Keyring>) -> Result<LocalIssuer, Failure> {
-        let sign_in = &self.settings.sign_in;
+    /// The issuer of real tokens; a rehearsal asks nobody outside this machine for one.
+    pub(super) fn issuer(&self, stage: &Stage) -> Result<TokenIssuer, Failure> {
+        match &self.settings.sign_in {
+            SignIn::Local(sign_in) => {
+                self.local_issuer(sign_in, Arc::clone(&stage.keyring)).map(TokenIssuer::Local)
+            }
+            SignIn::Clerk(_) if stage.is_rehearsal() => self.preview_issuer().map(TokenIssuer::Preview),
+            SignIn::Clerk(sign_in) => self.clerk_issuer(sign_in).map(Arc::new).map(TokenIssuer::Clerk),
+        }
+    }
+
+    fn clerk_issuer(&self, sign_in: &ClerkSignIn) -> Result<ClerkIssuer, Failure> {
+        let Campaign { token_life, link_parameters, .. } = self.campaign.clone();
+        clerk_issuer(sign_in, token_life, link_parameters)
+    }
+
+    fn local_issuer(&self, sign_in: &LocalSignIn, keyring: Arc<Keyring>) -> Result<LocalIssuer, Failure> {
         let Campaign { id, occasion, token_life, link_parameters, .. } = self.campaign.clone();
         LocalIssuer::new(keyring, sign_in.local(), id, occasion, token_life, link_parameters)
             .map_err(|error| Failure::words(Exit::Configuration, error.to_string()))
@@ -113,9 +136,9 @@ impl World {
 
     /// The issuer of links that sign nobody in.
     pub(super) fn preview_issuer(&self) -> Result<PreviewIssuer, Failure> {
-        let sign_in = &self.settings.sign_in;
+        let (page, parameter) = self.settings.sign_in.page();
         let Campaign { id, occasion, token_life, link_parameters, .. } = self.campaign.clone();
-        PreviewIssuer::new(&sign_in.page, &sign_in.parameter, id, occasion, token_life, link_parameters)
+        PreviewIssuer::new(&page, parameter, id, occasion, token_life, link_parameters)
             .map_err(|error| Failure::words(Exit::Configuration, error.to_string()))
     }
 
@@ -153,6 +176,43 @@ impl World {
             .iter()
             .any(|relay| !settings::is_loopback(&relay.smtp.host) && !is_reserved_domain(&relay.smtp.host))
     }
+}
+
+/// What is known of the people before Clerk is asked: whether rows without a user id are refused.
+fn people(ui: &Ui, campaign: &Campaign, settings: &Settings) -> Result<Option<People>, Failure> {
+    let without = campaign.audience.without_user_id;
+    match (&settings.sign_in, without) {
+        (SignIn::Local(_), WithoutUser::Refuse) => Ok(None),
+        (SignIn::Local(_), WithoutUser::LookUp | WithoutUser::Invite) => {
+            let message = "`audience.without_user_id` asks Clerk about people, and the settings have no `[sign_in.clerk]`";
+            let problem = Problem::new(Place::file(campaign.file.display().to_string()), message);
+            let hint = "leave it out: links that are signed here take the address for the user id with `user_id = \"email\"`";
+            Err(Failure::problems(Exit::Configuration, vec![problem.hint(hint)]))
+        }
+        (SignIn::Clerk(_), WithoutUser::Refuse) => {
+            Ok(Some(People { directory: Arc::new(Directory::default()), without }))
+        }
+        (SignIn::Clerk(_), WithoutUser::LookUp | WithoutUser::Invite) => {
+            ui.say("people without a user id are looked up at Clerk when the campaign is sent");
+            Ok(None)
+        }
+    }
+}
+
+/// An issuer of Clerk's tokens, or why there is none.
+pub(super) fn clerk_issuer(
+    sign_in: &ClerkSignIn,
+    life: SignedDuration,
+    parameters: Vec<(String, String)>,
+) -> Result<ClerkIssuer, Failure> {
+    if sign_in.wants_key {
+        let words = format!("`[sign_in.clerk]` is chosen, but the environment holds no {CLERK_SECRET_KEY}");
+        return Err(Failure::words(Exit::Configuration, words).hint(format!(
+            "set {CLERK_SECRET_KEY}, or {CLERK_SECRET_KEY}_FILE to a file that only you can read"
+        )));
+    }
+    ClerkIssuer::new(&sign_in.settings, life, parameters, CLOCK)
+        .map_err(|error| Failure::words(Exit::Configuration, format!("`[sign_in.clerk]`: {error}")))
 }
 
 /// The settings named on the command line, or those that belong to the campaign file.
@@ -222,9 +282,11 @@ pub(super) fn rehearse(settings: &mut Settings) {
     let listen = settings.web.listen;
     let host = if listen.ip().is_loopback() { listen.ip().to_string() } else { "127.0.0.1".to_owned() };
     let host = if host.contains(':') { format!("[{host}]") } else { host };
-    let own = settings.sign_in.page.origin();
+    // Clerk's links lead to Clerk's page or to the site's own, wherever the campaign is sent from.
+    let SignIn::Local(sign_in) = &mut settings.sign_in else { return };
+    let own = sign_in.page.origin();
     let unsubscribe = settings.unsubscribe.url.as_mut().filter(|url| url.origin() == own);
-    for url in [&mut settings.sign_in.page].into_iter().chain(unsubscribe) {
+    for url in [&mut sign_in.page].into_iter().chain(unsubscribe) {
         let moved = url::Url::parse(&format!("http://{host}:{}", listen.port())).map(|mut moved| {
             moved.set_path(url.path());
             moved.set_query(url.query());

@@ -1,6 +1,9 @@
 //! `preview`: the whole pipeline into a folder. Its links sign nobody in.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use clap::Args;
 
@@ -64,7 +67,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: PreviewArgs) -> Result<Exi
         wait: false,
     };
     let parts = Parts {
-        run,
+        run: Arc::new(run),
         issuer: TokenIssuer::Preview(world.preview_issuer()?),
         letter,
         delivery: Delivery::Outbox(outbox.clone()),

@@ -44,7 +44,7 @@ impl Stage {
         let relays = world.relays()?;
         Ok(Self {
             ledger: settings.ledger.clone(),
-            keyring: Arc::new(Keyring::open(&settings.sign_in.keys)?),
+            keyring: Arc::new(Keyring::open(settings.sign_in.keys())?),
             relay: relays.name(),
             delivery: Delivery::Smtp(relays),
             live: world.is_live(),
@@ -87,6 +87,11 @@ impl Stage {
         })
     }
 
+    /// Whether nothing leaves this machine.
+    pub(super) fn is_rehearsal(&self) -> bool {
+        self.rehearsal.is_some()
+    }
+
     /// Ends the embedded relay and says where its mails are.
     pub(super) async fn end(self) -> Result<Vec<String>, Failure> {
         let Some(Rehearsal { relay, folder }) = self.rehearsal else { return Ok(Vec::new()) };
@@ -101,7 +106,7 @@ impl Stage {
 pub(super) fn keys(ui: &Ui, settings: &Settings) -> Result<PathBuf, Failure> {
     let keys = parts::sandbox_folder(settings).join("keys");
     if !keys.exists() {
-        Keyring::create(&keys, settings.sign_in.algorithm, parts::CLOCK.now())?;
+        Keyring::create(&keys, settings.sign_in.algorithm(), parts::CLOCK.now())?;
         ui.say(format_args!("made keys for the sandbox in {}", keys.display()));
     }
     Ok(keys)

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     commands::{
-        AcceptArgs, Failure, Global, ListArgs, WhomArgs, list, news,
+        AcceptArgs, Failure, Global, ListArgs, WhomArgs, clerk, list, news,
         parts::{self, CLOCK, World},
         preview,
         sandbox::Stage,
@@ -85,10 +85,12 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
     let options = parts::ledger_options(&world.settings, arguments.sandbox);
     let ledger = Ledger::open_with(&stage.ledger, CLOCK, &options).await?;
     let accept = arguments.accept.accept();
-    let run = ledger.begin_accepting(&world.campaign.id, &world.campaign.occasion, accept).await?;
+    let run = Arc::new(ledger.begin_accepting(&world.campaign.id, &world.campaign.occasion, accept).await?);
     tell_recovered(ui, &run);
     run.describe(world.page_facts()).await?;
-    enlist(ui, &world, &stage, &letter, &run, &arguments).await?;
+    let issuer = world.issuer(&stage)?;
+    clerk::sweep(ui, &issuer, &run).await?;
+    enlist(ui, &mut world, &stage, &letter, &run, &issuer, &arguments).await?;
 
     let unknown = Unknown::find(&run, &arguments).await?;
     let due = arguments.whom.waiting(ui, &run).await? + unknown.to_send();
@@ -99,11 +101,12 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
         ui.say(format_args!("nothing to send: {which} is settled{anew}"));
         Ok(())
     } else {
+        clerk::tell_limit(ui, &world, &issuer, &run, due).await?;
         confirm(ui, &world, &stage, &arguments, due)?;
         unknown.decide(ui, &run).await?;
         let parts = Parts {
-            run,
-            issuer: TokenIssuer::Local(world.issuer(Arc::clone(&stage.keyring))?),
+            run: Arc::clone(&run),
+            issuer,
             letter,
             delivery: stage.delivery.clone(),
             pace: parts::pace(&world.settings),
@@ -112,6 +115,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
         let total = arguments.whom.limit.map_or(due, |limit| limit.min(due));
         deliver(ui, parts, bounds(&world, &arguments), total).await
     };
+    clerk::tell_tokens(ui, &ledger, &run, &world.campaign).await?;
     let kept = stage.end().await?;
     let books = ledger.books(&world.campaign.id).await?;
     let ours = books.into_iter().find(|books| books.occasion == world.campaign.occasion);
@@ -128,10 +132,11 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
 /// Books the list if it or the words changed since it was booked; otherwise the ledger has every row already.
 async fn enlist(
     ui: &Ui,
-    world: &World,
+    world: &mut World,
     stage: &Stage,
     letter: &Arc<Letter>,
     run: &Run,
+    issuer: &TokenIssuer,
     arguments: &SendArgs,
 ) -> Result<(), Failure> {
     let campaign = &world.campaign;
@@ -164,6 +169,9 @@ async fn enlist(
         if known.list_digest == mark.list_digest && known.content_digest == mark.content_digest {
             return Ok(());
         }
+    }
+    if let TokenIssuer::Clerk(issuer) = issuer {
+        world.people = Some(clerk::look_up(ui, world, stage.live, issuer).await?);
     }
     let checked = list::check(ui, world, letter, stage.live, &arguments.list).await?;
     list::book(ui, world, checked, stage.live, run, mark).await

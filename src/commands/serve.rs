@@ -16,7 +16,7 @@ use crate::{
     },
     exit::Exit,
     ledger::Ledger,
-    settings::{API_KEY, Settings},
+    settings::{API_KEY, Settings, SignIn},
     ui::Ui,
     web::{Access, Listening, Logo, Site, Tls, Web},
 };
@@ -42,7 +42,10 @@ pub async fn run(ui: &Ui, global: &Global, arguments: ServeArgs) -> Result<Exit,
     let mut settings = parts::own_settings(global)?;
     if arguments.sandbox {
         parts::rehearse(&mut settings);
-        settings.sign_in.keys = sandbox::keys(ui, &settings)?;
+    }
+    let sandbox_keys = if arguments.sandbox { Some(sandbox::keys(ui, &settings)?) } else { None };
+    if let (SignIn::Local(local), Some(keys)) = (&mut settings.sign_in, sandbox_keys) {
+        local.keys = keys;
     }
     let address = arguments.listen.unwrap_or(settings.web.listen);
     let site = site(&settings)?;
@@ -64,7 +67,10 @@ pub async fn run(ui: &Ui, global: &Global, arguments: ServeArgs) -> Result<Exit,
     let address = listening.address().map_err(taken)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     ui.event(&json!({ "event": "listening", "address": address.to_string(), "scheme": scheme }));
-    ui.say(format_args!("listening on {scheme}://{address}; the links lead to {}", settings.sign_in.page));
+    ui.say(format_args!(
+        "listening on {scheme}://{address}; the links lead to {}",
+        settings.sign_in.page().0
+    ));
 
     let stop = CancellationToken::new();
     let log_ui = ui.clone();
@@ -83,7 +89,13 @@ pub async fn run(ui: &Ui, global: &Global, arguments: ServeArgs) -> Result<Exit,
 pub(super) fn site(settings: &Settings) -> Result<Site, Failure> {
     let wrong = |words: String| Failure::words(Exit::Configuration, words);
     let web = &settings.web;
-    let page = &settings.sign_in.page;
+    let SignIn::Local(sign_in) = &settings.sign_in else {
+        return Err(wrong(
+            "the links of `[sign_in.clerk]` are taken by Clerk, not by this program".to_owned(),
+        )
+        .hint("the page that takes them is in `examples/nextjs`; `serve` is for `[sign_in.local]`"));
+    };
+    let page = &sign_in.page;
     if let Some(key) = &web.api_key
         && key.expose_secret().len() < SHORTEST_KEY
     {
@@ -95,9 +107,9 @@ pub(super) fn site(settings: &Settings) -> Result<Site, Failure> {
     let here = settings.unsubscribe.url.as_ref().filter(|url| url.origin() == page.origin());
     let header = web.client_address_header.as_ref().map(|name| HeaderName::try_from(name.as_str()));
     let site = Site {
-        sign_in: settings.sign_in.local(),
+        sign_in: sign_in.local(),
         unsubscribe_path: here.map(|url| url.path().to_owned()),
-        keys: settings.sign_in.keys.clone(),
+        keys: sign_in.keys.clone(),
         name: web
             .name
             .clone()

@@ -7,13 +7,11 @@
 mod breaker;
 mod gallery;
 pub mod outbox;
-mod pace;
 mod relays;
 pub mod sandbox;
 pub mod smtp;
 
 pub use breaker::Patience;
-pub use pace::Pace;
 pub use relays::{Relays, Trouble};
 pub use smtp::Remark;
 

@@ -30,7 +30,8 @@ where id in (",
             $which,
             ")
 returning id, state, line, key, user_id, address, name, fields, attempts, deferrals, jti_hash, kid, token_issued_at,
-    token_expires_at, token_generation, first_date"
+    case when revoked_at is null then token_expires_at else token_issued_at end as token_expires_at, token_generation,
+    first_date"
         )
     };
 }
@@ -159,7 +160,7 @@ pub(super) async fn expire(
     Ok(done.rows_affected())
 }
 
-/// A claim out of the row that `TAKE` returned.
+/// A claim out of the row that `TAKE` returned. A token that was called back has no life left, so it is not rebuilt.
 fn read(row: &SqliteRow) -> Result<Claim, LedgerError> {
     let id: i64 = row.try_get("id")?;
     let broken =

@@ -31,6 +31,7 @@ mod settle;
 mod start;
 mod states;
 mod store;
+mod tokens;
 #[cfg(test)]
 mod transitions;
 mod verify;
@@ -49,6 +50,7 @@ pub use resolve::{Decision, Resolution, Source, UnknownRow};
 pub use run::{Accept, Run};
 pub use states::State;
 pub use store::{Ledger, Options};
+pub use tokens::{Asked, LiveToken, MINTED, TokenEnd, TokenKind, TokenTally, UsedLink, hash_of};
 pub use verify::Check;
 pub use words::printable;
 

@@ -41,6 +41,8 @@ update attempts set reply = null where recipient_id in (select id from recipient
 
 const EMPTY_ANSWERS: &str = "
 update answer set words = null where recipient_id in (select id from recipient where occasion_id = ?1)";
+const EMPTY_TOKENS: &str = "
+update clerk_token set user_id = null where recipient_id in (select id from recipient where occasion_id = ?1)";
 
 const SUPPRESS: &str = "
 insert into suppression (address, reason, since) values (?1, ?2, ?3) on conflict (address) do nothing";
@@ -94,7 +96,7 @@ async fn empty_occasion(connection: &mut SqliteConnection, occasion: i64) -> Res
             .collect();
         sqlx::query(EMPTY).bind(json(&hashed)).execute(&mut *connection).await?;
     }
-    for statement in [EMPTY_ATTEMPTS, EMPTY_ANSWERS] {
+    for statement in [EMPTY_ATTEMPTS, EMPTY_ANSWERS, EMPTY_TOKENS] {
         sqlx::query(statement).bind(occasion).execute(&mut *connection).await?;
     }
     Ok(())

@@ -23,8 +23,8 @@ use crate::{campaign::CampaignId, failpoint};
 /// Every call but the reads is done whether or not the caller waits for it.
 #[derive(Debug)]
 pub struct Run {
-    ledger: Arc<Inner>,
-    core: Arc<RunCore>,
+    pub(super) ledger: Arc<Inner>,
+    pub(super) core: Arc<RunCore>,
     recovered: Recovered,
 }
 

@@ -16,6 +16,7 @@ fn migrations() -> Vec<Migration> {
     [
         (1, "ledger", include_str!("../../migrations/sqlite/0001_ledger.sql")),
         (2, "resolution", include_str!("../../migrations/sqlite/0002_resolution.sql")),
+        (3, "clerk", include_str!("../../migrations/sqlite/0003_clerk.sql")),
         (4, "landing", include_str!("../../migrations/sqlite/0004_landing.sql")),
     ]
     .into_iter()

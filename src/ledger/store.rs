@@ -14,13 +14,13 @@ use tempfile::TempDir;
 
 use super::{
     Accept, Books, Check, Leaver, LedgerError, Left, Minted, PurgeReport, Redeemed, Redemption, Returns,
-    Revoked, RowView, Run, State, Ticket, answers, books,
+    Revoked, RowView, Run, State, Ticket, TokenTally, UsedLink, answers, books,
     journal::Journal,
     landing,
     last_run::LastRun,
     leave,
     lock::{Holder, RunLock, occasion_file},
-    place, printable, schema, verify,
+    place, printable, schema, tokens, verify,
     writer::{self, Alone, Answer, Request, Requests},
 };
 use crate::{audience::Address, campaign::CampaignId, clock::Clock};
@@ -184,6 +184,22 @@ impl Ledger {
         limit: u32,
     ) -> Result<Vec<RowView>, LedgerError> {
         books::rows(&self.inner.readers, campaign, occasion, state, after_id, limit).await
+    }
+
+    /// The tokens that a service minted for a campaign, by state.
+    pub async fn token_tally(&self, campaign: &CampaignId) -> Result<TokenTally, LedgerError> {
+        tokens::tally(&self.inner.readers, campaign).await
+    }
+
+    /// Whose links of an occasion were used, in list order; of `only` these user ids and canonical addresses, or of
+    /// all where it is empty.
+    pub async fn used_links(
+        &self,
+        campaign: &CampaignId,
+        occasion: &str,
+        only: &[String],
+    ) -> Result<Vec<UsedLink>, LedgerError> {
+        tokens::used(&self.inner.readers, campaign, occasion, only).await
     }
 
     /// Keeps an address from getting any mail of any campaign from now on, those of a run under way included.

@@ -26,6 +26,7 @@ use super::{
     purge, resolve, settle,
     settle::{Intention, Settlement},
     start::{Begun, Start},
+    tokens::{self, Note, Noted},
 };
 use crate::{campaign::CampaignId, clock::Clock, failpoint};
 
@@ -67,6 +68,12 @@ pub(super) enum Request {
         ids: Vec<i64>,
         answer: Answer<()>,
     },
+    /// About a token that a service mints.
+    Note {
+        run: Arc<RunCore>,
+        note: Note,
+        answer: Answer<Noted>,
+    },
     Alone(Alone),
 }
 
@@ -98,6 +105,11 @@ pub(super) enum Alone {
     },
     ReleaseAll {
         run: Arc<RunCore>,
+        answer: Answer<u64>,
+    },
+    Recall {
+        run: Arc<RunCore>,
+        only: Vec<String>,
         answer: Answer<u64>,
     },
     Suppress {
@@ -191,6 +203,7 @@ struct Group {
     settles: Vec<(Arc<RunCore>, Settlement, Answer<()>)>,
     intends: Vec<(Intention, Answer<Option<State>>)>,
     releases: Vec<(i64, Vec<i64>, Answer<()>)>,
+    notes: Vec<(Note, Answer<Noted>)>,
 }
 
 impl Writer {
@@ -223,9 +236,9 @@ impl Writer {
         }
         let now = self.now();
         match write(&mut self.connection, async |connection| group.write(connection, now).await).await {
-            Ok((settled, staying)) => {
+            Ok((settled, staying, noted)) => {
                 group.pass("settled", "intended");
-                group.answer(&settled, &staying);
+                group.answer(&settled, &staying, noted);
             }
             Err(error) => group.fail(&error),
         }
@@ -273,6 +286,12 @@ impl Writer {
                 });
                 let _ = answer.send(released.await);
             }
+            Alone::Recall { run, only, answer } => {
+                let revoked = write(connection, async |connection| {
+                    tokens::revoke_local(connection, run.occasion, &only, now).await
+                });
+                let _ = answer.send(revoked.await);
+            }
             Alone::Suppress { address, reason, answer } => {
                 let done = write(connection, async |connection| {
                     purge::suppress(connection, &address, &reason, now).await
@@ -316,19 +335,28 @@ impl Group {
                 Err(error) => drop(answer.send(Err(error))),
             },
             Request::Release { run, ids, answer } => self.releases.push((run.epoch, ids, answer)),
+            // Only a question starts something; what became of one is written whatever happened meanwhile.
+            Request::Note { run, note: note @ Note::Ask { .. }, answer } => match run.check_going() {
+                Ok(()) => self.notes.push((note, answer)),
+                Err(error) => drop(answer.send(Err(error))),
+            },
+            Request::Note { note, answer, .. } => self.notes.push((note, answer)),
             Request::Alone(one) => alone.push(one),
         }
     }
 
     fn is_empty(&self) -> bool {
-        self.settles.is_empty() && self.intends.is_empty() && self.releases.is_empty()
+        self.settles.is_empty()
+            && self.intends.is_empty()
+            && self.releases.is_empty()
+            && self.notes.is_empty()
     }
 
     async fn write(
         &self,
         connection: &mut SqliteConnection,
         now: i64,
-    ) -> Result<(HashSet<i64>, HashMap<i64, State>), LedgerError> {
+    ) -> Result<(HashSet<i64>, HashMap<i64, State>, Vec<Noted>), LedgerError> {
         let settlements: Vec<_> = self.settles.iter().map(|(_, settlement, _)| settlement).collect();
         let intentions: Vec<_> = self.intends.iter().map(|(intention, _)| intention).collect();
         let held: Vec<_> =
@@ -336,8 +364,12 @@ impl Group {
         let settled = settle::settle(connection, &settlements).await?;
         claims::release(connection, &held, now).await?;
         let staying = settle::intend(connection, &intentions, now).await?;
+        let mut noted = Vec::with_capacity(self.notes.len());
+        for (note, _) in &self.notes {
+            noted.push(tokens::note(connection, note, now).await?);
+        }
         self.pass("settling", "intending");
-        Ok((settled, staying))
+        Ok((settled, staying, noted))
     }
 
     /// The failpoints of what is in the group.
@@ -350,7 +382,7 @@ impl Group {
         }
     }
 
-    fn answer(self, settled: &HashSet<i64>, staying: &HashMap<i64, State>) {
+    fn answer(self, settled: &HashSet<i64>, staying: &HashMap<i64, State>, noted: Vec<Noted>) {
         for (_, settlement, answer) in self.settles {
             let result = if settled.contains(&settlement.id) { Ok(()) } else { Err(lost(settlement.id)) };
             let _ = answer.send(result);
@@ -360,6 +392,9 @@ impl Group {
         }
         for (_, _, answer) in self.releases {
             let _ = answer.send(Ok(()));
+        }
+        for ((_, answer), noted) in self.notes.into_iter().zip(noted) {
+            let _ = answer.send(Ok(noted));
         }
     }
 
@@ -371,6 +406,9 @@ impl Group {
             let _ = answer.send(Err(error.clone()));
         }
         for (_, _, answer) in self.releases {
+            let _ = answer.send(Err(error.clone()));
+        }
+        for (_, answer) in self.notes {
             let _ = answer.send(Err(error.clone()));
         }
     }

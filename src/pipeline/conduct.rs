@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use crate::delivery::{Pace, Remark};
+use crate::{delivery::Remark, pace::Pace};
 
 /// How many answers are remembered.
 const REMEMBERED: usize = 100;

@@ -14,19 +14,26 @@ use tokio::{
     sync::mpsc,
     task::{JoinHandle, spawn_blocking},
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     audience::{Audience, Recipient, Row, RowProblem},
+    campaign::WithoutUser,
     email::{Defect, Letter, Link},
     ledger::{Duplicate, Enlistment, LedgerError},
     problem::Problem,
-    token::PreviewIssuer,
+    token::{
+        IssueError, PreviewIssuer,
+        clerk::{ClerkIssuer, Directory, Unresolved},
+    },
 };
 
 /// Rows that travel together: enough to make a set-based statement cheap, few enough to keep memory flat.
 const BATCH: usize = 256;
 /// Batches that are rendered at the same time.
 const AT_ONCE: usize = 4;
+/// People about whom the token service is asked at the same time, in several requests.
+const LOOK_UP_AT_ONCE: usize = 1_000;
 
 /// What proves that a row can be mailed: its mail is rendered and composed with a link that signs nobody in.
 #[derive(Clone)]
@@ -37,6 +44,17 @@ pub struct Proof {
     pub issuer: Arc<PreviewIssuer>,
     /// The time that the mails would carry.
     pub now: Timestamp,
+    /// Who the people are at the token service; `None` where it is not asked.
+    pub people: Option<People>,
+}
+
+/// Who the people of a list are at the token service, and what becomes of those who have no user there.
+#[derive(Debug, Clone)]
+pub struct People {
+    /// The service's answers.
+    pub directory: Arc<Directory>,
+    /// The campaign's wish.
+    pub without: WithoutUser,
 }
 
 /// Why a list could not be read to its end.
@@ -46,6 +64,8 @@ pub enum EnlistError {
     List(Problem),
     /// The ledger cannot record.
     Ledger(LedgerError),
+    /// The token service cannot be asked about the people.
+    Tokens(IssueError),
     /// A fault of the program: a reader panicked.
     Fault,
 }
@@ -95,11 +115,43 @@ pub async fn enlist(
     while let Some(rows) = batches.recv().await {
         let rows = rows.into_iter().map(|row| match row {
             Row::Good(recipient) if unfit.contains(&recipient.line) => proof.row(recipient),
-            Row::Good(_) | Row::Bad(_) => row,
+            Row::Good(recipient) => proof.resolved(recipient),
+            Row::Bad(_) => row,
         });
         enlistment.add(rows.collect()).await?.into_iter().for_each(&mut tell);
     }
     reader.await.map_err(|_| EnlistError::Fault)?.map_err(EnlistError::List)
+}
+
+/// Asks the token service who the people of a list are. It takes its time and touches no ledger.
+pub async fn look_up(
+    audience: Audience,
+    issuer: &ClerkIssuer,
+    mut tell: impl FnMut(u64),
+) -> Result<Directory, EnlistError> {
+    let (reader, mut batches) = read(audience);
+    let never = CancellationToken::new();
+    let mut directory = Directory::default();
+    let (mut waiting, mut asked) = (Vec::new(), 0);
+    loop {
+        let batch = batches.recv().await;
+        let ended = batch.is_none();
+        waiting.extend(batch.into_iter().flatten().filter_map(|row| match row {
+            Row::Good(recipient) => Some(recipient),
+            Row::Bad(_) => None,
+        }));
+        if waiting.len() >= LOOK_UP_AT_ONCE || (ended && !waiting.is_empty()) {
+            directory.ask(issuer, &waiting, &never).await.map_err(EnlistError::Tokens)?;
+            asked += waiting.len() as u64;
+            tell(asked);
+            waiting.clear();
+        }
+        if ended {
+            break;
+        }
+    }
+    reader.await.map_err(|_| EnlistError::Fault)?.map_err(EnlistError::List)?;
+    Ok(directory)
 }
 
 /// Reads batches of rows on a thread of their own; at most two are waiting.
@@ -137,12 +189,21 @@ impl Proof {
 
     /// A row whose mail cannot be made is a row with a problem.
     fn row(&self, recipient: Recipient) -> Row {
-        match self.compose(&recipient) {
-            Ok(()) => Row::Good(recipient),
-            Err(Defect { message, hint }) => {
-                let cells = recipient.fields.values().map(cell).collect();
-                Row::Bad(RowProblem { line: recipient.line, column: None, message, hint, cells })
-            }
+        match self.resolved(recipient) {
+            Row::Good(recipient) => match self.compose(&recipient) {
+                Ok(()) => Row::Good(recipient),
+                Err(Defect { message, hint }) => bad(&recipient, message, hint),
+            },
+            bad @ Row::Bad(_) => bad,
+        }
+    }
+
+    /// The row with its user, where the token service was asked.
+    fn resolved(&self, recipient: Recipient) -> Row {
+        let Some(People { directory, without }) = &self.people else { return Row::Good(recipient) };
+        match directory.resolve(&recipient, *without) {
+            Ok(recipient) => Row::Good(recipient),
+            Err(Unresolved { message, hint }) => bad(&recipient, message, hint),
         }
     }
 
@@ -154,6 +215,11 @@ impl Proof {
         let email = self.letter.render(recipient, &link)?;
         self.letter.compose(recipient, &email, &link, self.now).map(drop)
     }
+}
+
+fn bad(recipient: &Recipient, message: String, hint: Option<String>) -> Row {
+    let cells = recipient.fields.values().map(cell).collect();
+    Row::Bad(RowProblem { line: recipient.line, column: None, message, hint, cells })
 }
 
 /// A typed field as the cell that it came from.

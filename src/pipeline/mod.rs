@@ -4,6 +4,7 @@
 
 mod conduct;
 mod enlist;
+mod supply;
 
 use std::{
     sync::{
@@ -17,26 +18,28 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::{
     sync::mpsc,
     task::JoinSet,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
 use conduct::{Conduct, Consequence};
-pub use enlist::{EnlistError, Proof, enlist, prove};
+pub use enlist::{EnlistError, People, Proof, enlist, look_up, prove};
+use supply::{Supplied, Supply};
 
 use crate::{
     clock::Clock,
-    delivery::{Courier, Delivery, Offer, Pace, Stop, Trouble},
+    delivery::{Courier, Delivery, Offer, Stop, Trouble},
     email::{Letter, Link},
     failpoint,
     ledger::{Claim, Intended, LedgerError, Outcome, Run, Selection, Settled, Try},
-    token::{IssueError, TokenIssuer},
+    pace::Pace,
+    token::{IssueError, TokenIssuer, clerk::Swept},
 };
 
-/// How many recipients a worker claims at once: few, so that a stop releases little and the order stays the list's.
-const CLAIM_AT_ONCE: u64 = 8;
 /// How long a retry repeats the first try's `Date`, and with it every byte (bar M16).
 const SAME_BYTES_FOR: SignedDuration = SignedDuration::from_hours(2);
+/// How long the end of a stopped run may take to revoke tokens.
+const HURRIED: Duration = Duration::from_secs(10);
 /// The shortest wait for a deferred mail.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 /// How far the wall clock may move against the monotonic one while a run goes on.
@@ -45,7 +48,7 @@ const LARGEST_JUMP: SignedDuration = SignedDuration::from_hours(1);
 /// Everything that sending needs, put together by a command.
 pub struct Parts {
     /// Proof that this process may work on the campaign.
-    pub run: Run,
+    pub run: Arc<Run>,
     /// Where tokens come from.
     pub issuer: TokenIssuer,
     /// The words.
@@ -108,8 +111,8 @@ pub enum Halt {
         /// The last of them.
         reason: String,
     },
-    /// The token service gives nothing.
-    Tokens(String),
+    /// The token service gives nothing, or the ledger cannot record what it gave.
+    Tokens(IssueError),
     /// The machine's clock jumped while the run went on: what is due cannot be told any more.
     ClockJumped(SignedDuration),
     /// The run was ended from outside before the relay had answered.
@@ -172,7 +175,20 @@ pub async fn send_all(
     while let Ok(one) = reports.try_recv() {
         report(one);
     }
+    tidy(&shared.parts, ended.is_ok() && !stop.is_cancelled()).await;
     ended.and(released.map(drop).map_err(Halt::from))
+}
+
+/// Takes back the tokens whose mail did not go. What cannot be taken back now, the next run takes back.
+async fn tidy(parts: &Parts, patient: bool) {
+    let TokenIssuer::Clerk(issuer) = &parts.issuer else { return };
+    let never = CancellationToken::new();
+    let sweep = issuer.sweep(&parts.run, &never);
+    let swept =
+        if patient { sweep.await } else { timeout(HURRIED, sweep).await.unwrap_or(Ok(Swept::default())) };
+    if let Err(error) = swept {
+        tracing::info!(%error, "tokens without a mail are left for the next run");
+    }
 }
 
 /// A round sends what is due. The next begins when something is due again.
@@ -205,13 +221,7 @@ async fn round(shared: &Arc<Shared>, connections: usize) -> Result<(), Halt> {
     let mut workers = JoinSet::new();
     for _ in 0..connections {
         let shared = Arc::clone(shared);
-        workers.spawn(async move {
-            let result = work(&shared).await;
-            if result.is_err() {
-                shared.halt.cancel();
-            }
-            result
-        });
+        workers.spawn(async move { work(&shared).await });
     }
     let mut ended = Ok(());
     while let Some(worker) = workers.join_next().await {
@@ -222,41 +232,35 @@ async fn round(shared: &Arc<Shared>, connections: usize) -> Result<(), Halt> {
 }
 
 /// One worker: a courier of its own, a few claims at a time, until nothing is due.
-async fn work(shared: &Shared) -> Result<(), Halt> {
-    let Shared { parts, budget, halt, .. } = shared;
-    let mut courier = parts.delivery.courier();
-    while !halt.is_cancelled() {
-        shared.check_clock()?;
-        let limit = take(budget, CLAIM_AT_ONCE);
-        if limit == 0 {
-            break;
-        }
-        let mut claims =
-            parts.run.claim(&shared.selection, u32::try_from(limit).unwrap_or(1)).await?.into_iter();
-        if claims.len() == 0 {
-            break;
-        }
-        while let Some(claim) = claims.next() {
-            // A relay and the rate are waited for with the claim in hand, so a stop must be able to end the wait.
-            let ready = tokio::select! {
-                biased;
-                () = halt.cancelled() => None,
-                ready = get_ready(shared, &mut courier) => Some(ready),
-            };
-            let done = match ready {
-                Some(Ok(())) => send_one(shared, &mut courier, claim).await,
-                Some(Err(stop)) => parts.run.release(vec![claim]).await.map_err(Halt::from).and(Err(stop)),
-                None => parts.run.release(vec![claim]).await.map_err(Halt::from),
-            };
-            if done.is_err() || halt.is_cancelled() {
-                let released = parts.run.release(claims.collect()).await;
-                done?;
-                released?;
-                break;
-            }
-        }
+async fn work(shared: &Arc<Shared>) -> Result<(), Halt> {
+    let mut courier = shared.parts.delivery.courier();
+    let mut supply = Supply::new(Arc::clone(shared));
+    let ended = send_each(shared, &mut supply, &mut courier).await;
+    if ended.is_err() {
+        shared.halt.cancel();
     }
-    courier.close().await;
+    let released = supply.release().await;
+    if ended.is_ok() {
+        courier.close().await;
+    }
+    ended.and(released)
+}
+
+async fn send_each(shared: &Shared, supply: &mut Supply, courier: &mut Courier) -> Result<(), Halt> {
+    while !shared.halt.is_cancelled() {
+        shared.check_clock()?;
+        if !supply.fill().await? {
+            break;
+        }
+        // A relay and the rate are waited for with the claim in hand, so a stop must be able to end the wait.
+        tokio::select! {
+            biased;
+            () = shared.halt.cancelled() => break,
+            ready = get_ready(shared, courier) => ready?,
+        }
+        let Some(supplied) = supply.next().await? else { break };
+        send_one(shared, courier, supplied).await?;
+    }
     Ok(())
 }
 
@@ -267,9 +271,9 @@ async fn get_ready(shared: &Shared, courier: &mut Courier) -> Result<(), Halt> {
     Ok(())
 }
 
-/// One recipient, from claim to settlement; and what the relay's answer means for the others.
-async fn send_one(shared: &Shared, courier: &mut Courier, claim: Claim) -> Result<(), Halt> {
-    let settled = settle_one(&shared.parts, courier, claim).await;
+/// One recipient, from token to settlement; and what the relay's answer means for the others.
+async fn send_one(shared: &Shared, courier: &mut Courier, supplied: Supplied) -> Result<(), Halt> {
+    let settled = settle_one(&shared.parts, courier, supplied).await;
     let remark = courier.conclude(|trouble| shared.mention(trouble));
     let Some(settled) = settled? else {
         // The connection had gone, and nothing was offered: the mail waits for its turn again.
@@ -288,18 +292,23 @@ async fn send_one(shared: &Shared, courier: &mut Courier, claim: Claim) -> Resul
     }
 }
 
-/// One recipient, from claim to settlement; `None` where the claim was given back since there was no connection.
-async fn settle_one(parts: &Parts, courier: &mut Courier, claim: Claim) -> Result<Option<Settled>, Halt> {
+/// One recipient, from token to settlement; `None` where the claim was given back since there was no connection.
+async fn settle_one(
+    parts: &Parts,
+    courier: &mut Courier,
+    supplied: Supplied,
+) -> Result<Option<Settled>, Halt> {
     let run = &parts.run;
     let now = parts.clock.now();
-    let issued = match parts.issuer.issue(claim.recipient(), claim.token(), now).await {
+    let Supplied { claim, issued } = supplied;
+    let issued = match issued {
         Ok(issued) => issued,
         Err(IssueError::Refused(reason)) => {
             return Ok(Some(run.settle(claim, Outcome::Rejected { reason }).await?));
         }
-        Err(IssueError::Unavailable(reason)) => {
+        Err(error) => {
             run.release(vec![claim]).await?;
-            return Err(Halt::Tokens(reason));
+            return Err(Halt::Tokens(error));
         }
     };
     failpoint::reach("minted");

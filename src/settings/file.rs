@@ -4,7 +4,7 @@ use std::path::Path;
 
 use url::Url;
 
-use super::{Environment, LocalSignIn, Sender, Settings, is_loopback, relay};
+use super::{Environment, Sender, Settings, is_loopback, relay, sign_in};
 use crate::{
     audience::Address,
     campaign::duration,
@@ -12,7 +12,6 @@ use crate::{
     email::Unsubscribe,
     ledger,
     problem::Problem,
-    token::Algorithm,
     toml_file::{Table, TomlFile},
 };
 
@@ -46,11 +45,10 @@ pub(super) fn read(
         }
         table.finish();
     }
-    let sign_in = root.require_table("sign_in").and_then(|mut table| {
-        let local = table.require_table("local").and_then(|table| local_sign_in(file, table));
-        table.finish();
-        local
-    });
+    let sign_in = match root.require_table("sign_in") {
+        Some(table) => sign_in::read(file, table, environment)?,
+        None => None,
+    };
     let unsubscribe = root.require_table("unsubscribe").and_then(unsubscribe);
     let list = root.require_table("list").and_then(|mut table| {
         let id = table.require("id", "news.example.com", list_id);
@@ -90,32 +88,6 @@ fn sender(mut table: Table<'_>) -> Option<Sender> {
     let postal_address = table.require("postal_address", "Example Ltd, 1 Main Street, Town", plain_line);
     table.finish();
     Some(Sender { name, address: address?, reply_to, postal_address: postal_address? })
-}
-
-fn local_sign_in(file: &TomlFile, mut table: Table<'_>) -> Option<LocalSignIn> {
-    let page = table.require("page", "https://app.example.com/accept-token", web_address);
-    let parameter = table.parse("parameter", |text| {
-        let good = !text.is_empty()
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
-        if good {
-            Ok(text.to_owned())
-        } else {
-            Err(format!("found `{text}`, expected letters, digits and `-._`"))
-        }
-    });
-    let issuer = table.require("issuer", "https://example.com", plain_line);
-    let audience = table.require("audience", "https://app.example.com", plain_line);
-    let algorithm = table.choice("algorithm", &[("EdDSA", Algorithm::EdDsa), ("HS256", Algorithm::Hs256)]);
-    let keys = table.string("keys").unwrap_or_else(|| "keys".to_owned());
-    table.finish();
-    Some(LocalSignIn {
-        page: page?,
-        parameter: parameter.unwrap_or_else(|| "token".to_owned()),
-        issuer: issuer?,
-        audience: audience?,
-        algorithm: algorithm.unwrap_or(Algorithm::EdDsa),
-        keys: file.resolve(&keys),
-    })
 }
 
 fn unsubscribe(mut table: Table<'_>) -> Option<Unsubscribe> {
@@ -172,7 +144,7 @@ fn sender_id(text: &str) -> Result<String, String> {
     }
 }
 
-fn rate(text: &str) -> Result<f64, String> {
+pub(super) fn rate(text: &str) -> Result<f64, String> {
     let wrong = || format!("found `{text}`, expected a rate such as `20/s`, `600/min` or `5000/h`");
     let (number, unit) = text.split_once('/').ok_or_else(wrong)?;
     let number: f64 = number.trim().parse().map_err(|_| wrong())?;
@@ -228,7 +200,7 @@ sender_id = "example"
         assert_eq!(settings.rate, Some(10.0));
         assert!(settings.precedence_bulk);
         assert!(settings.ledger.ends_with("linkpost.db"));
-        assert_eq!(settings.sign_in.algorithm, Algorithm::EdDsa);
+        assert_eq!(settings.sign_in.algorithm(), crate::token::Algorithm::EdDsa);
     }
 
     #[test]

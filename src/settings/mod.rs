@@ -13,12 +13,16 @@ use crate::{
     email::Unsubscribe,
     ledger, private_file,
     problem::{Place, Problem, cause},
-    token::{Algorithm, LocalSettings},
+    token::{
+        Algorithm, LocalSettings,
+        clerk::{ClerkLink, ClerkSettings},
+    },
     toml_file::TomlFile,
 };
 
 mod file;
 mod relay;
+mod sign_in;
 mod web;
 
 pub use web::{API_KEY, Web};
@@ -28,6 +32,12 @@ pub const FILE_NAME: &str = "linkpost.toml";
 /// The environment variable with the relay's password, unless `password_env` names another; with `_FILE` appended, the
 /// file that holds it.
 pub const SMTP_PASSWORD: &str = "LINKPOST_SMTP_PASSWORD";
+/// The environment variable with Clerk's secret key; with `_FILE` appended, the file that holds it.
+pub const CLERK_SECRET_KEY: &str = "CLERK_SECRET_KEY";
+/// The environment variable with the address of Clerk's API, where the settings name none.
+pub const CLERK_API_URL: &str = "CLERK_API_URL";
+/// The page of links that sign nobody in, where the real ones lead to Clerk's Account Portal.
+const PREVIEW_PORTAL: &str = "https://accounts.preview.invalid/sign-in";
 
 /// The settings, read and checked.
 #[derive(Debug, Clone)]
@@ -49,7 +59,7 @@ pub struct Settings {
     /// How it is used.
     pub ledger_options: ledger::Options,
     /// How links sign people in.
-    pub sign_in: LocalSignIn,
+    pub sign_in: SignIn,
     /// Where people unsubscribe.
     pub unsubscribe: Unsubscribe,
     /// The `List-Id` (RFC 2919).
@@ -87,6 +97,28 @@ pub struct Relay {
     pub wants_password: Option<String>,
 }
 
+/// How links sign people in.
+#[derive(Debug, Clone)]
+pub enum SignIn {
+    /// Tokens that are signed here.
+    Local(LocalSignIn),
+    /// Tokens that Clerk mints.
+    Clerk(ClerkSignIn),
+}
+
+/// Tokens that Clerk mints.
+#[derive(Debug, Clone)]
+pub struct ClerkSignIn {
+    /// How to talk to it, and how its links look.
+    pub settings: ClerkSettings,
+    /// The part of the key's budget that is used.
+    pub share: f64,
+    /// The environment holds no key: fine for a preview, not for a send.
+    pub wants_key: bool,
+    /// The key folder, for the ids of messages.
+    pub keys: PathBuf,
+}
+
 /// Tokens that are signed here.
 #[derive(Debug, Clone)]
 pub struct LocalSignIn {
@@ -114,6 +146,53 @@ impl LocalSignIn {
             issuer: self.issuer.clone(),
             audience: self.audience.clone(),
             algorithm: self.algorithm,
+        }
+    }
+}
+
+impl SignIn {
+    /// The key folder.
+    #[must_use]
+    pub fn keys(&self) -> &Path {
+        match self {
+            Self::Local(local) => &local.keys,
+            Self::Clerk(clerk) => &clerk.keys,
+        }
+    }
+
+    /// The algorithm of new keys.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        match self {
+            Self::Local(local) => local.algorithm,
+            Self::Clerk(_) => Algorithm::EdDsa,
+        }
+    }
+
+    /// Where people go from Clerk's Account Portal, if links lead there.
+    #[must_use]
+    pub fn redirect_url(&self) -> Option<&Url> {
+        match self {
+            Self::Clerk(ClerkSignIn {
+                settings: ClerkSettings { link: ClerkLink::AccountPortal { redirect_url }, .. },
+                ..
+            }) => redirect_url.as_ref(),
+            Self::Clerk(_) | Self::Local(_) => None,
+        }
+    }
+
+    /// The page that takes the token and the parameter that carries it. Clerk names its own page with each token; a
+    /// preview shows one that leads nowhere.
+    #[must_use]
+    pub fn page(&self) -> (Url, &str) {
+        match self {
+            Self::Local(local) => (local.page.clone(), &local.parameter),
+            Self::Clerk(clerk) => match &clerk.settings.link {
+                ClerkLink::Page { page, parameter } => (page.clone(), parameter),
+                ClerkLink::AccountPortal { .. } => {
+                    (Url::parse(PREVIEW_PORTAL).expect("the address is constant and right"), "__clerk_ticket")
+                }
+            },
         }
     }
 }

@@ -18,6 +18,8 @@ pub struct LinkError(pub String);
 pub(super) struct LinkForm {
     /// The page up to and with its query, then the token's parameter up to and with the `=`.
     before_token: String,
+    /// What the page's own query says behind the token: empty, but in an address that was made by others.
+    after_token: String,
     /// The parameters that every link carries, in order, without those that the page's query has itself.
     parameters: Vec<(String, String)>,
     /// `#` and the page's fragment, if it has one.
@@ -71,7 +73,48 @@ impl LinkForm {
         push_encoded(&mut before_token, parameter);
         before_token.push('=');
         let fragment = page.fragment().map_or_else(String::new, |fragment| format!("#{fragment}"));
-        Ok(Self { before_token, parameters, fragment, reserved })
+        Ok(Self { before_token, after_token: String::new(), parameters, fragment, reserved })
+    }
+
+    /// The form of a whole address that holds `token` as the value of a parameter, and stays as it is. `redirect_url`
+    /// is added to its query where it has none.
+    pub(super) fn around(
+        address: &str,
+        token: &str,
+        parameters: Vec<(String, String)>,
+        redirect_url: Option<&Url>,
+    ) -> Result<Self, LinkError> {
+        let strange = || LinkError("the address of the sign-in page does not hold the token once".to_owned());
+        let (before_token, rest) =
+            address.split_once(token).filter(|_| !token.is_empty()).ok_or_else(strange)?;
+        let (after_token, fragment) = match rest.split_once('#') {
+            Some((after, fragment)) => (after, format!("#{fragment}")),
+            None => (rest, String::new()),
+        };
+        let clean = after_token.is_empty() || after_token.starts_with('&');
+        if rest.contains(token) || !before_token.ends_with('=') || !clean {
+            return Err(strange());
+        }
+        // Without the token it is an address like any other.
+        let page = Url::parse(&format!("{before_token}{after_token}{fragment}")).map_err(|_| strange())?;
+        check_page(&page)?;
+        let mut after_token = after_token.to_owned();
+        let mut reserved: HashSet<String> = page.query_pairs().map(|(name, _)| name.into_owned()).collect();
+        if let Some(url) = redirect_url.filter(|_| reserved.insert("redirect_url".to_owned())) {
+            after_token.push_str("&redirect_url=");
+            push_encoded(&mut after_token, url.as_str());
+        }
+        for (name, _) in &parameters {
+            check_name(name)?;
+        }
+        let parameters = parameters.into_iter().filter(|(name, _)| !reserved.contains(name)).collect();
+        Ok(Self { before_token: before_token.to_owned(), after_token, parameters, fragment, reserved })
+    }
+
+    /// The page, without the token's parameter.
+    pub(super) fn page(&self) -> &str {
+        let end = self.before_token.rfind(['?', '&']).unwrap_or(self.before_token.len());
+        self.before_token.get(..end).unwrap_or_default()
     }
 }
 
@@ -121,11 +164,13 @@ impl SignInLink {
 
         // Room for the worst case, three characters for each byte: a text that grows leaves copies of the token behind.
         let room = |(name, value): &(&str, &str)| 2 + 3 * (name.len() + value.len());
-        let length = form.before_token.len() + 3 * self.token.expose().len() + form.fragment.len();
+        let around = form.before_token.len() + form.after_token.len() + form.fragment.len();
+        let length = around + 3 * self.token.expose().len();
         let length = length + kept.iter().chain(&added).map(room).sum::<usize>();
         let mut text = Zeroizing::new(String::with_capacity(length));
         text.push_str(&form.before_token);
         push_encoded(&mut text, self.token.expose());
+        text.push_str(&form.after_token);
         for (name, value) in kept.into_iter().chain(added) {
             text.push('&');
             push_encoded(&mut text, name);
@@ -268,6 +313,44 @@ mod tests {
         check("https://example.com/in", &[("a\u{7}", "1")], "is no name for a link parameter");
         let page = Url::parse("https://example.com").unwrap();
         assert!(LinkForm::new(&page, "", Vec::new()).is_err());
+    }
+
+    #[test]
+    fn an_address_made_by_others_stays_as_it_is() {
+        let check = |address: &str, redirect: Option<&str>, expected: &str| {
+            let redirect = redirect.map(|text| Url::parse(text).unwrap());
+            let form = LinkForm::around(address, "T.1", vec![("utm".into(), "x".into())], redirect.as_ref());
+            let form = match form {
+                Ok(form) => Arc::new(form),
+                Err(error) => return assert_eq!(error.to_string(), expected),
+            };
+            let link = SignInLink::new(form, SignInToken::new("T.1".to_owned()), Timestamp::UNIX_EPOCH);
+            assert_eq!(*link.url([]).unwrap(), expected);
+        };
+        let portal = "https://accounts.example.com/sign-in?__clerk_ticket=T.1";
+        check(portal, None, "https://accounts.example.com/sign-in?__clerk_ticket=T.1&utm=x");
+        check(
+            &format!("{portal}&__clerk_status=sign_in#a"),
+            Some("https://app.example.com/?b=1"),
+            "https://accounts.example.com/sign-in?__clerk_ticket=T.1&__clerk_status=sign_in\
+             &redirect_url=https%3A%2F%2Fapp.example.com%2F%3Fb%3D1&utm=x#a",
+        );
+        check(
+            &format!("{portal}&redirect_url=x"),
+            Some("https://app.example.com/"),
+            "https://accounts.example.com/sign-in?__clerk_ticket=T.1&redirect_url=x&utm=x",
+        );
+        let strange = "the address of the sign-in page does not hold the token once";
+        for address in
+            ["https://example.com/", "https://example.com/?a=T.1&b=T.1", "https://example.com/?a=T.12"]
+        {
+            check(address, None, strange);
+        }
+        check(
+            "http://example.com/?a=T.1",
+            None,
+            "the page's address starts with `http:`, expected `https:`, or `http:` on `localhost`",
+        );
     }
 
     #[test]

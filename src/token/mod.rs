@@ -8,6 +8,7 @@
 //! serialised, and are wiped when dropped.
 
 mod claims;
+pub mod clerk;
 mod key_folder;
 mod keys;
 mod link;
@@ -27,12 +28,14 @@ pub use preview::PreviewIssuer;
 pub use session::{Session, SessionKeys};
 pub use verify::{Refusal, Verified, verify};
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
+use tokio_util::sync::CancellationToken;
 
-use crate::{audience::Recipient, ledger::TokenRecord};
+use self::clerk::ClerkIssuer;
+use crate::ledger::{Claim, LedgerError, Run, TokenRecord};
 
 /// The text of a token. Whoever holds it is signed in.
 pub struct SignInToken(SecretString);
@@ -43,6 +46,8 @@ pub struct SignInToken(SecretString);
 pub enum TokenIssuer {
     /// Signed here, with a key of ours.
     Local(LocalIssuer),
+    /// Minted by Clerk, one request each.
+    Clerk(Arc<ClerkIssuer>),
     /// For looking at; they sign nobody in.
     Preview(PreviewIssuer),
 }
@@ -65,6 +70,15 @@ pub enum IssueError {
     /// For nobody at the moment.
     #[error("{0}")]
     Unavailable(String),
+    /// For nobody: the token service refuses the key.
+    #[error("{0}")]
+    Credentials(String),
+    /// The run was stopped before there was one.
+    #[error("the run was stopped")]
+    Interrupted,
+    /// The ledger cannot record it.
+    #[error(transparent)]
+    Ledger(LedgerError),
 }
 
 impl SignInToken {
@@ -88,17 +102,36 @@ impl fmt::Debug for SignInToken {
 }
 
 impl TokenIssuer {
-    /// The link for `recipient`. `former` is the token of an earlier try, which comes back if it still can.
-    #[expect(clippy::unused_async, reason = "an issuer may live across the network")]
+    /// The link for the claimed recipient. The token of an earlier try comes back if it still can.
     pub async fn issue(
         &self,
-        recipient: &Recipient,
-        former: Option<&TokenRecord>,
+        run: &Run,
+        claim: &Claim,
         now: Timestamp,
+        halt: &CancellationToken,
     ) -> Result<Issued, IssueError> {
         match self {
-            Self::Local(issuer) => issuer.issue(recipient, former, now),
-            Self::Preview(issuer) => issuer.issue(recipient, now),
+            Self::Local(issuer) => issuer.issue(claim.recipient(), claim.token(), now),
+            Self::Clerk(issuer) => issuer.issue(run, claim, halt).await,
+            Self::Preview(issuer) => issuer.issue(claim.recipient(), now),
+        }
+    }
+
+    /// Whether a token has waited too long for its mail and has to be issued again.
+    #[must_use]
+    pub fn is_stale(&self, issued: &Issued, now: Timestamp) -> bool {
+        match self {
+            Self::Local(_) | Self::Preview(_) => false,
+            Self::Clerk(clerk) => clerk.is_stale(&issued.record, now),
+        }
+    }
+
+    /// How many tokens there are a second at most; `None`: as many as are wanted.
+    #[must_use]
+    pub fn rate(&self) -> Option<f64> {
+        match self {
+            Self::Local(_) | Self::Preview(_) => None,
+            Self::Clerk(issuer) => Some(issuer.rate()),
         }
     }
 }

@@ -84,7 +84,10 @@ impl Web {
             Err(IssueError::Refused(why)) => {
                 return Ok(Wrong::of("user_id", "form_param_value_invalid", "is invalid", why).reply());
             }
-            Err(IssueError::Unavailable(_)) => return Ok(unavailable()),
+            Err(IssueError::Unavailable(_) | IssueError::Credentials(_) | IssueError::Interrupted) => {
+                return Ok(unavailable());
+            }
+            Err(IssueError::Ledger(error)) => return Err(error),
         };
         let Ok(url) = issued.link.url([]) else { return Ok(unavailable()) };
         let id = mint_id();

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, fs};
 
 use linkpost::{
     audience::{Audience, Recipient, Row, RowProblem},
-    campaign::AudienceSpec,
+    campaign::{AudienceSpec, WithoutUser},
     problem::Problem,
 };
 
@@ -41,6 +41,7 @@ impl List {
             types: BTreeMap::new(),
             required: Vec::new(),
             user_id_column: "user_id".to_owned(),
+            without_user_id: WithoutUser::Refuse,
             key_column: None,
         };
         Self { _folder: folder, spec }

@@ -15,7 +15,7 @@ use aws_lc_rs::hmac;
 use jiff::Timestamp;
 use linkpost::{
     audience::{Address, Recipient, RecipientKey},
-    campaign::{Attachment, AudienceSpec, Campaign, CampaignId, Kind},
+    campaign::{Attachment, AudienceSpec, Campaign, CampaignId, Kind, WithoutUser},
     email::{Defect, Letter, Letterhead, Link, MessageKeys, Unsubscribe},
     message::Message,
 };
@@ -76,6 +76,7 @@ fn campaign(template: impl Into<PathBuf>) -> Campaign {
             types: [].into(),
             required: Vec::new(),
             user_id_column: "user_id".into(),
+            without_user_id: WithoutUser::Refuse,
             key_column: None,
         },
         template: template.into(),

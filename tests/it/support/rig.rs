@@ -7,9 +7,10 @@ use linkpost::{
     audience::{Address, Audience},
     campaign::Campaign,
     clock::Clock,
-    delivery::{Delivery, Pace, Relays, sandbox::SandboxRelay, smtp, smtp::RelaySettings},
+    delivery::{Delivery, Relays, sandbox::SandboxRelay, smtp, smtp::RelaySettings},
     email::{Letter, Letterhead, MessageKeys, Unsubscribe},
     ledger::{Ledger, LedgerError, NewMark, Run, Selection, Tally},
+    pace::Pace,
     pipeline::{self, Bounds, Halt, News, Parts},
     token::{PreviewIssuer, TokenIssuer},
 };
@@ -128,7 +129,7 @@ impl Rig {
             Vec::new(),
         );
         let parts = Parts {
-            run,
+            run: Arc::new(run),
             issuer: TokenIssuer::Preview(issuer.unwrap()),
             letter: Arc::clone(&self.letter),
             delivery: Delivery::Smtp(relays),

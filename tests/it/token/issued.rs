@@ -259,18 +259,17 @@ fn settings_that_make_no_token_are_refused_before_the_first_one() {
     ));
 }
 
-#[tokio::test]
-async fn a_preview_token_is_told_apart_differs_by_recipient_and_signs_nobody_in() {
+#[test]
+fn a_preview_token_is_told_apart_differs_by_recipient_and_signs_nobody_in() {
     let folder = Folder::with(Algorithm::EdDsa);
     let campaign = || CampaignId::parse("spring").unwrap();
     let page = Url::parse("https://app.example.com/in?lang=de#top").unwrap();
     let utm = vec![("utm_source".to_owned(), "mail".to_owned())];
     let preview = PreviewIssuer::new(&page, "token", campaign(), "2026-11".to_owned(), LIFE, utm).unwrap();
-    let preview = TokenIssuer::Preview(preview);
     let mut tokens = HashSet::new();
     for user in 0..1000 {
         let user = format!("user_{user}");
-        let issued = preview.issue(&recipient(&user), None, start()).await.unwrap();
+        let issued = preview.issue(&recipient(&user), start()).unwrap();
         let token = issued.link.token().expose().to_owned();
         let middle =
             token.strip_prefix("PREVIEW.").and_then(|rest| rest.strip_suffix(".signs-nobody-in")).unwrap();
@@ -281,15 +280,15 @@ async fn a_preview_token_is_told_apart_differs_by_recipient_and_signs_nobody_in(
             *issued.link.url([("answer", "yes")]).unwrap(),
             format!("https://app.example.com/in?lang=de&token={token}&utm_source=mail&answer=yes#top")
         );
-        let again = preview.issue(&recipient(&user), Some(&issued.record), start()).await.unwrap();
+        let again = preview.issue(&recipient(&user), start()).unwrap();
         assert_eq!(again.link.token().expose(), token);
         assert_eq!(again.record, issued.record);
         assert!(tokens.insert(token));
     }
 }
 
-#[tokio::test]
-async fn nothing_prints_a_token_or_a_key() {
+#[test]
+fn nothing_prints_a_token_or_a_key() {
     for algorithm in Algorithm::ALL {
         let folder = Folder::with(algorithm);
         let keyring = Arc::new(folder.open());
@@ -302,7 +301,6 @@ async fn nothing_prints_a_token_or_a_key() {
         assert_eq!(format!("{:?}", issued.link.token()), "SignInToken");
 
         let local = TokenIssuer::Local(issuer(keyring, algorithm));
-        let issued = local.issue(&recipient("user_1"), None, start()).await.unwrap();
         let printed = format!("{local:?} {issued:#?} {verified:#?} {:?}", folder.open().list());
         let mut secrets: Vec<String> = token.split('.').map(str::to_owned).collect();
         secrets.extend([verified.jti, verified.user_id]);

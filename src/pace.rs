@@ -1,4 +1,4 @@
-//! The sending rate, shared by all workers: a token bucket on the monotonic clock (GCRA).
+//! A rate, shared by all workers, of mails or of requests: a token bucket on the monotonic clock (GCRA).
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},

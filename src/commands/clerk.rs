@@ -1,0 +1,160 @@
+//! What a send asks of Clerk and says about it: who the people are, how long the tokens take, what became of them.
+
+use std::sync::Arc;
+
+use crate::{
+    campaign::{Campaign, WithoutUser},
+    commands::{Failure, list, parts::World},
+    ledger::{Ledger, Run},
+    pipeline::{self, People},
+    token::{
+        TokenIssuer,
+        clerk::{ClerkIssuer, INVITATIONS_AN_HOUR},
+    },
+    ui::{Ui, count, grouped},
+};
+
+/// Asks Clerk about everybody on the list, before the first mail.
+pub(super) async fn look_up(
+    ui: &Ui,
+    world: &World,
+    live: bool,
+    issuer: &ClerkIssuer,
+) -> Result<People, Failure> {
+    let audience = list::open(world, live)?;
+    let directory = pipeline::look_up(audience, issuer, |asked| {
+        ui.say(format_args!("{} looked up at Clerk", count(asked, "row")));
+    })
+    .await?;
+    Ok(People { directory: Arc::new(directory), without: world.campaign.audience.without_user_id })
+}
+
+/// Takes back what an earlier run left without a mail, and tells it.
+pub(super) async fn sweep(ui: &Ui, issuer: &TokenIssuer, run: &Arc<Run>) -> Result<(), Failure> {
+    let TokenIssuer::Clerk(issuer) = issuer else { return Ok(()) };
+    let swept = issuer.sweep(run, &tokio_util::sync::CancellationToken::new()).await?;
+    if swept.revoked > 0 {
+        ui.note(format_args!(
+            "{} of an earlier run had no mail and can sign nobody in any more",
+            count(swept.revoked, "token")
+        ));
+    }
+    if swept.orphans > 0 {
+        ui.note(format_args!(
+            "an earlier run ended before it knew the answer for {}: Clerk may have made them, nobody holds them, and they end by themselves",
+            count(swept.orphans, "token")
+        ));
+    }
+    Ok(())
+}
+
+/// How long the run takes at least, and which limit it is that makes it so.
+pub(super) async fn tell_limit(
+    ui: &Ui,
+    world: &World,
+    issuer: &TokenIssuer,
+    run: &Run,
+    due: u64,
+) -> Result<(), Failure> {
+    let Some(tokens) = issuer.rate() else { return Ok(()) };
+    let invited = match world.campaign.audience.without_user_id {
+        WithoutUser::Invite => run.waiting_without_user().await?,
+        WithoutUser::Refuse | WithoutUser::LookUp => 0,
+    };
+    if let Some(words) = slowest(due, invited, tokens, world.settings.rate) {
+        ui.say(words);
+    }
+    Ok(())
+}
+
+/// The slowest limit in words.
+#[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
+fn slowest(due: u64, invited: u64, tokens: f64, mails: Option<f64>) -> Option<String> {
+    let seconds = |number: u64, rate: f64| number as f64 / rate;
+    let hours = invited.saturating_sub(1) / INVITATIONS_AN_HOUR;
+    let mut limits = vec![(
+        seconds(due.saturating_sub(invited), tokens),
+        format!("{} tokens a second from Clerk", plain(tokens)),
+    )];
+    if invited > 0 {
+        let words = format!("{} invitations an hour from Clerk", grouped(INVITATIONS_AN_HOUR));
+        limits.push((seconds(hours, 1.0 / 3600.0), words));
+    }
+    if let Some(mails) = mails {
+        limits
+            .push((seconds(due, mails), format!("{} mails a second, as `sending.rate` says", plain(mails))));
+    }
+    let (took, limit) = limits.into_iter().max_by(|one, other| one.0.total_cmp(&other.0))?;
+    Some(format!("the slowest limit is {limit}: at least {}", span(took)))
+}
+
+fn plain(rate: f64) -> String {
+    if rate >= 10.0 { format!("{rate:.0}") } else { format!("{rate:.1}").trim_end_matches(".0").to_owned() }
+}
+
+fn span(seconds: f64) -> String {
+    if seconds < 90.0 {
+        format!("{seconds:.0} s")
+    } else if seconds < 90.0 * 60.0 {
+        format!("{:.0} min", seconds / 60.0)
+    } else {
+        format!("{:.1} h", seconds / 3600.0)
+    }
+}
+
+/// What a person should know of the tokens when the run is over.
+pub(super) async fn tell_tokens(
+    ui: &Ui,
+    ledger: &Ledger,
+    run: &Run,
+    campaign: &Campaign,
+) -> Result<(), Failure> {
+    let tally = ledger.token_tally(&campaign.id).await?;
+    if tally.orphans > 0 {
+        ui.note(format_args!(
+            "up to {} of this campaign may live without a mail: their answers were lost, nobody holds them, and they end by themselves",
+            count(tally.orphans, "token")
+        ));
+    }
+    if !run.useless_tokens(0, 1).await?.is_empty() {
+        ui.note(format_args!(
+            "some tokens have no mail and could not be revoked; the next run or `linkpost recall {}` does it",
+            campaign.file.display()
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_slowest_limit_is_named() {
+        let check = |due, invited, tokens, mails, expected: &str| {
+            assert_eq!(slowest(due, invited, tokens, mails).unwrap(), expected);
+        };
+        check(
+            5_000,
+            0,
+            5.0,
+            Some(20.0),
+            "the slowest limit is 5 tokens a second from Clerk: at least 17 min",
+        );
+        check(
+            5_000,
+            0,
+            50.0,
+            Some(20.0),
+            "the slowest limit is 20 mails a second, as `sending.rate` says: at least 4 min",
+        );
+        check(
+            600,
+            600,
+            50.0,
+            None,
+            "the slowest limit is 250 invitations an hour from Clerk: at least 2.0 h",
+        );
+        check(20, 10, 0.5, None, "the slowest limit is 0.5 tokens a second from Clerk: at least 20 s");
+    }
+}
