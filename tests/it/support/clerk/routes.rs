@@ -1,0 +1,315 @@
+//! What the double answers.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::{Path, RawQuery, Request as HttpRequest, State as Extracted},
+    http::{Method, StatusCode, header},
+    middleware::{self, Next},
+    response::Response,
+    routing::{get, post},
+};
+use serde_json::{Value, json};
+
+use super::{KEY, Made, Request, Shared, shapes};
+
+pub(super) fn app(state: Shared) -> Router {
+    Router::new()
+        .route("/v1/sign_in_tokens", post(create))
+        .route("/v1/sign_in_tokens/{id}/revoke", post(revoke))
+        .route("/v1/users", get(users))
+        .route("/v1/users/count", get(count))
+        .route("/v1/invitations", post(invite))
+        .route("/v1/invitations/bulk", post(invite_all))
+        .route("/v1/invitations/{id}/revoke", post(revoke_invitation))
+        .fallback(async || error(404, "resource_not_found", "not found", "Resource not found", None))
+        .layer(middleware::from_fn_with_state(Arc::clone(&state), gate))
+        .with_state(state)
+}
+
+/// Notes the request, checks the key and the limit.
+async fn gate(Extracted(state): Extracted<Shared>, request: HttpRequest, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let bytes = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+    let headers: BTreeMap<_, _> = parts
+        .headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or("?").to_owned()))
+        .collect();
+    let bearer = headers.get("authorization").cloned();
+    let json = headers.get("content-type").is_some_and(|value| value.starts_with("application/json"));
+    let wait = {
+        let mut state = state.lock().unwrap();
+        state.requests.push(Request {
+            line: format!("{} {}", parts.method, parts.uri),
+            headers,
+            body: String::from_utf8_lossy(&bytes).into_owned(),
+        });
+        state.throttle()
+    };
+    if let Some(wait) = wait {
+        let mut response =
+            error(429, "too_many_requests", "Too many requests", "Too many requests, retry later", None);
+        let seconds = wait.as_secs_f64().ceil().max(1.0);
+        response.headers_mut().insert(header::RETRY_AFTER, format!("{seconds}").parse().unwrap());
+        return response;
+    }
+    match bearer.as_deref().map(|value| value.strip_prefix("Bearer ")) {
+        None => {
+            return error(
+                401,
+                "authentication_invalid",
+                "Invalid authentication",
+                "Unable to authenticate the request, you need to supply an active session",
+                None,
+            );
+        }
+        Some(None) => {
+            return error(
+                401,
+                "authorization_header_format_invalid",
+                "Invalid Authorization header format",
+                "Invalid Authorization header format. Must be 'Bearer <YOUR_API_KEY>'",
+                None,
+            );
+        }
+        Some(Some(key)) if key != KEY && key != "YOUR_SECRET_KEY" => {
+            let words =
+                "The provided Clerk Secret Key is invalid. Make sure that your Clerk Secret Key is correct.";
+            return error(401, "clerk_key_invalid", words, words, None);
+        }
+        Some(Some(_)) => {}
+    }
+    if parts.method == Method::POST && !bytes.is_empty() && !json {
+        return error(
+            415,
+            "unsupported_content_type",
+            "Content-Type is not supported",
+            "Content-Type is not supported",
+            None,
+        );
+    }
+    next.run(HttpRequest::from_parts(parts, Body::from(bytes))).await
+}
+
+async fn create(Extracted(state): Extracted<Shared>, body: Bytes) -> Response {
+    let Ok(body) = serde_json::from_slice::<Value>(&body) else {
+        return error(
+            400,
+            "request_body_invalid",
+            "Request body invalid",
+            "The request body is invalid.",
+            None,
+        );
+    };
+    let Some(user_id) = body.get("user_id").and_then(Value::as_str) else {
+        return error(422, "form_param_missing", "is missing", "user_id must be included.", Some("user_id"));
+    };
+    let expires_in = match body.get("expires_in_seconds") {
+        None | Some(Value::Null) => 2_592_000,
+        Some(value) => match value.as_i64().filter(|seconds| *seconds >= 1) {
+            Some(seconds) => seconds,
+            None => {
+                return error(
+                    422,
+                    "form_param_value_invalid",
+                    "is invalid",
+                    "expires_in_seconds is invalid",
+                    Some("expires_in_seconds"),
+                );
+            }
+        },
+    };
+    let (hang, gateway, made) = {
+        let mut state = state.lock().unwrap();
+        state.creations += 1;
+        let nth = state.creations;
+        let each = |each: Option<usize>| each.is_some_and(|each| nth.is_multiple_of(each));
+        if each(state.options.fail_each) {
+            return error(
+                500,
+                "internal_clerk_error",
+                "Oops, an unexpected error occurred",
+                "There was an internal error on our servers. We've been notified and are working on fixing it.",
+                None,
+            );
+        }
+        if state.options.banned_at_creation.iter().any(|banned| banned == user_id) {
+            return error(403, "user_banned", "The user is banned", "The user is banned", None);
+        }
+        if !state.users.contains_key(user_id) {
+            return error(
+                404,
+                "resource_not_found",
+                "not found",
+                &format!("No user was found with id {user_id}"),
+                None,
+            );
+        }
+        let (hang, gateway) = (each(state.options.hang_each), each(state.options.gateway_each));
+        let number = state.tokens.len() + 1;
+        let id = shapes::id("sit_", number);
+        let text = shapes::ticket("sign_in_token", &id, number);
+        let made = Made {
+            id,
+            whose: user_id.to_owned(),
+            text,
+            status: "pending",
+            answered: !hang && !gateway,
+            expires_in,
+        };
+        state.tokens.push(made.clone());
+        (hang, gateway, made)
+    };
+    if hang {
+        tokio::time::sleep(Duration::from_mins(10)).await;
+    }
+    if gateway {
+        let html = "<html><body>502 Bad Gateway</body></html>";
+        return Response::builder()
+            .status(502)
+            .header("content-type", "text/html")
+            .body(Body::from(html))
+            .unwrap();
+    }
+    answer(200, &shapes::token(&made, true))
+}
+
+async fn revoke(Extracted(state): Extracted<Shared>, Path(id): Path<String>) -> Response {
+    let mut state = state.lock().unwrap();
+    let Some(made) = state.tokens.iter_mut().find(|made| made.id == id) else {
+        return error(404, "resource_not_found", "not found", "Resource not found", None);
+    };
+    if made.status != "pending" {
+        let words = format!(
+            "Sign in token cannot be revoked because its status is {}. Only pending tokens can be revoked.",
+            made.status
+        );
+        return error(400, "sign_in_token_cannot_be_revoked_code", "cannot revoke", &words, None);
+    }
+    made.status = "revoked";
+    answer(200, &shapes::token(made, false))
+}
+
+/// The users that a query asks for, in the order of their ids.
+fn asked(state: &Shared, query: Option<&str>) -> Vec<super::User> {
+    let pairs: Vec<(String, String)> =
+        url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
+    let all = |name: &str| -> Vec<String> {
+        pairs.iter().filter(|(key, _)| key == name).map(|(_, value)| value.to_lowercase()).collect()
+    };
+    let (ids, addresses) = (all("user_id"), all("email_address"));
+    assert!(ids.len() <= 100 && addresses.len() <= 100, "Clerk takes at most a hundred");
+    let state = state.lock().unwrap();
+    state
+        .users
+        .values()
+        .filter(|user| ids.is_empty() || ids.contains(&user.id.to_lowercase()))
+        .filter(|user| {
+            addresses.is_empty()
+                || user.addresses.iter().any(|(address, _)| addresses.contains(&address.to_lowercase()))
+        })
+        .cloned()
+        .collect()
+}
+
+async fn users(Extracted(state): Extracted<Shared>, RawQuery(query): RawQuery) -> Response {
+    let pairs: BTreeMap<String, String> =
+        url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes()).into_owned().collect();
+    let limit = pairs.get("limit").map_or(10, |limit| limit.parse::<usize>().unwrap());
+    assert!((1..=500).contains(&limit), "Clerk's limits of `limit`");
+    let users: Vec<_> = asked(&state, query.as_deref()).iter().take(limit).map(shapes::user).collect();
+    answer(200, &Value::Array(users))
+}
+
+async fn count(Extracted(state): Extracted<Shared>, RawQuery(query): RawQuery) -> Response {
+    let count = asked(&state, query.as_deref()).len();
+    answer(200, &json!({ "object": "total_count", "total_count": count }))
+}
+
+async fn invite(Extracted(state): Extracted<Shared>, body: Bytes) -> Response {
+    let wanted: Value = serde_json::from_slice(&body).unwrap();
+    match invited(&state, &[wanted]) {
+        Ok(mut all) => answer(200, &all.remove(0)),
+        Err(refusal) => *refusal,
+    }
+}
+
+async fn invite_all(Extracted(state): Extracted<Shared>, body: Bytes) -> Response {
+    let wanted: Vec<Value> = serde_json::from_slice(&body).unwrap();
+    if wanted.is_empty() || wanted.len() > 10 {
+        return error(422, "form_param_value_invalid", "is invalid", "at most 10 invitations", None);
+    }
+    match invited(&state, &wanted) {
+        Ok(all) => answer(200, &Value::Array(all)),
+        Err(refusal) => *refusal,
+    }
+}
+
+/// All or none.
+fn invited(state: &Shared, wanted: &[Value]) -> Result<Vec<Value>, Box<Response>> {
+    let mut state = state.lock().unwrap();
+    for one in wanted {
+        let address = one["email_address"].as_str().unwrap();
+        assert_eq!(one["notify"], false, "Clerk would write to the person itself");
+        let pending = state.invitations.iter().any(|made| made.whose == address && made.status == "pending");
+        let user = state.users.values().any(|user| user.addresses.iter().any(|(known, _)| known == address));
+        if user || (pending && one["ignore_existing"] != true) {
+            let words =
+                format!("There are already pending invitations for the following email addresses: {address}");
+            return Err(Box::new(error(
+                400,
+                "duplicate_record",
+                "duplicate invitation",
+                &words,
+                Some("email_address"),
+            )));
+        }
+    }
+    let mut all = Vec::new();
+    for one in wanted {
+        let number = state.invitations.len() + 1;
+        let id = shapes::id("inv_", number);
+        let text = shapes::ticket("invitation", &id, number);
+        let whose = one["email_address"].as_str().unwrap().to_owned();
+        let expires_in = one["expires_in_days"].as_i64().unwrap() * 86_400;
+        let made = Made { id, whose, text, status: "pending", answered: true, expires_in };
+        all.push(shapes::invitation(&made));
+        state.invitations.push(made);
+    }
+    Ok(all)
+}
+
+async fn revoke_invitation(Extracted(state): Extracted<Shared>, Path(id): Path<String>) -> Response {
+    let mut state = state.lock().unwrap();
+    let Some(made) = state.invitations.iter_mut().find(|made| made.id == id) else {
+        return error(404, "resource_not_found", "not found", "Resource not found", None);
+    };
+    if made.status != "pending" {
+        let words = format!("The invitation is already {}", made.status);
+        return error(400, "invitation_already_revoked", "already revoked", &words, None);
+    }
+    made.status = "revoked";
+    let mut body = shapes::invitation(made);
+    body["revoked"] = true.into();
+    answer(200, &body)
+}
+
+fn error(status: u16, code: &str, message: &str, long: &str, param: Option<&str>) -> Response {
+    let mut one = json!({ "message": message, "long_message": long, "code": code });
+    if let Some(param) = param {
+        one["meta"] = json!({ "param_name": param });
+    }
+    answer(status, &json!({ "errors": [one], "clerk_trace_id": "7f3a0c" }))
+}
+
+/// The content type is exactly this: Clerk's own client takes anything else for text.
+fn answer(status: u16, body: &Value) -> Response {
+    Response::builder()
+        .status(StatusCode::from_u16(status).unwrap())
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(body.to_string()))
+        .unwrap()
+}
