@@ -22,6 +22,7 @@ need faketime faketime
 need node nodejs
 need npm npm
 need curl curl
+need openssl openssl
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3-venv"
 if [ -n "$missing" ]; then
     say "installing$missing"
@@ -64,6 +65,10 @@ say "tests with failpoints: the program dies, or stands still, at named places"
 cargo test --locked --features failpoints --test it -- fault::failpoints a_run_that_was_stopped_before a_run_that_dies
 say "tests"
 cargo test --locked -- --test-threads="${LINKPOST_TEST_THREADS:-4}"
+if [ -n "${LINKPOST_TEST_LONG:-}" ]; then
+    say "the example pages, in Chromium"
+    tests/judges/next/run.sh
+fi
 say "documentation"
 RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --quiet
 say "all good"

@@ -1,0 +1,7 @@
+import { acceptTokenHeaders } from './accept-token/headers.mjs'
+
+/** @type {import('next').NextConfig} */
+export default {
+  poweredByHeader: false,
+  headers: async () => acceptTokenHeaders,
+}
