@@ -95,7 +95,7 @@ export function AcceptToken({ navigate }: Props) {
     return (
       <Card title="You are already signed in" text={<>This browser is signed in as <strong>{name}</strong>.</>}>
         <a href={destination}>Continue as {name}</a>
-        {token && <button onClick={redeem}>Sign out and use the link from the mail</button>}
+        {token && <button onClick={redeem}>Sign out and use the link</button>}
       </Card>
     )
   }
