@@ -235,9 +235,10 @@ fn every_sample_campaign_can_be_checked_previewed_and_rehearsed() {
 fn verbs(above: &[String]) -> Vec<String> {
     let help = help(above);
     let Some((_, list)) = help.split_once("\nCommands:\n") else { return Vec::new() };
-    list.lines()
-        .map_while(|line| line.strip_prefix("  ")?.split_whitespace().next().map(str::to_owned))
-        .collect()
+    let lines = list.lines().take_while(|line| !line.is_empty()).filter_map(|line| line.strip_prefix("  "));
+    // A line that is indented further goes on with the words about the verb above.
+    let verbs = lines.filter(|line| !line.starts_with(' ')).filter_map(|line| line.split(' ').next());
+    verbs.map(str::to_owned).collect()
 }
 
 fn help(verb: &[String]) -> String {
@@ -270,7 +271,7 @@ fn the_help_is_the_one_that_was_read_and_found_good() {
             fs::write(folder.join(name), text).unwrap();
         }
     }
-    let hint = "`LINKPOST_TEST_UPDATE=1 cargo test --test it help` writes what the program says now";
+    let hint = "`LINKPOST_TEST_UPDATE=1 cargo test --test it readme` writes what the program says now";
     let mut files: Vec<_> = fs::read_dir(&folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
