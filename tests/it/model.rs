@@ -17,24 +17,23 @@
 //! A run has two workers, since both claim with one epoch. A run that is stopped and goes on later needs no step of its
 //! own: every order of steps is tried.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
-/// What the protocol promises; each can be taken away.
-#[derive(Debug, Clone, Copy)]
-struct Protocol {
-    /// `synchronous = full`: a commit is on disk when it returns.
-    syncs: bool,
-    /// `--on-unknown hold`: an unknown row waits for a person.
-    holds: bool,
-    /// A dead run's `sending` row becomes `unknown`, not `pending`.
-    doubts: bool,
-    /// The intent is committed before the body leaves.
-    intends: bool,
-    /// A connection that is out of step is closed: a reply answers the command that it was for.
-    in_step: bool,
+/// The protocol, and what it would be without one of its promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Protocol {
+    AsItIs,
+    /// `synchronous = normal`: a commit may be gone after a power cut.
+    UnsyncedCommits,
+    /// `--on-unknown resend`: an unknown row waits for its turn.
+    UnknownIsSentAgain,
+    /// A dead run's `sending` row becomes `pending`, not `unknown`.
+    SendingIsTakenForUnsent,
+    /// The body leaves without a commit before it.
+    NoIntent,
+    /// A connection that is out of step is used on: a reply may answer another mail.
+    OutOfStep,
 }
-
-const PROTOCOL: Protocol = Protocol { syncs: true, holds: true, doubts: true, intends: true, in_step: true };
 
 /// How many runs may start, the first included.
 const STARTS: u8 = 4;
@@ -176,7 +175,7 @@ impl Protocol {
         match hand {
             Hand::Empty => {
                 let waits = matches!(row.state, State::Pending | State::Deferred)
-                    || (row.state == State::Unknown && !self.holds);
+                    || (row.state == State::Unknown && self == Self::UnknownIsSentAgain);
                 if waits && row.attempts < TRIES {
                     let claimed = self.commit(world, Row { state: State::Claimed, epoch, ..row });
                     steps.push(("Claim", with(claimed, Hand::Claim(row.attempts + 1))));
@@ -187,7 +186,7 @@ impl Protocol {
                 let waiting = if row.deferred { State::Deferred } else { State::Pending };
                 let released = if ours { Row { state: waiting, ..row } } else { row };
                 steps.push(("Release", with(self.commit(world, released), Hand::Empty)));
-                if !self.intends {
+                if self == Self::NoIntent {
                     steps.push(("NoIntend", with(world, Hand::Intent(attempt))));
                 } else if ours && row.attempts == attempt - 1 {
                     let sending = Row { state: State::Sending, attempts: attempt, ..row };
@@ -205,7 +204,7 @@ impl Protocol {
                 dot("Dot: cut, not taken", world, State::Unknown);
                 dot("Dot: 4xx, or cut before it", world, State::Deferred);
                 dot("Dot: 5xx", world, State::Rejected);
-                if !self.in_step {
+                if self == Self::OutOfStep {
                     dot("Dot: taken, another mail's 4xx", taken, State::Deferred);
                 }
             }
@@ -226,7 +225,7 @@ impl Protocol {
     fn settled(self, row: Row, epoch: u8, attempt: u8, state: State) -> Option<Row> {
         let sending = matches!(row.state, State::Sending | State::Unknown) && row.attempts == attempt;
         // Without intents a claim is all that there is to settle.
-        let ours = if self.intends { sending } else { row.state == State::Claimed };
+        let ours = if self == Self::NoIntent { row.state == State::Claimed } else { sending };
         (ours && row.epoch == epoch).then_some(Row { state, deferred: state == State::Deferred, ..row })
     }
 
@@ -238,15 +237,15 @@ impl Protocol {
         }
         let waiting = if row.deferred { State::Deferred } else { State::Pending };
         match row.state {
-            State::Claimed if row.epoch != epoch => Row { state: waiting, ..row },
-            State::Sending if row.epoch != epoch && self.doubts => Row { state: State::Unknown, ..row },
-            State::Sending if row.epoch != epoch => Row { state: waiting, ..row },
+            _ if row.epoch == epoch => row,
+            State::Sending if self != Self::SendingIsTakenForUnsent => Row { state: State::Unknown, ..row },
+            State::Claimed | State::Sending => Row { state: waiting, ..row },
             _ => row,
         }
     }
 
     fn commit(self, world: World, row: Row) -> World {
-        World { row, disk: if self.syncs { row } else { world.disk }, ..world }
+        World { row, disk: if self == Self::UnsyncedCommits { world.disk } else { row }, ..world }
     }
 }
 
@@ -309,7 +308,7 @@ fn search(protocol: Protocol, until: Until) -> (usize, Option<Vec<&'static str>>
 
 #[test]
 fn no_order_of_crashes_power_cuts_lost_answers_and_lost_locks_mails_anybody_twice() {
-    let (states, broken) = search(PROTOCOL, Until::AnythingBreaks);
+    let (states, broken) = search(Protocol::AsItIs, Until::AnythingBreaks);
     assert_eq!(broken, None);
     // A model in which little can happen proves little.
     assert!(states > 10_000, "{states} states");
@@ -319,32 +318,35 @@ fn no_order_of_crashes_power_cuts_lost_answers_and_lost_locks_mails_anybody_twic
 #[test]
 fn every_weaker_protocol_mails_somebody_twice() {
     let weaker = [
-        ("commits that are not synced", Protocol { syncs: false, ..PROTOCOL }),
-        ("sending unknown rows again", Protocol { holds: false, ..PROTOCOL }),
-        ("taking a dead run's `sending` for unsent", Protocol { doubts: false, ..PROTOCOL }),
-        ("no intent", Protocol { intends: false, ..PROTOCOL }),
-        ("trusting a reply out of step", Protocol { in_step: false, ..PROTOCOL }),
+        Protocol::UnsyncedCommits,
+        Protocol::UnknownIsSentAgain,
+        Protocol::SendingIsTakenForUnsent,
+        Protocol::NoIntent,
+        Protocol::OutOfStep,
     ];
-    for (name, protocol) in weaker {
+    for protocol in weaker {
         let (states, way) = search(protocol, Until::SomebodyIsMailedTwice);
-        let way = way.unwrap_or_else(|| panic!("{name}: nobody is mailed twice in {states} states"));
-        crate::support::told(&format!("model, {name} | {}", way.join(", ")));
+        let way = way.unwrap_or_else(|| panic!("{protocol:?}: nobody is mailed twice in {states} states"));
+        crate::support::told(&format!("model, {protocol:?} | {}", way.join(", ")));
     }
 }
 
 #[test]
 fn every_state_of_the_protocol_can_come_about_in_the_model() {
-    let mut seen = std::collections::BTreeSet::new();
-    let mut all: HashMap<World, ()> = HashMap::from([(FIRST, ())]);
+    let mut seen = BTreeSet::new();
+    let mut all: HashSet<World> = HashSet::from([FIRST]);
     let mut queue = VecDeque::from([FIRST]);
     while let Some(world) = queue.pop_front() {
         seen.insert((world.row.state, world.accepted));
-        for (_, next) in PROTOCOL.steps(world) {
-            all.entry(next).or_insert_with(|| queue.push_back(next));
+        for (_, next) in Protocol::AsItIs.steps(world) {
+            if all.insert(next) {
+                queue.push_back(next);
+            }
         }
     }
-    use State::{Claimed, Deferred, Pending, Rejected, Sending, Sent, Unknown};
-    let none = [Pending, Claimed, Sending, Rejected, Deferred, Unknown].map(|state| (state, 0));
-    let one = [Sending, Sent, Unknown].map(|state| (state, 1));
+    let none =
+        [State::Pending, State::Claimed, State::Sending, State::Rejected, State::Deferred, State::Unknown]
+            .map(|state| (state, 0));
+    let one = [State::Sending, State::Sent, State::Unknown].map(|state| (state, 1));
     assert_eq!(seen, none.into_iter().chain(one).collect());
 }

@@ -49,11 +49,7 @@ impl Ordeal {
 
     /// Adds a line to `[relay.smtp]`.
     fn relay_setting(self, line: &str) -> Self {
-        self.fixture.edit(
-            "linkpost.toml",
-            "connect_attempts = 1\n",
-            &format!("connect_attempts = 1\n{line}\n"),
-        );
+        self.fixture.edit("linkpost.toml", "tls = \"none\"\n", &format!("tls = \"none\"\n{line}\n"));
         self
     }
 

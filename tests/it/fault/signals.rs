@@ -23,7 +23,7 @@ async fn a_signal_at_any_instant_loses_nobody() {
         // A mail takes a moment here, so that a second signal finds some under way.
         let slow = Act::trickle("250 2.0.0 kept\r\n", Duration::from_millis(1));
         let mut ordeal = Ordeal::scripted(Script::new().at(Step::Rcpt, slow), 60, 4).await;
-        loop {
+        for _ in 0..8 {
             rounds += 1;
             let mut run = ordeal.start();
             let twice = chance.percent(50);

@@ -200,12 +200,6 @@ impl Ledger {
         sqlx::query(query).execute(&mut ledger).await.unwrap();
     }
 
-    /// How far the first and the last try lie apart by the wall clock.
-    pub(crate) async fn days_between_tries(&mut self) -> i64 {
-        let query = "select (max(started_at) - min(started_at)) / 86400000 from attempts";
-        sqlx::query_scalar(query).fetch_one(&mut self.0).await.unwrap()
-    }
-
     /// How many rows are in each state, whoever looks: no run, no recovery.
     pub(crate) async fn states(&mut self) -> BTreeMap<String, i64> {
         let query = "select state, count(*) from recipient group by state";

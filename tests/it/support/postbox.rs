@@ -115,6 +115,14 @@ impl Postbox {
         }
     }
 
+    /// How many mails it has, those under way perhaps included.
+    pub(crate) fn count(&self) -> usize {
+        match self {
+            Self::Sandbox(sandbox) => logged(&sandbox.folder.path().join("accepted")).len(),
+            Self::Sink(sink) => sink.mails().len(),
+        }
+    }
+
     /// Everything that it has taken so far, from its disk.
     pub(crate) fn accepted(&self) -> Vec<Accepted> {
         match self {
