@@ -6,9 +6,9 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        self, Failure, Global, check::CheckArgs, keys::KeysVerb, ledger::LedgerVerb, preview::PreviewArgs,
-        purge::PurgeArgs, recall::RecallArgs, resolve::ResolveArgs, send::SendArgs, serve::ServeArgs,
-        status::StatusArgs,
+        self, Failure, Global, check::CheckArgs, doctor::DoctorArgs, keys::KeysVerb, ledger::LedgerVerb,
+        preview::PreviewArgs, purge::PurgeArgs, recall::RecallArgs, resolve::ResolveArgs, send::SendArgs,
+        serve::ServeArgs, status::StatusArgs,
     },
     exit::Exit,
     ui::Ui,
@@ -34,6 +34,8 @@ enum Verb {
     Send(SendArgs),
     /// Serve the pages behind the links: sign-in, unsubscribe, answers, token API
     Serve(ServeArgs),
+    /// See that the landing page leaves a link unspent when machines visit it
+    Doctor(DoctorArgs),
     /// Show the books of a campaign
     Status(StatusArgs),
     /// Decide about mails that were handed over without an answer, by hand or from the relay's log
@@ -75,6 +77,7 @@ pub fn main() -> ExitCode {
             Verb::Preview(arguments) => commands::preview::run(&ui, &global, arguments).await,
             Verb::Send(arguments) => commands::send::run(&ui, &global, arguments).await,
             Verb::Serve(arguments) => commands::serve::run(&ui, &global, arguments).await,
+            Verb::Doctor(arguments) => commands::doctor::run(&ui, &global, arguments).await,
             Verb::Status(arguments) => commands::status::run(&ui, &global, arguments).await,
             Verb::Resolve(arguments) => commands::resolve::run(&ui, &global, arguments).await,
             Verb::Ledger(verb) => commands::ledger::run(&ui, &global, verb).await,

@@ -11,7 +11,7 @@
 //! - [`email`]: words and bytes; [`message`] is what it hands on.
 //! - [`delivery`]: the SMTP conversation, the outbox, the sandbox relay.
 //!
-//! The way back: [`web`] is the pages behind the links.
+//! The way back: [`web`] is the pages behind the links; [`scanner`] visits them as machines do.
 //!
 //! Around it:
 //!
@@ -39,6 +39,8 @@ pub mod pace;
 pub mod pipeline;
 pub mod private_file;
 pub mod problem;
+pub mod scanner;
+pub mod schedule;
 pub mod settings;
 pub mod token;
 pub mod toml_file;

@@ -3,6 +3,7 @@
 mod arguments;
 pub mod check;
 mod clerk;
+pub mod doctor;
 pub mod keys;
 pub mod ledger;
 mod list;

@@ -57,7 +57,9 @@ pub async fn run(ui: &Ui, global: &Global, arguments: ServeArgs) -> Result<Exit,
         Some(_) | None => None,
     };
     tell_before(ui, &settings, &site, address, tls.is_some());
-    let ledger = Ledger::open(&parts::ledger(&settings, arguments.sandbox), CLOCK).await?;
+    let options = parts::ledger_options(&settings, arguments.sandbox);
+    let path = parts::ledger(&settings, arguments.sandbox);
+    let ledger = Ledger::open_with(&path, CLOCK, &options).await?;
     let web = Web::new(site, ledger.clone(), CLOCK)?;
     let taken = |error: std::io::Error| {
         Failure::words(Exit::Configuration, format!("`{address}` cannot be listened on: {error}"))

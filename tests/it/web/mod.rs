@@ -3,6 +3,7 @@
 mod api;
 mod browser;
 mod client;
+mod doctor;
 mod ends;
 mod forged;
 mod leave;

@@ -1,0 +1,171 @@
+//! Visits a link the way mail scanners do: `HEAD`, `GET`, redirects, and with a headless browser where one is installed.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::{
+    Method, Request, StatusCode,
+    body::Bytes,
+    client::conn::http1,
+    header::{ACCEPT, HOST, LOCATION, USER_AGENT},
+};
+use hyper_util::rt::TokioIo;
+use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_rustls::TlsConnector;
+use url::{Position, Url};
+
+/// One request, connection and all.
+const DEADLINE: Duration = Duration::from_secs(20);
+/// The browser, from its start to its end.
+const BROWSER_DEADLINE: Duration = Duration::from_mins(1);
+const BROWSER_LOOK: Duration = Duration::from_millis(100);
+const REDIRECTS: usize = 10;
+const LONGEST_PAGE: usize = 4 << 20;
+/// What Microsoft's scanner calls itself, more or less: a page must not treat it otherwise.
+const AGENT: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) \
+                     Chrome/125.0.0.0 Safari/537.36";
+const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+
+/// What a visit found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Visit {
+    /// The status of the last answer.
+    pub status: u16,
+    /// How many redirects there were.
+    pub redirects: usize,
+    /// Whether the page is one of `linkpost serve`.
+    pub is_ours: bool,
+}
+
+/// Why a page could not be visited. No path and no query: a token is in them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unreached(String);
+
+/// Asks for the page with one method and follows where it leads.
+pub async fn visit(url: &Url, method: &Method) -> Result<Visit, Unreached> {
+    let mut url = url.clone();
+    for redirects in 0..=REDIRECTS {
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let answer = timeout(DEADLINE, ask(&url, method)).await;
+        let late = |_| Unreached(format!("`{host}` did not answer within {} s", DEADLINE.as_secs()));
+        let (status, location, body) = answer.map_err(late)??;
+        let next = location.filter(|_| status.is_redirection()).and_then(|to| url.join(&to).ok());
+        let Some(next) = next else {
+            let is_ours = String::from_utf8_lossy(&body).contains("/linkpost/style.css");
+            return Ok(Visit { status: status.as_u16(), redirects, is_ours });
+        };
+        url = next;
+    }
+    Err(Unreached(format!("the page redirects more than {REDIRECTS} times")))
+}
+
+async fn ask(url: &Url, method: &Method) -> Result<(StatusCode, Option<String>, Bytes), Unreached> {
+    let host = url.host_str().unwrap_or_default();
+    let failed = |error: &dyn std::fmt::Display| Unreached(format!("`{host}` cannot be reached: {error}"));
+    let port = url.port_or_known_default().unwrap_or(443);
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let stream = TcpStream::connect((bare, port)).await.map_err(|error| failed(&error))?;
+    if url.scheme() != "https" {
+        return exchange(stream, url, method).await.map_err(|error| failed(&error));
+    }
+    let name = ServerName::try_from(bare.to_owned()).map_err(|error| failed(&error))?;
+    let tls = tls().map_err(|error| failed(&error))?;
+    let stream = tls.connect(name, stream).await.map_err(|error| failed(&error))?;
+    exchange(stream, url, method).await.map_err(|error| failed(&error))
+}
+
+fn tls() -> Result<TlsConnector, rustls::Error> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    url: &Url,
+    method: &Method,
+) -> Result<(StatusCode, Option<String>, Bytes), Box<dyn std::error::Error + Send + Sync>> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let request = Request::builder()
+        .method(method)
+        .uri(&url[Position::BeforePath..Position::AfterQuery])
+        .header(HOST, &url[Position::BeforeHost..Position::AfterPort])
+        .header(USER_AGENT, AGENT)
+        .header(ACCEPT, "text/html,*/*;q=0.8")
+        .body(Empty::<Bytes>::new())?;
+    let answer = sender.send_request(request).await?;
+    let location = answer.headers().get(LOCATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let status = answer.status();
+    let body = Limited::new(answer.into_body(), LONGEST_PAGE).collect().await?.to_bytes();
+    Ok((status, location, body))
+}
+
+/// A browser of this machine, from the folders of `path` (the environment's `PATH`).
+#[must_use]
+pub fn browser(path: &str) -> Option<PathBuf> {
+    let names = path.split(':').filter(|folder| folder.starts_with('/'));
+    names.flat_map(|folder| BROWSERS.map(|name| Path::new(folder).join(name))).find(|file| file.is_file())
+}
+
+/// Loads the page in a headless browser and lets its scripts run. `Err` where the browser does not do it.
+pub async fn load(browser: PathBuf, url: Url) -> Result<(), Unreached> {
+    let loaded = tokio::task::spawn_blocking(move || load_now(&browser, &url)).await;
+    loaded.unwrap_or_else(|_| Err(Unreached("the browser could not be waited for".to_owned())))
+}
+
+fn load_now(browser: &Path, url: &Url) -> Result<(), Unreached> {
+    let failed = |error: std::io::Error| Unreached(format!("`{}` does not run: {error}", browser.display()));
+    let profile = tempfile::TempDir::with_prefix("linkpost-browser-").map_err(failed)?;
+    let mut command = Command::new(browser);
+    command
+        .args(["--headless", "--disable-gpu", "--no-first-run", "--disable-background-networking"])
+        .args(["--disable-component-update", "--disable-sync", "--disable-quic", "--dump-dom"])
+        // The page's timers run ahead to ten seconds after the load: what waits a little runs as well.
+        .arg("--virtual-time-budget=10000")
+        .arg(format!("--user-data-dir={}", profile.path().display()))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    if is_root() {
+        // Chromium refuses to run its own sandbox as root.
+        command.arg("--no-sandbox");
+    }
+    let mut child = command.arg(url.as_str()).spawn().map_err(failed)?;
+    let ended = wait(&mut child).map_err(failed)?;
+    if ended { Ok(()) } else { Err(Unreached(format!("`{}` did not load the page", browser.display()))) }
+}
+
+/// Whether the browser ended well within its time; otherwise it is ended.
+fn wait(child: &mut Child) -> std::io::Result<bool> {
+    let begun = Instant::now();
+    while begun.elapsed() < BROWSER_DEADLINE {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status.success());
+        }
+        std::thread::sleep(BROWSER_LOOK);
+    }
+    child.kill()?;
+    child.wait().map(|_| false)
+}
+
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0)
+}
