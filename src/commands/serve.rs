@@ -48,7 +48,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: ServeArgs) -> Result<Exit,
         local.keys = keys;
     }
     let address = arguments.listen.unwrap_or(settings.web.listen);
-    let site = site(&settings)?;
+    let site = Site { is_alone: arguments.sandbox, ..site(&settings)? };
     let tls = match &settings.web.tls {
         Some((certificates, key)) if !arguments.sandbox => {
             let wrong = |error: crate::web::TlsError| Failure::words(Exit::Configuration, error.to_string());
@@ -130,6 +130,7 @@ pub(super) fn site(settings: &Settings) -> Result<Site, Failure> {
         bad_tokens_per_minute: web.bad_tokens_per_minute,
         read_deadline: web.read_deadline,
         api_key: web.api_key.clone(),
+        is_alone: false,
     };
     match Web::taken_path(&site) {
         Some(path) => Err(wrong(format!("`{path}` is the path of two pages"))

@@ -271,6 +271,16 @@ impl Web {
         reply::html(StatusCode::OK, self.look.words("You are signed in", &words, way_on.as_ref()))
     }
 
+    /// A page of the site, in a rehearsal: whoever is signed in sees that, and where the link would have led.
+    pub(super) fn stand_in(&self, visit: &Visit) -> Reply {
+        let Some(session) = self.session(visit, &self.keys.now()) else { return self.end(&End::NoPage) };
+        let words = [
+            format!("You are signed in to {} as {}.", self.site.name, who_is_in(&session)),
+            format!("This is a rehearsal: your own site would show its page {} now.", visit.path),
+        ];
+        reply::html(StatusCode::OK, self.look.words("You are signed in", &words, None))
+    }
+
     /// Where a person lands who answered.
     pub(super) fn answered(&self) -> Reply {
         let words = ["Your answer has reached us. You can close this page.".to_owned()];

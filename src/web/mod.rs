@@ -80,6 +80,8 @@ pub struct Site {
     pub read_deadline: Duration,
     /// The key of the token API; without one it is closed.
     pub api_key: Option<SecretString>,
+    /// Whether there is no site around the pages: a page of ours stands for each of the site's.
+    pub is_alone: bool,
 }
 
 /// The site at work.
@@ -257,6 +259,7 @@ impl Web {
                 self.look.style.clone(),
             ))),
             Route::Logo => Ok(self.logo()),
+            Route::Other if self.site.is_alone => Ok(self.stand_in(&visit)),
             Route::Other => Ok(self.end(&End::NoPage)),
         };
         let reply = answered.unwrap_or_else(|failure| {

@@ -118,6 +118,10 @@ fn a_rehearsals_links_lead_to_the_rehearsals_pages() {
     let landed = browser.click(&accept(&token(&text)));
     assert_eq!((landed.status, landed.header("strict-transport-security")), (303, None));
     assert!(browser.cookies.contains_key("session"), "{landed:?}");
+    let home = browser.get(landed.header("location").unwrap());
+    assert_eq!((home.status, home.title()), (200, "You are signed in"));
+    assert!(home.body.contains("would show its page &#x2F;home now") || home.body.contains("page /home now"));
+    assert_eq!(serve.browser().get("/home").status, 404);
     let real = Serve::start(&fixture);
     assert_eq!(real.browser().get(&accept(&token(&text))).status, 404, "a rehearsal's link is no real one");
 }
