@@ -4,7 +4,7 @@
 //!
 //! The path of a mail: [`pipeline`] is the product on one screen.
 //!
-//! - [`campaign`]: what goes to whom and when, from a file.
+//! - [`campaign`]: what goes to whom and when, from a file; [`schedule`] knows when.
 //! - [`audience`]: the list of people, row by row.
 //! - [`ledger`]: the only place with memory; who may send what, and what became of it.
 //! - [`token`]: the secret in each link.

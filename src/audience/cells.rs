@@ -4,7 +4,7 @@ use jiff::civil::{Date, DateTime};
 use serde_json::{Number, Value};
 
 use super::{AddressError, text};
-use crate::campaign::ColumnType;
+use crate::{campaign::ColumnType, schedule};
 
 /// Why a cell was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +48,7 @@ pub(super) fn value(cell: &str, kind: ColumnType, line_breaks: bool) -> Result<V
         ColumnType::Number => number(cell).map(Value::Number),
         ColumnType::Date => date(cell).map(Value::String),
         ColumnType::Json => json(cell, line_breaks),
+        ColumnType::Zone => zone(cell).map(Value::String),
     }
 }
 
@@ -90,6 +91,15 @@ fn number(cell: &str) -> Result<Number, Refusal> {
     exact.ok_or_else(|| {
         Refusal::new(format!("{} has more digits than a number can keep", text::shown(cell)))
             .hint("take the column out of `types`: as text it stays as it is")
+    })
+}
+
+/// The name as the database spells it.
+fn zone(cell: &str) -> Result<String, Refusal> {
+    let name = schedule::zone(cell).ok().and_then(|zone| zone.iana_name().map(str::to_owned));
+    name.ok_or_else(|| {
+        Refusal::new(format!("{} is no time zone", text::shown(cell)))
+            .hint("expected a name of the tz database such as `Europe/Berlin` or `America/New_York`")
     })
 }
 
@@ -189,6 +199,18 @@ mod tests {
         assert!(hint("1,5").is_some_and(|hint| hint.contains("a point before the decimals")));
         assert!(hint("1.234,50").is_some());
         assert!(hint("a,b").is_none());
+    }
+
+    #[test]
+    fn a_zone_is_one_that_knows_changes_of_the_clocks() {
+        let check = |cell: &str, expected| check(cell, ColumnType::Zone, &expected);
+        check("Europe/Berlin", Ok(json!("Europe/Berlin")));
+        check("america/new_york", Ok(json!("America/New_York")));
+        check("UTC", Ok(json!("UTC")));
+        check("Europe/Atlantis", Err("`Europe/Atlantis` is no time zone"));
+        check("CEST", Err("no time zone"));
+        check("+01:00", Err("no time zone"));
+        check("Berlin", Err("no time zone"));
     }
 
     #[test]

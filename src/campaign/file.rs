@@ -5,9 +5,12 @@ use std::{collections::BTreeMap, path::Path};
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 use serde_json::Value;
 
-use super::{Attachment, AudienceSpec, Campaign, CampaignId, ColumnType, Kind, Question, WithoutUser};
+use super::{
+    Attachment, AudienceSpec, Campaign, CampaignId, ColumnType, Kind, Question, WithoutUser, schedule,
+};
 use crate::{
     problem::Problem,
+    schedule::Schedule,
     toml_file::{Table, TomlFile},
 };
 
@@ -51,6 +54,7 @@ fn read(file: &TomlFile, path: &Path) -> Result<Option<Campaign>, Vec<Problem>> 
     }
     let kind = root.choice("kind", &kinds);
     let rules = kind.unwrap_or(Kind::Waitlist).rules();
+    let named = root.has("occasion");
     let occasion = root.parse("occasion", occasion).unwrap_or_else(|| "once".to_owned());
     let template =
         root.require("template", "../templates/waitlist", |text| Ok::<_, String>(file.resolve(text)));
@@ -65,6 +69,11 @@ fn read(file: &TomlFile, path: &Path) -> Result<Option<Campaign>, Vec<Problem>> 
     if kind == Some(Kind::Survey) && questions.is_empty() {
         root.missing("questions", "add `[[questions]]` with `id`, `text` and `answers`");
     }
+    let schedule = root.table("schedule").and_then(schedule::read);
+    if let Some(schedule) = &schedule {
+        schedule::check_occasion(&root, schedule, kind, named);
+    }
+    let audience = audience.map(|audience| with_zones(audience, schedule.as_ref()));
     root.finish();
     let (Some(id), Some(kind), Some(template), Some(audience)) = (id, kind, template, audience) else {
         return Ok(None);
@@ -74,6 +83,7 @@ fn read(file: &TomlFile, path: &Path) -> Result<Option<Campaign>, Vec<Problem>> 
         id,
         title,
         kind,
+        survey: occasion.clone(),
         occasion,
         audience,
         template,
@@ -83,7 +93,19 @@ fn read(file: &TomlFile, path: &Path) -> Result<Option<Campaign>, Vec<Problem>> 
         not_after,
         attachments,
         questions,
+        schedule,
     }))
+}
+
+/// A window by the recipients' clocks needs to know their zones.
+fn with_zones(mut audience: AudienceSpec, schedule: Option<&Schedule>) -> AudienceSpec {
+    if let Some(all) = schedule::needs_zones(schedule) {
+        audience.types.insert(schedule::ZONE_COLUMN.to_owned(), ColumnType::Zone);
+        if all {
+            audience.required.push(schedule::ZONE_COLUMN.to_owned());
+        }
+    }
+    audience
 }
 
 fn audience(file: &TomlFile, mut table: Table<'_>, kind: Option<Kind>) -> Option<AudienceSpec> {
@@ -169,7 +191,8 @@ fn column_type(value: &Value) -> Result<ColumnType, String> {
         Some("number") => Ok(ColumnType::Number),
         Some("date") => Ok(ColumnType::Date),
         Some("json") => Ok(ColumnType::Json),
-        _ => Err(format!("found `{value}`, expected one of `text`, `number`, `date`, `json`")),
+        Some("zone") => Ok(ColumnType::Zone),
+        _ => Err(format!("found `{value}`, expected one of `text`, `number`, `date`, `json`, `zone`")),
     }
 }
 
@@ -277,6 +300,84 @@ mod tests {
         assert_eq!(campaign.audience.key_column.as_deref(), Some("cart_id"));
         assert_eq!(campaign.audience.types.get("items"), Some(&ColumnType::Json));
         assert_eq!(campaign.audience.required, ["cart_id", "items"]);
+    }
+
+    fn scheduled(schedule: &str) -> Result<Campaign, String> {
+        load(&format!("{GOOD}[schedule]\n{schedule}"))
+    }
+
+    #[test]
+    fn a_schedule_is_read_with_its_zone_and_its_window() {
+        let words = |text: &str| scheduled(text).unwrap().schedule.unwrap().in_words();
+        let berlin = "zone = \"Europe/Berlin\"\n";
+        for (text, expected) in [
+            ("at = \"2026-11-27T09:00[Europe/Berlin]\"", "Fri 2026-11-27 09:00 Europe/Berlin (+01:00)"),
+            ("at = \"2026-11-27T09:00+01:00\"", "Fri 2026-11-27 08:00 UTC"),
+            (&format!("at = \"2026-11-27 09:00\"\n{berlin}"), "Fri 2026-11-27 09:00 Europe/Berlin (+01:00)"),
+            (&format!("cron = \"0 9 * * mon\"\n{berlin}"), "At 09:00, on Monday, Europe/Berlin"),
+            (
+                &format!("every = \"2 hours\"\nfrom = \"2026-07-01T09:00\"\n{berlin}"),
+                "every 2 hours since Wed 2026-07-01 09:00 Europe/Berlin (+02:00)",
+            ),
+            (
+                "at = \"2026-11-27T09:00Z\"\nwindow = { hours = \"22:00-06:00\", days = \"fri-mon\", zone = \"recipient\" }",
+                "Fri 2026-11-27 09:00 UTC; mails leave 22:00-06:00 mon, fri, sat, sun in the recipient's own zone",
+            ),
+        ] {
+            assert_eq!(words(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_window_by_the_recipients_clocks_checks_their_zones() {
+        let window = "at = \"2026-11-27T09:00Z\"\nwindow = { days = \"mon-fri\", zone = \"recipient\" }";
+        let campaign = scheduled(window).unwrap();
+        assert_eq!(campaign.audience.types.get("timezone"), Some(&ColumnType::Zone));
+        assert_eq!(campaign.audience.required, ["timezone"]);
+        let campaign = scheduled(&format!("zone = \"Asia/Tokyo\"\n{window}")).unwrap();
+        assert_eq!(campaign.audience.types.get("timezone"), Some(&ColumnType::Zone));
+        assert!(campaign.audience.required.is_empty());
+    }
+
+    #[test]
+    fn all_mistakes_of_a_schedule_are_told_at_once() {
+        let text = "cron = \"0 9 * *\"\nevery = \"ten days\"\nmax_late = \"soon\"\ncatch_up = \"all\"\npaused = \"yes\"\nzone = \"CEST\"\nuntill = 1\n[schedule.window]\nhours = \"9 to 5\"\ndays = \"mo-fr\"\nzone = \"Europe/Atlantis\"\n";
+        insta::assert_snapshot!(scheduled(text).unwrap_err(), @r#"
+        spring.toml:6:2: a schedule has one of `at`, `cron` and `every`, found `cron` and `every`
+          hint: keep one; a second schedule is a second campaign
+        spring.toml:7:8: `schedule.cron`: found `0 9 * *`, expected a cron line of five fields such as `0 9 * * mon-fri` (Invalid pattern: Pattern must have 5 fields when seconds are disallowed)
+        spring.toml:8:9: `schedule.every`: found `ten days`, expected such as `2 hours`, `1 day` or `1 month`
+        spring.toml:9:12: `schedule.max_late`: found `soon`, expected a duration such as `14 days` or `36 hours`
+        spring.toml:10:12: `schedule.catch_up`: found `all`, expected one of `latest`, `none`
+        spring.toml:11:10: `schedule.paused`: found `yes`, expected `true` or `false`
+        spring.toml:12:8: `schedule.zone`: found `CEST`, expected a zone of the tz database such as `Europe/Berlin`
+        spring.toml:13:1: unknown key `schedule.untill`
+          hint: did you mean `until`?
+        spring.toml:15:9: `schedule.window.hours`: found `9 to 5`, expected hours such as `09:00-17:30`
+        spring.toml:16:8: `schedule.window.days`: found `mo-fr`, expected days such as `mon-fri` or `sat, sun`
+        spring.toml:17:8: `schedule.window.zone`: found `Europe/Atlantis`, expected a zone of the tz database such as `Europe/Berlin`, or `recipient`
+        "#);
+    }
+
+    #[test]
+    fn a_schedule_wants_one_timing_and_what_it_needs() {
+        let check = |text: &str, expected: &str| {
+            let error = scheduled(text).unwrap_err();
+            assert!(error.contains(expected), "{text}: {error}");
+        };
+        check("paused = true", "`schedule.at` is missing");
+        check("cron = \"0 9 * * *\"", "`schedule.zone` is missing");
+        check("every = \"1 day\"", "`schedule.from` is missing");
+        check("every = \"1 second\"\nfrom = \"2026-07-01T09:00Z\"", "expected at least `1 minute`");
+        check("at = \"2026-11-27T09:00\"", "or `zone` beside it");
+        check("at = \"2026-11-27T09:00Z\"\nfrom = \"2026-11-27T09:00Z\"", "bound a `cron` or `every`");
+        check("at = \"2026-11-27T09:00Z\"\ncron = \"0 9 * * *\"", "one of `at`, `cron` and `every`");
+        check("at = \"2026-11-27T09:00Z\"\nmax_late = \"1 h\"\ncatch_up = \"latest\"", "keep one of the two");
+        let named = GOOD.replace("template", "occasion = \"2026-11\"\ntemplate");
+        let recurring = format!("{named}[schedule]\ncron = \"0 9 * * *\"\nzone = \"UTC\"\n");
+        assert!(load(&recurring).unwrap_err().contains("take `occasion` out"));
+        let single = format!("{named}[schedule]\nat = \"2026-11-27T09:00Z\"\n");
+        assert_eq!(load(&single).unwrap().occasion, "2026-11");
     }
 
     #[test]

@@ -15,11 +15,24 @@ pub enum Kind {
     Survey,
 }
 
+/// How often a recipient key may be mailed in a campaign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Once {
+    /// Once in each occasion.
+    PerOccasion,
+    /// Once, whatever the occasion.
+    Ever,
+    /// Once in each survey, however many occasions it has.
+    PerSurvey,
+}
+
 /// What a kind brings along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
     /// The column that joins the user in the recipient key.
     pub key_column: Option<&'static str>,
+    /// How often a key is mailed across occasions.
+    pub once: Once,
     /// The columns that every row must fill.
     pub required: &'static [&'static str],
     /// The columns that hold JSON unless the file says otherwise.
@@ -52,6 +65,7 @@ impl Kind {
     pub const fn rules(self) -> Rules {
         let plain = Rules {
             key_column: None,
+            once: Once::Ever,
             required: &[],
             json: &[],
             token_life: SignedDuration::from_hours(30 * DAY),
@@ -59,15 +73,20 @@ impl Kind {
         };
         match self {
             Self::Waitlist => plain,
-            Self::Promo => Rules { token_life: SignedDuration::from_hours(7 * DAY), ..plain },
+            Self::Promo => {
+                Rules { once: Once::PerOccasion, token_life: SignedDuration::from_hours(7 * DAY), ..plain }
+            }
             Self::AbandonedCart => Rules {
                 key_column: Some("cart_id"),
                 required: &["cart_id", "items"],
                 json: &["items"],
                 token_life: SignedDuration::from_hours(3 * DAY),
                 not_after: SignedDuration::from_hours(24),
+                ..plain
             },
-            Self::Survey => Rules { token_life: SignedDuration::from_hours(14 * DAY), ..plain },
+            Self::Survey => {
+                Rules { once: Once::PerSurvey, token_life: SignedDuration::from_hours(14 * DAY), ..plain }
+            }
         }
     }
 }

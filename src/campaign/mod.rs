@@ -4,13 +4,16 @@
 
 mod file;
 mod kind;
+mod schedule;
 
 pub use file::duration;
-pub use kind::{Kind, Rules};
+pub use kind::{Kind, Once, Rules};
 
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use serde_json::{Map, Value};
+
+use crate::schedule::Schedule;
 
 /// The name that keys the ledger: lower-case letters, digits and `-`, at most 64 characters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -55,6 +58,8 @@ pub enum ColumnType {
     Date,
     /// A JSON value: loops and look-ups in templates.
     Json,
+    /// A time zone of the tz database: `Europe/Berlin`.
+    Zone,
 }
 
 /// What becomes of a row without a user id.
@@ -128,8 +133,11 @@ pub struct Campaign {
     pub title: String,
     /// The defaults and rules that apply.
     pub kind: Kind,
-    /// Which time of sending this is: a promo may go to the same people again on another occasion.
+    /// Which time of sending this is: a promo may go to the same people again on another occasion. A schedule with
+    /// several due times names each after its time.
     pub occasion: String,
+    /// Which survey this is, where the kind is one: the `occasion` of the file.
+    pub survey: String,
     /// How to read the list.
     pub audience: AudienceSpec,
     /// The template folder (`subject.txt`, `body.txt`, `body.html`); bases stand beside it.
@@ -146,4 +154,19 @@ pub struct Campaign {
     pub attachments: Vec<Attachment>,
     /// The survey's questions; empty for other kinds.
     pub questions: Vec<Question>,
+    /// When it goes out by itself; `None`: only by hand.
+    pub schedule: Option<Schedule>,
+}
+
+impl Campaign {
+    /// Among which mails a recipient gets only one: the campaign's of all occasions, or `None` for those of one
+    /// occasion alone. A survey is known by the `occasion` in its file.
+    #[must_use]
+    pub fn once_in(&self) -> Option<String> {
+        match self.kind.rules().once {
+            Once::PerOccasion => None,
+            Once::Ever => Some(String::new()),
+            Once::PerSurvey => Some(self.survey.clone()),
+        }
+    }
 }

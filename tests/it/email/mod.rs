@@ -86,6 +86,8 @@ fn campaign(template: impl Into<PathBuf>) -> Campaign {
         not_after: jiff::SignedDuration::from_hours(72),
         attachments: Vec::new(),
         questions: Vec::new(),
+        survey: "once".into(),
+        schedule: None,
     }
 }
 
