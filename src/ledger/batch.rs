@@ -12,6 +12,7 @@ use sqlx::SqliteConnection;
 use super::{
     Duplicate, LedgerError, Plan, State,
     journal::hex,
+    once,
     reconcile::{Known, Rival, SameBy, Verdict, decide},
     settle::{json, parse_state},
     words::printable,
@@ -142,6 +143,7 @@ async fn add_batch(
     mailboxes.dedup();
     let mut found = by_key(connection, list, &json(&keys)).await?;
     let mut holders = by_mailbox(connection, list, &json(&mailboxes)).await?;
+    let elsewhere = once::elsewhere(connection, list.occasion, &keys).await?;
 
     let mut writes = Writes::default();
     for row in batch {
@@ -152,6 +154,14 @@ async fn add_batch(
                 writes.add.push(invalid(&problem));
             }
             Row::Good(recipient) => {
+                // Where this occasion has the row already, the intent decides.
+                let hash =
+                    if elsewhere.is_empty() { String::new() } else { once::key_hash(&recipient.key.0) };
+                if let Some(other) = elsewhere.get(&hash).filter(|_| !found.contains_key(&recipient.key.0)) {
+                    plan.mailed_before += 1;
+                    writes.add.push(mailed_before(good(recipient), other));
+                    continue;
+                }
                 decide_row(recipient, &mut found, &mut holders, &mut writes, plan, duplicates);
             }
         }
@@ -331,6 +341,12 @@ fn duplicate(written: Written, by: SameBy, first_line: Option<u64>) -> Written {
     };
     let state = State::Duplicate.name();
     Written { key: None, name: None, fields: None, state, reason: Some(reason), ..written }
+}
+
+/// A row that stays out, since its key has had its mail.
+fn mailed_before(written: Written, occasion: &str) -> Written {
+    let reason = Some(format!("mailed on the occasion `{occasion}`"));
+    Written { key: None, name: None, fields: None, state: State::Duplicate.name(), reason, ..written }
 }
 
 fn invalid(problem: &RowProblem) -> Written {

@@ -52,7 +52,7 @@ pub struct Duplicate {
 /// What taking in a list does.
 ///
 /// `rows` is the sum of `new`, `changed`, `unchanged`, `returned`, `changed_after_sent`, `changed_after_end`,
-/// `duplicates` and `invalid`, and also the total of `tally`.
+/// `duplicates`, `mailed_before` and `invalid`, and also the total of `tally`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {
     /// Rows of the list.
@@ -71,6 +71,8 @@ pub struct Plan {
     pub changed_after_end: u64,
     /// Rows that are the same as another.
     pub duplicates: u64,
+    /// Rows whose key another occasion has mailed: they stay out.
+    pub mailed_before: u64,
     /// Rows with a problem.
     pub invalid: u64,
     /// Rows of the former list that were not mailed and are not in this one. They are not among `rows`.
@@ -139,8 +141,9 @@ where occasion_id = ?1 and state in ('pending', 'deferred')
     and exists (select 1 from suppression s where s.address = recipient.address)";
 
 const MARK: &str = "
-update occasion set generation = ?2, list = ?3, list_digest = ?4, content_digest = ?5, list_rows = ?6, enlisted_at = ?7
-where id = ?1";
+update occasion set generation = ?2, list = ?3, list_digest = ?4, content_digest = ?5, list_rows = ?6, enlisted_at = ?7,
+    begun_at = coalesce(begun_at, ?7)
+where id = ?1 and closed is null";
 
 /// Serves one enlistment from the first row to the last, on the writer's connection.
 pub(super) async fn session(
@@ -226,7 +229,7 @@ async fn finish(
         )));
     }
     if let Some(mark) = mark {
-        sqlx::query(MARK)
+        let marked = sqlx::query(MARK)
             .bind(occasion)
             .bind(generation)
             .bind(&mark.list)
@@ -236,6 +239,12 @@ async fn finish(
             .bind(now)
             .execute(connection)
             .await?;
+        if marked.rows_affected() == 0 {
+            return Err(LedgerError::refused(
+                "the occasion was skipped or given up meanwhile, so the list was not taken in",
+                "`linkpost due --explain` says why",
+            ));
+        }
     }
     Ok(plan)
 }

@@ -134,6 +134,7 @@ mod tests {
             reply: Some("250 Ok\\u{1b} \"4ABC\"".into()),
             due: None,
             at: 1,
+            key_hash: None,
         }
     }
 

@@ -10,7 +10,7 @@ use super::{
     journal::Journal,
     landing::{self, PageFacts},
     lock::{Holder, RunLock, occasion_file},
-    resolve,
+    printable, resolve,
     settle::{Intention, LONGEST_WAIT_MS, Settlement, json, parse_state},
     start::Start,
     store::Inner,
@@ -26,6 +26,8 @@ pub struct Run {
     pub(super) ledger: Arc<Inner>,
     pub(super) core: Arc<RunCore>,
     recovered: Recovered,
+    /// Whether a key gets one mail whatever the occasion.
+    once: bool,
 }
 
 /// What a start puts up with that it would refuse otherwise.
@@ -85,13 +87,27 @@ impl Run {
             stopped: AtomicBool::new(false),
             _lock: lock,
         };
-        Ok(Self { ledger, core: Arc::new(core), recovered: started.recovered })
+        Ok(Self { ledger, core: Arc::new(core), recovered: started.recovered, once: false })
     }
 
     /// What the start found lying about.
     #[must_use]
     pub fn recovered(&self) -> Recovered {
         self.recovered
+    }
+
+    /// Notes what the campaign file says: when the occasion was due, and among which mails of the campaign, beyond this
+    /// occasion, a key gets only one. Refused where the occasion was skipped or given up.
+    pub async fn plan(&mut self, due: Option<Timestamp>, once_in: Option<String>) -> Result<(), LedgerError> {
+        self.once = once_in.is_some();
+        let run = Arc::clone(&self.core);
+        self.ledger.requests.ask(|answer| Request::Alone(Alone::Plan { run, due, once_in, answer })).await
+    }
+
+    /// Ends the occasion: what waits expires, and it is never begun again. Returns how many rows waited.
+    pub async fn give_up(self, reason: &str) -> Result<u64, LedgerError> {
+        let (run, reason) = (Arc::clone(&self.core), printable(reason));
+        self.ledger.requests.ask(|answer| Request::Alone(Alone::GiveUp { run, reason, answer })).await
     }
 
     /// What the ledger remembers of the last list that was taken in; `None` before the first.
@@ -176,7 +192,7 @@ impl Run {
 
     /// Records a try. When this returns [`Intended::Go`] it is on disk, and the body may leave; in no other case.
     pub async fn intend(&self, claim: Claim, attempt: Try) -> Result<Intended, LedgerError> {
-        let intention = Intention::new(&claim, attempt, self.core.epoch);
+        let intention = Intention::new(&claim, attempt, self.core.epoch, self.once);
         let run = Arc::clone(&self.core);
         let staying = self.ledger.requests.ask(|answer| Request::Intend { run, intention, answer }).await?;
         Ok(staying.map_or(Intended::Go(Intent { claim }), Intended::Withdrawn))
@@ -189,7 +205,7 @@ impl Run {
     pub async fn settle(&self, held: impl Into<Held>, outcome: Outcome) -> Result<Settled, LedgerError> {
         let held = held.into();
         let now = self.ledger.clock.now().as_millisecond();
-        let settlement = Settlement::new(&held, &outcome, self.core.epoch, now)?;
+        let settlement = Settlement::new(&held, &outcome, self.core.epoch, self.once, now)?;
         let recipient = &held.claim().recipient;
         let settled = Settled {
             line: recipient.line,

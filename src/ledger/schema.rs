@@ -18,6 +18,7 @@ fn migrations() -> Vec<Migration> {
         (2, "resolution", include_str!("../../migrations/sqlite/0002_resolution.sql")),
         (3, "clerk", include_str!("../../migrations/sqlite/0003_clerk.sql")),
         (4, "landing", include_str!("../../migrations/sqlite/0004_landing.sql")),
+        (5, "schedule", include_str!("../../migrations/sqlite/0005_schedule.sql")),
     ]
     .into_iter()
     .map(|(version, name, sql)| {

@@ -12,6 +12,7 @@ use sqlx::SqliteConnection;
 use super::{
     Held, LedgerError, Outcome, State, Try,
     journal::hex,
+    once::{self, key_hash},
     states::{self, Event},
     words,
 };
@@ -37,6 +38,9 @@ pub(super) struct Settlement {
     pub(super) due: Option<i64>,
     /// When the outcome was known, Unix milliseconds.
     pub(super) at: i64,
+    /// Of a key that is mailed once whatever the occasion, and was refused before anything was sent.
+    #[serde(default)]
+    pub(super) key_hash: Option<String>,
 }
 
 /// A try as it is written. Hashes in hexadecimal.
@@ -54,11 +58,19 @@ pub(super) struct Intention {
     expires_at: i64,
     generation: u32,
     unsubscribe_id: String,
+    /// Of a key that is mailed once whatever the occasion.
+    key_hash: Option<String>,
 }
 
 impl Settlement {
     /// What `outcome` does to what is `held`; refuses what cannot be.
-    pub(super) fn new(held: &Held, outcome: &Outcome, epoch: i64, at: i64) -> Result<Self, LedgerError> {
+    pub(super) fn new(
+        held: &Held,
+        outcome: &Outcome,
+        epoch: i64,
+        once: bool,
+        at: i64,
+    ) -> Result<Self, LedgerError> {
         let claim = held.claim();
         let (event, text) = match outcome {
             Outcome::Accepted { reply } => (Event::Accepted, reply),
@@ -83,14 +95,19 @@ impl Settlement {
         let (reason, reply) = if state == State::Sent { (None, Some(text)) } else { (Some(text), None) };
         let due = (state == State::Deferred)
             .then(|| at.saturating_add(wait_ms(claim.id, epoch, claim.deferrals.saturating_add(1))));
-        Ok(Self { id: claim.id, epoch, attempt, state: state.name().to_owned(), reason, reply, due, at })
+        let refused = once && attempt.is_none() && state == State::Rejected;
+        let key_hash = refused.then(|| key_hash(&claim.recipient.key.0));
+        let state = state.name().to_owned();
+        Ok(Self { id: claim.id, epoch, attempt, state, reason, reply, due, at, key_hash })
     }
 }
 
 impl Intention {
     /// The try that a claim is about to become.
-    pub(super) fn new(claim: &super::Claim, attempt: Try, epoch: i64) -> Self {
+    /// `once`: of a key that gets one mail, whatever the occasion.
+    pub(super) fn new(claim: &super::Claim, attempt: Try, epoch: i64, once: bool) -> Self {
         Self {
+            key_hash: once.then(|| key_hash(&claim.recipient.key.0)),
             id: claim.id,
             epoch,
             attempt: claim.attempts.saturating_add(1),
@@ -199,8 +216,14 @@ pub(super) async fn settle(
         .filter(|settlement| settlement.attempt.is_some() && taken.contains(&settlement.id))
         .collect();
     if !tries.is_empty() {
-        sqlx::query(SETTLE_ATTEMPTS).bind(json(&tries)).execute(connection).await?;
+        sqlx::query(SETTLE_ATTEMPTS).bind(json(&tries)).execute(&mut *connection).await?;
     }
+    let refused: Vec<_> = settlements
+        .iter()
+        .filter(|settlement| taken.contains(&settlement.id))
+        .filter_map(|settlement| Some((settlement.id, settlement.key_hash.as_deref()?)))
+        .collect();
+    once::hold(connection, &refused).await?;
     Ok(taken)
 }
 
@@ -216,6 +239,10 @@ pub(super) async fn intend(
     }
     let values = json(intentions);
     sqlx::query(SUPPRESS).bind(&values).bind(now).execute(&mut *connection).await?;
+    let once = intentions.iter().any(|intention| intention.key_hash.is_some());
+    if once {
+        sqlx::query(once::TAKEN).bind(&values).bind(now).execute(&mut *connection).await?;
+    }
     let ids: Vec<i64> =
         sqlx::query_scalar(INTEND).bind(&values).bind(now).fetch_all(&mut *connection).await?;
     let going: HashSet<i64> = ids.iter().copied().collect();
@@ -223,6 +250,11 @@ pub(super) async fn intend(
     if !tries.is_empty() {
         sqlx::query(ADD_ATTEMPTS).bind(json(&tries)).bind(now).execute(&mut *connection).await?;
         sqlx::query(FIRST_TRY).bind(json(&ids)).bind(now).execute(&mut *connection).await?;
+        let keys: Vec<_> = tries
+            .iter()
+            .filter_map(|intention| Some((intention.id, intention.key_hash.as_deref()?)))
+            .collect();
+        once::hold(connection, &keys).await?;
     }
     let staying: Vec<i64> =
         intentions.iter().map(|intention| intention.id).filter(|id| !going.contains(id)).collect();

@@ -68,12 +68,14 @@ pub(super) enum Event {
     ResolvePending,
     /// A person or a log says that it never arrives.
     ResolveRejected,
+    /// Another occasion has mailed its key meanwhile.
+    Taken,
 }
 
 #[cfg(test)]
 impl Event {
     /// Every event, in the order of the test's table.
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::Claim,
         Self::Release,
         Self::Intend,
@@ -89,6 +91,7 @@ impl Event {
         Self::ResolveSent,
         Self::ResolvePending,
         Self::ResolveRejected,
+        Self::Taken,
     ];
 }
 
@@ -102,7 +105,7 @@ pub(super) const fn next(state: State, event: Event, deferred_before: bool) -> O
     let next = match (state, event) {
         (Pending | Deferred, Event::Claim) => Claimed,
         (Pending | Deferred, Event::Expire) => Expired,
-        (Pending | Deferred, Event::Withdraw) => Withdrawn,
+        (Pending | Deferred, Event::Withdraw) | (Claimed, Event::Taken) => Withdrawn,
         (Pending | Deferred | Claimed, Event::Suppress) => Suppressed,
         (Withdrawn, Event::Return) | (Unknown, Event::ResolvePending) => Pending,
         (Claimed, Event::Release | Event::Recover) => waiting,
@@ -207,18 +210,18 @@ mod tests {
 
     /// The whole table: state, then the state after each of `Event::ALL`, `-` where it cannot happen.
     const TABLE: [&str; 12] = [
-        "pending    claimed -       -       -    -        -        -       -       expired withdrawn -       suppressed -    -       -",
-        "claimed    -       pending sending -    rejected deferred -       pending -       -         -       suppressed -    -       -",
-        "sending    -       -       -       sent rejected deferred unknown unknown -       -         -       -          -    -       -",
-        "sent       -       -       -       -    -        -        -       -       -       -         -       -          -    -       -",
-        "rejected   -       -       -       -    -        -        -       -       -       -         -       -          -    -       -",
-        "deferred   claimed -       -       -    -        -        -       -       expired withdrawn -       suppressed -    -       -",
-        "expired    -       -       -       -    -        -        -       -       -       -         -       -          -    -       -",
-        "unknown    -       -       -       sent rejected deferred unknown -       -       -         -       -          sent pending rejected",
-        "suppressed -       -       -       -    -        -        -       -       -       -         -       -          -    -       -",
-        "withdrawn  -       -       -       -    -        -        -       -       -       -         pending -          -    -       -",
-        "invalid    -       -       -       -    -        -        -       -       -       -         -       -          -    -       -",
-        "duplicate  -       -       -       -    -        -        -       -       -       -         -       -          -    -       -",
+        "pending    claimed -       -       -    -        -        -       -       expired withdrawn -       suppressed -    -       - -",
+        "claimed    -       pending sending -    rejected deferred -       pending -       -         -       suppressed -    -       - withdrawn",
+        "sending    -       -       -       sent rejected deferred unknown unknown -       -         -       -          -    -       - -",
+        "sent       -       -       -       -    -        -        -       -       -       -         -       -          -    -       - -",
+        "rejected   -       -       -       -    -        -        -       -       -       -         -       -          -    -       - -",
+        "deferred   claimed -       -       -    -        -        -       -       expired withdrawn -       suppressed -    -       - -",
+        "expired    -       -       -       -    -        -        -       -       -       -         -       -          -    -       - -",
+        "unknown    -       -       -       sent rejected deferred unknown -       -       -         -       -          sent pending rejected -",
+        "suppressed -       -       -       -    -        -        -       -       -       -         -       -          -    -       - -",
+        "withdrawn  -       -       -       -    -        -        -       -       -       -         pending -          -    -       - -",
+        "invalid    -       -       -       -    -        -        -       -       -       -         -       -          -    -       - -",
+        "duplicate  -       -       -       -    -        -        -       -       -       -         -       -          -    -       - -",
     ];
 
     #[test]

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use sqlx::{
     ConnectOptions, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
@@ -14,16 +15,16 @@ use tempfile::TempDir;
 
 use super::{
     Accept, Books, Check, Leaver, LedgerError, Left, Minted, PurgeReport, Redeemed, Redemption, Returns,
-    Revoked, RowView, Run, State, Ticket, TokenTally, UsedLink, answers, books,
+    Revoked, RowView, Run, Skipped, State, Ticket, TokenTally, UsedLink, answers, books,
     journal::Journal,
     landing,
     last_run::LastRun,
     leave,
     lock::{Holder, RunLock, occasion_file},
-    place, printable, schema, tokens, verify,
+    occasions, place, printable, schema, tokens, verify,
     writer::{self, Alone, Answer, Request, Requests},
 };
-use crate::{audience::Address, campaign::CampaignId, clock::Clock};
+use crate::{audience::Address, campaign::CampaignId, clock::Clock, schedule::History};
 
 /// How long to wait for the migration lock.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
@@ -161,6 +162,37 @@ impl Ledger {
         accept: Accept,
     ) -> Result<Run, LedgerError> {
         Run::begin(Arc::clone(&self.inner), campaign, occasion, accept).await
+    }
+
+    /// What is known of a campaign's due times.
+    pub async fn history(&self, campaign: &CampaignId) -> Result<History, LedgerError> {
+        occasions::history(&self.inner.readers, campaign).await
+    }
+
+    /// The occasions of a campaign that were due before `due` and are not at their end, oldest first.
+    pub async fn open_before(
+        &self,
+        campaign: &CampaignId,
+        due: Timestamp,
+    ) -> Result<Vec<String>, LedgerError> {
+        occasions::open_before(&self.inner.readers, campaign, due).await
+    }
+
+    /// Sets from when on the due times of a campaign count. Only the first call does.
+    pub async fn watch(&self, campaign: &CampaignId, since: Timestamp) -> Result<(), LedgerError> {
+        let campaign = campaign.clone();
+        self.inner.requests.ask(|answer| Request::Alone(Alone::Watch { campaign, since, answer })).await
+    }
+
+    /// Records due times that pass without a run, so that no run begins them any more. Returns the names of those that
+    /// nobody else had begun or recorded.
+    pub async fn skip(
+        &self,
+        campaign: &CampaignId,
+        skipped: Vec<Skipped>,
+    ) -> Result<Vec<String>, LedgerError> {
+        let campaign = campaign.clone();
+        self.inner.requests.ask(|answer| Request::Alone(Alone::Skip { campaign, skipped, answer })).await
     }
 
     /// The books of every occasion of a campaign, oldest first.

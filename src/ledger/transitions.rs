@@ -4,7 +4,7 @@ use serde_json::json;
 use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::{
-    State, batch, claims, enlist, resolve, schema, settle, start,
+    State, batch, claims, enlist, once, resolve, schema, settle, start,
     states::{Event, next},
 };
 
@@ -72,6 +72,15 @@ async fn happen(connection: &mut SqliteConnection, state: State, event: Event) {
         Event::ResolveSent => sqlx::query(resolve::RESOLVE).bind(decided("sent")).bind(1).bind(NOW),
         Event::ResolvePending => sqlx::query(resolve::RESOLVE).bind(decided("pending")).bind(1).bind(NOW),
         Event::ResolveRejected => sqlx::query(resolve::RESOLVE).bind(decided("rejected")).bind(1).bind(NOW),
+        Event::Taken => {
+            let other = "update occasion set once_in = '' where id = 1;
+                insert into occasion (id, campaign, occasion, once_in) values (2, 'spring', 'earlier', '');
+                insert into recipient (id, occasion_id, key, line, seen, state, changed_at)
+                    values (8, 2, 'ada', 2, 1, 'sent', 1);
+                insert into mailed (campaign, once_in, key_hash, recipient_id) values ('spring', '', x'ad', 8)";
+            sqlx::raw_sql(other).execute(&mut *connection).await.unwrap();
+            sqlx::query(once::TAKEN).bind(r#"[{ "id": 7, "epoch": 1, "key_hash": "ad" }]"#).bind(NOW)
+        }
         Event::Suppress => sqlx::query(enlist::SUPPRESS).bind(1).bind(NOW),
     };
     query.execute(connection).await.unwrap();
@@ -87,7 +96,7 @@ async fn the_sql_moves_a_row_as_the_state_machine_says_and_never_else() {
                 }
                 let mut connection = one_row(state, deferred_before).await;
                 happen(&mut connection, state, event).await;
-                let found: String = sqlx::query_scalar("select state from recipient")
+                let found: String = sqlx::query_scalar("select state from recipient where id = 7")
                     .fetch_one(&mut connection)
                     .await
                     .unwrap();

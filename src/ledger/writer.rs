@@ -18,12 +18,12 @@ use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    Claim, LedgerError, PurgeReport, Resolution, Selection, State, claims,
+    Claim, LedgerError, PurgeReport, Resolution, Selection, Skipped, State, claims,
     enlist::{self, Step},
     journal::Journal,
     landing,
     lock::RunLock,
-    purge, resolve, settle,
+    occasions, purge, resolve, settle,
     settle::{Intention, Settlement},
     start::{Begun, Start},
     tokens::{self, Note, Noted},
@@ -82,6 +82,27 @@ pub(super) enum Alone {
     Begin {
         start: Start,
         answer: Answer<Begun>,
+    },
+    Watch {
+        campaign: CampaignId,
+        since: Timestamp,
+        answer: Answer<()>,
+    },
+    Skip {
+        campaign: CampaignId,
+        skipped: Vec<Skipped>,
+        answer: Answer<Vec<String>>,
+    },
+    Plan {
+        run: Arc<RunCore>,
+        due: Option<Timestamp>,
+        once_in: Option<String>,
+        answer: Answer<()>,
+    },
+    GiveUp {
+        run: Arc<RunCore>,
+        reason: String,
+        answer: Answer<u64>,
     },
     Enlist {
         run: Arc<RunCore>,
@@ -251,6 +272,30 @@ impl Writer {
             Alone::Begin { start, answer } => {
                 let begun = write(connection, async |connection| start.begin(connection).await);
                 let _ = answer.send(begun.await);
+            }
+            Alone::Watch { campaign, since, answer } => {
+                let done = write(connection, async |connection| {
+                    occasions::watch(connection, &campaign, since).await
+                });
+                let _ = answer.send(done.await);
+            }
+            Alone::Skip { campaign, skipped, answer } => {
+                let done = write(connection, async |connection| {
+                    occasions::skip(connection, &campaign, &skipped).await
+                });
+                let _ = answer.send(done.await);
+            }
+            Alone::Plan { run, due, once_in, answer } => {
+                let done = write(connection, async |connection| {
+                    occasions::plan(connection, run.occasion, due, once_in.as_deref()).await
+                });
+                let _ = answer.send(done.await);
+            }
+            Alone::GiveUp { run, reason, answer } => {
+                let done = write(connection, async |connection| {
+                    occasions::give_up(connection, run.occasion, &reason, now).await
+                });
+                let _ = answer.send(done.await);
             }
             Alone::Enlist { run, answer } => match run.check_going() {
                 Ok(()) => enlist::session(connection, &run, now, answer).await,

@@ -1,0 +1,146 @@
+//! Occasions by the clock: which were begun, which passed by and why, and what is given up.
+//!
+//! Every statement decides inside its own transaction, so two programs that tick together never both have their way.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use sqlx::{SqliteConnection, SqlitePool};
+
+use super::{LedgerError, settle::json};
+use crate::{
+    campaign::CampaignId,
+    schedule::{History, Open},
+};
+
+/// A due time that passes without a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// The occasion's name.
+    pub occasion: String,
+    /// When it was due.
+    pub due: Timestamp,
+    /// Why it does not run.
+    pub reason: String,
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    occasion: &'a str,
+    due: i64,
+    reason: &'a str,
+}
+
+const WATCH: &str = "insert into watch (campaign, since) values (?1, ?2) on conflict (campaign) do nothing";
+
+const NEWEST: &str = "
+select coalesce((select max(due_at) from occasion where campaign = ?1 and due_at is not null),
+    (select since from watch where campaign = ?1))";
+
+/// Begun and not at its end, or begun by nobody yet.
+macro_rules! open {
+    ($what:literal) => {
+        concat!(
+            "select ",
+            $what,
+            " from occasion o where o.campaign = ?1 and o.due_at is not null and o.closed is null
+    and (o.begun_at is null or exists (select 1 from recipient r
+        where r.occasion_id = o.id and r.state in ('pending', 'claimed', 'sending', 'deferred')))"
+        )
+    };
+}
+
+const OPEN: &str = concat!(open!("o.due_at, o.begun_at"), " order by o.due_at desc limit 1");
+
+const OPEN_BEFORE: &str = concat!(open!("o.occasion"), " and o.due_at < ?2 order by o.due_at");
+
+const SKIP: &str = "
+insert into occasion (campaign, occasion, due_at, closed)
+select ?1, j.value ->> 'occasion', j.value ->> 'due', j.value ->> 'reason' from json_each(?2) j where true
+on conflict (campaign, occasion) do nothing
+returning occasion";
+
+const PLAN: &str = "
+update occasion set due_at = coalesce(due_at, ?2), once_in = ?3 where id = ?1 returning occasion, closed";
+
+pub(super) const GIVE_UP: &str = "
+update recipient set state = 'expired', reply = coalesce(reason, reply), reason = ?2, next_attempt_at = null,
+    held_until = null, changed_at = ?3
+where occasion_id = ?1 and state in ('pending', 'deferred')";
+
+const CLOSE: &str = "update occasion set closed = ?2 where id = ?1 and closed is null";
+
+/// What is known of a campaign's occasions.
+pub(super) async fn history(readers: &SqlitePool, campaign: &CampaignId) -> Result<History, LedgerError> {
+    let mut transaction = readers.begin().await?;
+    let newest: Option<i64> =
+        sqlx::query_scalar(NEWEST).bind(campaign.as_str()).fetch_one(&mut *transaction).await?;
+    let open: Option<(i64, Option<i64>)> =
+        sqlx::query_as(OPEN).bind(campaign.as_str()).fetch_optional(&mut *transaction).await?;
+    let time = |at: i64| Timestamp::from_millisecond(at).ok();
+    let open = open.and_then(|(due, begun)| Some(Open { due: time(due)?, begun: begun.and_then(time) }));
+    Ok(History { newest: newest.and_then(time), open })
+}
+
+/// The occasions that were due before `due` and are not at their end, oldest first.
+pub(super) async fn open_before(
+    readers: &SqlitePool,
+    campaign: &CampaignId,
+    due: Timestamp,
+) -> Result<Vec<String>, LedgerError> {
+    let query = sqlx::query_scalar(OPEN_BEFORE).bind(campaign.as_str()).bind(due.as_millisecond());
+    Ok(query.fetch_all(readers).await?)
+}
+
+/// Sets from when on due times count; the first time stays.
+pub(super) async fn watch(
+    connection: &mut SqliteConnection,
+    campaign: &CampaignId,
+    since: Timestamp,
+) -> Result<(), LedgerError> {
+    sqlx::query(WATCH).bind(campaign.as_str()).bind(since.as_millisecond()).execute(connection).await?;
+    Ok(())
+}
+
+/// Records due times that pass by; returns the names of those that nobody had begun or recorded.
+pub(super) async fn skip(
+    connection: &mut SqliteConnection,
+    campaign: &CampaignId,
+    skipped: &[Skipped],
+) -> Result<Vec<String>, LedgerError> {
+    let rows: Vec<_> = skipped
+        .iter()
+        .map(|Skipped { occasion, due, reason }| Written { occasion, due: due.as_millisecond(), reason })
+        .collect();
+    Ok(sqlx::query_scalar(SKIP).bind(campaign.as_str()).bind(json(&rows)).fetch_all(connection).await?)
+}
+
+/// Notes what the campaign file says about an occasion; refused where it is over.
+pub(super) async fn plan(
+    connection: &mut SqliteConnection,
+    occasion: i64,
+    due: Option<Timestamp>,
+    once_in: Option<&str>,
+) -> Result<(), LedgerError> {
+    let due = due.map(Timestamp::as_millisecond);
+    let (name, closed): (String, Option<String>) =
+        sqlx::query_as(PLAN).bind(occasion).bind(due).bind(once_in).fetch_one(connection).await?;
+    match closed {
+        None => Ok(()),
+        Some(closed) => Err(LedgerError::refused(
+            format!("the occasion `{name}` is over: {closed}"),
+            "`--occasion NAME` sends one of its own, beside those of the schedule",
+        )),
+    }
+}
+
+/// Ends an occasion: what waits expires, and no run begins it again. Returns how many rows waited.
+pub(super) async fn give_up(
+    connection: &mut SqliteConnection,
+    occasion: i64,
+    reason: &str,
+    now: i64,
+) -> Result<u64, LedgerError> {
+    let done = sqlx::query(GIVE_UP).bind(occasion).bind(reason).bind(now).execute(&mut *connection).await?;
+    sqlx::query(CLOSE).bind(occasion).bind(reason).execute(connection).await?;
+    Ok(done.rows_affected())
+}
