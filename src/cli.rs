@@ -6,9 +6,9 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        self, Failure, Global, check::CheckArgs, doctor::DoctorArgs, keys::KeysVerb, ledger::LedgerVerb,
-        preview::PreviewArgs, purge::PurgeArgs, recall::RecallArgs, resolve::ResolveArgs, send::SendArgs,
-        serve::ServeArgs, status::StatusArgs,
+        self, Failure, Global, check::CheckArgs, doctor::DoctorArgs, due::DueArgs, keys::KeysVerb,
+        ledger::LedgerVerb, preview::PreviewArgs, purge::PurgeArgs, recall::RecallArgs, resolve::ResolveArgs,
+        send::SendArgs, serve::ServeArgs, status::StatusArgs,
     },
     exit::Exit,
     ui::Ui,
@@ -32,6 +32,8 @@ enum Verb {
     Preview(PreviewArgs),
     /// Send what is due, or go on where the last run ended
     Send(SendArgs),
+    /// Run every campaign whose time has come, each occasion once: the line for cron
+    Due(DueArgs),
     /// Serve the pages behind the links: sign-in, unsubscribe, answers, token API
     Serve(ServeArgs),
     /// See that the landing page leaves a link unspent when machines visit it
@@ -76,6 +78,7 @@ pub fn main() -> ExitCode {
             Verb::Check(arguments) => commands::check::run(&ui, &global, arguments).await,
             Verb::Preview(arguments) => commands::preview::run(&ui, &global, arguments).await,
             Verb::Send(arguments) => commands::send::run(&ui, &global, arguments).await,
+            Verb::Due(arguments) => commands::due::run(&ui, &global, arguments).await,
             Verb::Serve(arguments) => commands::serve::run(&ui, &global, arguments).await,
             Verb::Doctor(arguments) => commands::doctor::run(&ui, &global, arguments).await,
             Verb::Status(arguments) => commands::status::run(&ui, &global, arguments).await,
@@ -94,16 +97,9 @@ pub fn main() -> ExitCode {
 
 /// Says what went wrong and names the exit code.
 fn tell(ui: &Ui, failure: Failure) -> Exit {
-    match failure {
-        Failure::Problems { exit, problems, total, remedy } => {
-            ui.problems(&problems, total, remedy.as_deref());
-            exit
-        }
-        Failure::Words { exit, words, hint } => {
-            ui.error(words, hint.as_deref());
-            exit
-        }
-    }
+    let exit = failure.exit();
+    failure.tell(ui);
+    exit
 }
 
 /// Our own words only: `sqlx` logs statements, and what a library logs is not ours to vouch for.

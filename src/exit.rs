@@ -57,6 +57,23 @@ impl Exit {
         }
     }
 
+    /// How bad it is, for choosing among the ends of several campaigns: the worst is the greatest.
+    #[must_use]
+    pub const fn severity(self) -> u8 {
+        match self {
+            Self::Settled => 0,
+            Self::Undecided => 1,
+            Self::Unfinished => 2,
+            Self::Problems => 3,
+            Self::Unreachable => 4,
+            Self::Credentials => 5,
+            Self::Configuration => 6,
+            Self::Usage => 7,
+            Self::Ledger => 8,
+            Self::Internal => 9,
+        }
+    }
+
     /// The sentence in `--help` and in the README.
     #[must_use]
     pub const fn sentence(self) -> &'static str {
@@ -65,7 +82,7 @@ impl Exit {
             Self::Internal => "internal failure",
             Self::Usage => "wrong usage",
             Self::Undecided => {
-                "finished, but unknown outcomes wait for a decision (with `--strict`: or rejected rows)"
+                "finished, but a person should look: unknown outcomes, a skipped occasion, with `--strict` rejected rows"
             }
             Self::Problems => "the list or a template has problems; nothing was sent",
             Self::Unreachable => "the relay or the token service is out of reach, or refuses everything",

@@ -55,7 +55,7 @@ fn read(file: &TomlFile, path: &Path) -> Result<Option<Campaign>, Vec<Problem>> 
     let kind = root.choice("kind", &kinds);
     let rules = kind.unwrap_or(Kind::Waitlist).rules();
     let named = root.has("occasion");
-    let occasion = root.parse("occasion", occasion).unwrap_or_else(|| "once".to_owned());
+    let occasion = root.parse("occasion", occasion_name).unwrap_or_else(|| "once".to_owned());
     let template =
         root.require("template", "../templates/waitlist", |text| Ok::<_, String>(file.resolve(text)));
     let token_life = root.parse("token_life", token_life).unwrap_or(rules.token_life);
@@ -148,7 +148,8 @@ fn audience(file: &TomlFile, mut table: Table<'_>, kind: Option<Kind>) -> Option
     })
 }
 
-fn occasion(text: &str) -> Result<String, String> {
+/// Checks an occasion's name: letters, digits and `-._:`, at most 64.
+pub fn occasion_name(text: &str) -> Result<String, String> {
     let good = !text.is_empty()
         && text.len() <= 64
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte));

@@ -6,7 +6,7 @@ mod file;
 mod kind;
 mod schedule;
 
-pub use file::duration;
+pub use file::{duration, occasion_name};
 pub use kind::{Kind, Once, Rules};
 
 use std::{collections::BTreeMap, fmt, path::PathBuf};

@@ -33,7 +33,7 @@ pub struct Global {
 }
 
 /// How a list with problems is treated.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct ListArgs {
     /// Go on without the rows that have problems; they are booked as `invalid`
     #[arg(long)]
@@ -44,7 +44,7 @@ pub struct ListArgs {
 }
 
 /// Whom to mail.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct WhomArgs {
     /// Stop after so many mails
     #[arg(long, value_name = "N", value_parser = at_least_one)]
@@ -81,7 +81,7 @@ fn at_least_one(text: &str) -> Result<u64, String> {
 }
 
 /// What a run is to put up with that it would refuse otherwise.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Copy, Default, Args)]
 pub struct AcceptArgs {
     /// Use a ledger that is older than the last run on it (a backup): whom later runs mailed it does not know
     #[arg(long)]

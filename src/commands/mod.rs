@@ -4,6 +4,7 @@ mod arguments;
 pub mod check;
 mod clerk;
 pub mod doctor;
+pub mod due;
 pub mod keys;
 pub mod ledger;
 mod list;
@@ -28,6 +29,7 @@ use crate::{
     pipeline::Halt,
     problem::Problem,
     token::{IssueError, KeyError},
+    ui::Ui,
 };
 
 /// Why a command ended badly: what to say and which code to leave.
@@ -64,6 +66,23 @@ impl Failure {
 
     fn words(exit: Exit, words: impl Into<String>) -> Self {
         Self::Words { exit, words: words.into(), hint: None }
+    }
+
+    /// The code that it leaves.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Problems { exit, .. } | Self::Words { exit, .. } => *exit,
+        }
+    }
+
+    /// Says what went wrong.
+    pub(crate) fn tell(self, ui: &Ui) {
+        match self {
+            Self::Problems { problems, total, remedy, .. } => {
+                ui.problems(&problems, total, remedy.as_deref())
+            }
+            Self::Words { words, hint, .. } => ui.error(words, hint.as_deref()),
+        }
     }
 
     #[must_use]

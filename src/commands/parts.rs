@@ -224,9 +224,14 @@ fn settings(global: &Global, campaign: Option<&Path>) -> Result<Settings, Vec<Pr
     Settings::load(&path, Environment)
 }
 
+/// The same, as a command ends with it.
+pub(super) fn settings_of(global: &Global, campaign: Option<&Path>) -> Result<Settings, Failure> {
+    settings(global, campaign).map_err(|problems| Failure::problems(Exit::Configuration, problems))
+}
+
 /// The settings of the current folder, for the verbs without a campaign.
 pub(super) fn own_settings(global: &Global) -> Result<Settings, Failure> {
-    settings(global, None).map_err(|problems| Failure::problems(Exit::Configuration, problems))
+    settings_of(global, None)
 }
 
 /// The settings and the campaign's name, for the verbs that look at the books: the file may be gone.

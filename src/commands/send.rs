@@ -9,6 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    campaign,
     commands::{
         AcceptArgs, Failure, Global, ListArgs, WhomArgs, clerk, list, news,
         parts::{self, CLOCK, World},
@@ -20,6 +21,7 @@ use crate::{
     exit::Exit,
     ledger::{Ledger, Run, Settled, State, Tally},
     pipeline::{self, Bounds, Halt, News, Parts},
+    schedule::Standing,
     token::TokenIssuer,
     ui::{Ui, count, tally_table},
 };
@@ -28,7 +30,7 @@ use crate::{
 const GRACE: Duration = Duration::from_mins(2);
 
 /// What `send` understands.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct SendArgs {
     /// The campaign file
@@ -39,6 +41,9 @@ pub struct SendArgs {
     /// The same as `preview`
     #[arg(long)]
     pub dry_run: bool,
+    /// The occasion [default: the one in the campaign file; with a schedule that of the newest due time]
+    #[arg(long, value_name = "NAME", value_parser = occasion_name, conflicts_with = "dry_run")]
+    pub occasion: Option<String>,
     /// Do not ask before sending
     #[arg(long, short)]
     pub yes: bool,
@@ -67,6 +72,18 @@ pub struct SendArgs {
     /// Exit with 3 if any row was rejected, expired or invalid
     #[arg(long)]
     pub strict: bool,
+    /// What a schedule asks for; not from the command line.
+    #[arg(skip)]
+    pub due: Option<Due>,
+}
+
+/// What a schedule asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct Due {
+    /// The due time.
+    pub at: Timestamp,
+    /// Whether the occasion has begun: then it keeps the list that it began with.
+    pub goes_on: bool,
 }
 
 /// Runs the verb.
@@ -77,6 +94,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
         return preview::run(ui, global, arguments).await;
     }
     let mut world = World::load(ui, global, &arguments.campaign)?;
+    let due_at = choose_occasion(&mut world, &arguments)?;
     if arguments.sandbox {
         parts::rehearse(&mut world.settings);
     }
@@ -85,7 +103,9 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
     let options = parts::ledger_options(&world.settings, arguments.sandbox);
     let ledger = Ledger::open_with(&stage.ledger, CLOCK, &options).await?;
     let accept = arguments.accept.accept();
-    let run = Arc::new(ledger.begin_accepting(&world.campaign.id, &world.campaign.occasion, accept).await?);
+    let mut run = ledger.begin_accepting(&world.campaign.id, &world.campaign.occasion, accept).await?;
+    run.plan(due_at, world.campaign.once_in()).await?;
+    let run = Arc::new(run);
     tell_recovered(ui, &run);
     run.describe(world.page_facts()).await?;
     let issuer = world.issuer(&stage)?;
@@ -93,16 +113,16 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
     enlist(ui, &mut world, &stage, &letter, &run, &issuer, &arguments).await?;
 
     let unknown = Unknown::find(&run, &arguments).await?;
-    let due = arguments.whom.waiting(ui, &run).await? + unknown.to_send();
-    let ended = if due == 0 {
+    let waiting = arguments.whom.waiting(ui, &run).await? + unknown.to_send();
+    let ended = if waiting == 0 {
         unknown.decide(ui, &run).await?;
         let which = if arguments.whom.only.is_empty() { "every row" } else { "each row of `--only`" };
         let anew = if arguments.sandbox { " (remove the folder `sandbox` to rehearse anew)" } else { "" };
         ui.say(format_args!("nothing to send: {which} is settled{anew}"));
         Ok(())
     } else {
-        clerk::tell_limit(ui, &world, &issuer, &run, due).await?;
-        confirm(ui, &world, &stage, &arguments, due)?;
+        clerk::tell_limit(ui, &world, &issuer, &run, waiting).await?;
+        confirm(ui, &world, &stage, &arguments, waiting)?;
         unknown.decide(ui, &run).await?;
         let parts = Parts {
             run: Arc::clone(&run),
@@ -112,7 +132,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
             pace: parts::pace(&world.settings),
             clock: CLOCK,
         };
-        let total = arguments.whom.limit.map_or(due, |limit| limit.min(due));
+        let total = arguments.whom.limit.map_or(waiting, |limit| limit.min(waiting));
         deliver(ui, parts, bounds(&world, &arguments), total).await
     };
     clerk::tell_tokens(ui, &ledger, &run, &world.campaign).await?;
@@ -129,6 +149,32 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
     ended.map(|()| exit)
 }
 
+/// Settles which occasion it is, and its due time where it has one.
+fn choose_occasion(world: &mut World, arguments: &SendArgs) -> Result<Option<Timestamp>, Failure> {
+    let campaign = &mut world.campaign;
+    let Some(schedule) = &campaign.schedule else {
+        campaign.occasion = arguments.occasion.clone().unwrap_or_else(|| campaign.occasion.clone());
+        return Ok(None);
+    };
+    if schedule.standing == Standing::Cancelled {
+        return Err(Failure::words(Exit::Configuration, format!("`{}` is cancelled", campaign.id))
+            .hint("take `cancelled = true` out of `[schedule]`"));
+    }
+    let at = arguments.due.map(|due| due.at).or_else(|| schedule.current(CLOCK.now()));
+    let scheduled = at.map(|at| schedule.occasion(at, &campaign.occasion));
+    let Some(name) = arguments.occasion.clone().or_else(|| scheduled.clone()) else {
+        return Err(Failure::words(Exit::Usage, format!("no occasion of `{}` was due yet", campaign.id))
+            .hint("`--occasion NAME` sends one of its own, beside those of the schedule"));
+    };
+    let is_scheduled = scheduled.as_ref() == Some(&name);
+    campaign.occasion = name;
+    Ok(at.filter(|_| is_scheduled))
+}
+
+fn occasion_name(text: &str) -> Result<String, String> {
+    campaign::occasion_name(text)
+}
+
 /// Books the list if it or the words changed since it was booked; otherwise the ledger has every row already.
 async fn enlist(
     ui: &Ui,
@@ -141,6 +187,10 @@ async fn enlist(
 ) -> Result<(), Failure> {
     let campaign = &world.campaign;
     let known = run.mark().await?;
+    let goes_on = arguments.due.is_some_and(|due| due.goes_on);
+    if goes_on && known.as_ref().is_some_and(|known| known.content_digest == world.content_digest(letter)) {
+        return Ok(());
+    }
     let mark = match world.mark(letter) {
         Ok(mark) => mark,
         // The ledger owns the rows: a run goes on without the list as long as nothing else changed.
@@ -330,7 +380,9 @@ fn exit(tally: &Tally, strict: bool) -> Exit {
 impl SendArgs {
     /// The command that goes on where this run ended.
     fn again(&self) -> String {
-        format!("linkpost send {}{}", self.campaign.display(), if self.sandbox { " --sandbox" } else { "" })
+        let sandbox = if self.sandbox { " --sandbox" } else { "" };
+        let occasion = self.occasion.as_ref().map(|name| format!(" --occasion {name}")).unwrap_or_default();
+        format!("linkpost send {}{occasion}{sandbox}", self.campaign.display())
     }
 
     /// The command that decides about unknown mails.

@@ -15,9 +15,10 @@ const FEW: u64 = 10;
 const PAGE: u32 = 500;
 
 /// What becomes of unknown mails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum OnUnknown {
     /// They wait for a decision.
+    #[default]
     Hold,
     /// They are sent again, with the same Message-ID and the same link, and may arrive twice.
     Resend,

@@ -4,6 +4,7 @@
 
 mod audience;
 mod clerk;
+mod due;
 mod email;
 mod fault;
 mod judged;

@@ -1,0 +1,320 @@
+//! `due`: what cron calls. Runs every campaign whose time has come, each occasion once.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use jiff::{SignedDuration, Timestamp, Zoned};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    campaign::Campaign,
+    clock::Clock,
+    commands::{
+        Failure, Global,
+        parts::{self, CLOCK},
+        send::{self, Due, SendArgs},
+    },
+    exit::Exit,
+    ledger::{Ledger, Tick},
+    schedule::{Act, Decision, History, Schedule},
+    settings::Settings,
+    ui::{Ui, count},
+};
+
+/// How many coming due times `--explain` shows.
+const SHOWN: usize = 3;
+
+/// What `due` understands.
+#[derive(Debug, Clone, Args)]
+pub struct DueArgs {
+    /// The folder of the campaign files
+    #[arg(default_value = "campaigns")]
+    pub folder: PathBuf,
+    /// Say of each campaign what is due, why or why not, and what comes next; send nothing
+    #[arg(long)]
+    pub explain: bool,
+    /// Answer for this time instead of now, such as `2026-11-27T09:00+01:00`; sends nothing
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub at: Option<Timestamp>,
+    /// Rehearse: with the embedded relay and the ledger of the rehearsals
+    #[arg(long)]
+    pub sandbox: bool,
+    /// Has no effect: nobody is asked
+    #[arg(long, short, hide = true)]
+    pub yes: bool,
+}
+
+/// A campaign with a schedule.
+struct Planned {
+    campaign: Campaign,
+    schedule: Schedule,
+    settings: Settings,
+    sandbox: bool,
+}
+
+/// How it ended for one campaign.
+struct Ended {
+    name: String,
+    what: String,
+    exit: Exit,
+}
+
+/// Runs the verb.
+pub async fn run(ui: &Ui, global: &Global, arguments: DueArgs) -> Result<Exit, Failure> {
+    let (mut planned, mut ended) = read(ui, global, &arguments)?;
+    if arguments.explain || arguments.at.is_some() {
+        let clock = arguments.at.map_or(CLOCK, Clock::Stopped);
+        for one in &planned {
+            explain(ui, one, clock).await?;
+        }
+        return Ok(worst(&ended));
+    }
+    // The earliest goes first; where two are due together, the order of their names.
+    let now = CLOCK.now();
+    planned.sort_by_key(|one| (one.schedule.current(now), one.campaign.file.clone()));
+    let stop = CancellationToken::new();
+    let signals = tokio::spawn({
+        let stop = stop.clone();
+        async move {
+            send::first_signal().await;
+            stop.cancel();
+        }
+    });
+    for one in planned {
+        if stop.is_cancelled() {
+            ended.push(Ended::new(&one, "not looked at: stopped by a signal", Exit::Unfinished));
+            continue;
+        }
+        let (campaign, file) = (one.campaign.id.to_string(), one.campaign.file.clone());
+        match tick(ui, global, &arguments, one).await {
+            Ok(Some(end)) => ended.push(end),
+            Ok(None) => {}
+            Err(failure) => {
+                let exit = failure.exit();
+                failure.tell(ui);
+                ended.push(Ended { name: campaign, what: format!("failed ({})", file.display()), exit });
+            }
+        }
+    }
+    signals.abort();
+    for Ended { name, what, exit } in &ended {
+        ui.event(&json!({ "event": "due", "campaign": name, "what": what, "exit": exit.code() }));
+        ui.say(format_args!("{name}: {what}: {} ({})", exit.sentence(), exit.code()));
+    }
+    if ended.is_empty() {
+        ui.say("nothing is due");
+    }
+    Ok(worst(&ended))
+}
+
+fn worst(ended: &[Ended]) -> Exit {
+    ended.iter().map(|end| end.exit).max_by_key(|exit| exit.severity()).unwrap_or(Exit::Settled)
+}
+
+/// The campaigns of the folder that have a schedule; those that cannot be read are told and do not hold up the others.
+fn read(ui: &Ui, global: &Global, arguments: &DueArgs) -> Result<(Vec<Planned>, Vec<Ended>), Failure> {
+    let (mut planned, mut ended): (Vec<Planned>, Vec<Ended>) = (Vec::new(), Vec::new());
+    for file in files(&arguments.folder)? {
+        match Campaign::load(&file).map_err(|all| Failure::problems(Exit::Configuration, all)) {
+            Ok(campaign) => {
+                let Some(schedule) = campaign.schedule.clone() else {
+                    if arguments.explain {
+                        ui.data(format_args!("{}: no `[schedule]`: sent by hand alone", campaign.id));
+                    }
+                    continue;
+                };
+                if let Some(twin) = planned.iter().find(|one| one.campaign.id == campaign.id) {
+                    let twin = twin.campaign.file.display();
+                    let words =
+                        format!("{}: `{}` is the name of {twin} as well", file.display(), campaign.id);
+                    Failure::words(Exit::Configuration, words)
+                        .hint("give each campaign a name of its own")
+                        .tell(ui);
+                    ended.push(Ended {
+                        name: campaign.id.to_string(),
+                        what: "not run".into(),
+                        exit: Exit::Configuration,
+                    });
+                    continue;
+                }
+                match parts::settings_of(global, Some(&file)) {
+                    Ok(settings) => {
+                        planned.push(Planned { campaign, schedule, settings, sandbox: arguments.sandbox });
+                    }
+                    Err(failure) => {
+                        ended.push(Ended {
+                            name: campaign.id.to_string(),
+                            what: "not run".into(),
+                            exit: failure.exit(),
+                        });
+                        failure.tell(ui);
+                    }
+                }
+            }
+            Err(failure) => {
+                ended.push(Ended {
+                    name: file.display().to_string(),
+                    what: "not run".into(),
+                    exit: failure.exit(),
+                });
+                failure.tell(ui);
+            }
+        }
+    }
+    Ok((planned, ended))
+}
+
+/// The campaign files of a folder by name.
+fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::words(Exit::Configuration, format!("`{}` cannot be read: {error}", folder.display()))
+            .hint("name the folder of the campaign files: `linkpost due DIR`")
+    };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let is_campaign = path.extension().is_some_and(|ending| ending == "toml")
+            && path.file_name().is_some_and(|name| name != "linkpost.toml");
+        if is_campaign {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Does what is to be done for one campaign; `None` where nothing is.
+async fn tick(ui: &Ui, global: &Global, arguments: &DueArgs, one: Planned) -> Result<Option<Ended>, Failure> {
+    let Planned { campaign, schedule, settings, sandbox } = &one;
+    let options = parts::ledger_options(settings, *sandbox);
+    let ledger = Ledger::open_with(&parts::ledger(settings, *sandbox), CLOCK, &options).await?;
+    let done = ledger.tick(campaign, schedule).await?;
+    ledger.close().await?;
+    let passed = tell(ui, campaign, &done);
+    let due = match done.act {
+        Act::Begin(due) | Act::GoOn(due) => due,
+        Act::GiveUp(_) => return Ok(Some(Ended::new(&one, "cancelled, the rest given up", Exit::Undecided))),
+        Act::Nothing(_) if passed => {
+            return Ok(Some(Ended::new(&one, "an occasion was skipped", Exit::Undecided)));
+        }
+        Act::Nothing(_) => return Ok(None),
+    };
+    let occasion = schedule.occasion(due, &campaign.occasion);
+    ui.say(format_args!("{}, occasion {occasion}", campaign.id));
+    let sending = SendArgs {
+        campaign: campaign.file.clone(),
+        occasion: Some(occasion.clone()),
+        sandbox: arguments.sandbox,
+        yes: true,
+        due: Some(Due { at: due, goes_on: matches!(done.act, Act::GoOn(_)) }),
+        ..SendArgs::default()
+    };
+    let exit = match send::run(ui, global, sending).await {
+        Ok(exit) => exit,
+        Err(failure) => {
+            let exit = failure.exit();
+            failure.tell(ui);
+            exit
+        }
+    };
+    let exit = if passed && exit == Exit::Settled { Exit::Undecided } else { exit };
+    Ok(Some(Ended::new(&one, &format!("occasion {occasion}"), exit)))
+}
+
+/// Tells what passed by and what was given up; whether a person may want to look at it.
+fn tell(ui: &Ui, campaign: &Campaign, tick: &Tick) -> bool {
+    for skipped in &tick.skipped {
+        ui.note(format_args!(
+            "{}: the occasion `{}` is skipped: {}",
+            campaign.id, skipped.occasion, skipped.reason
+        ));
+        ui.event(&json!({
+            "event": "skipped", "campaign": campaign.id.as_str(), "occasion": skipped.occasion, "reason": skipped.reason,
+        }));
+    }
+    for (occasion, waited) in &tick.given_up {
+        ui.note(format_args!(
+            "{}: the occasion `{occasion}` is over: {} that waited expired",
+            campaign.id,
+            count(*waited, "mail")
+        ));
+    }
+    let paused = tick.skipped.iter().all(|skipped| skipped.reason == "the campaign was paused");
+    !paused || tick.given_up.iter().any(|(_, waited)| *waited > 0)
+}
+
+/// Says what is due at a time, why or why not, and what comes next.
+async fn explain(ui: &Ui, one: &Planned, clock: Clock) -> Result<(), Failure> {
+    let Planned { campaign, schedule, settings, sandbox } = one;
+    let now = clock.now();
+    let history = if parts::ledger(settings, *sandbox).exists() {
+        parts::existing_ledger(settings, *sandbox).await?.history(&campaign.id).await?
+    } else {
+        History::default()
+    };
+    let decision = schedule.decide(now, &history);
+    let coming: Vec<_> = schedule.dues_after(now).take(SHOWN).collect();
+    if ui.json {
+        let next: Vec<_> = coming.iter().map(ToString::to_string).collect();
+        ui.event(&json!({
+            "event": "explained", "campaign": campaign.id.as_str(), "at": now.to_string(),
+            "schedule": schedule.in_words(), "answer": answer(campaign, schedule, &decision), "next": next,
+        }));
+        return Ok(());
+    }
+    ui.data(format_args!("{}: {}", campaign.id, schedule.in_words()));
+    ui.data(format_args!("  {}", answer(campaign, schedule, &decision)));
+    for due in coming {
+        ui.data(format_args!(
+            "  next: {}, in {}",
+            schedule.time_in_words(due),
+            span(due.duration_since(now))
+        ));
+    }
+    Ok(())
+}
+
+/// What is to be done, in words.
+fn answer(campaign: &Campaign, schedule: &Schedule, decision: &Decision) -> String {
+    let named = |due| format!("occasion `{}`", schedule.occasion(due, &campaign.occasion));
+    let words = match decision.act {
+        Act::Begin(due) => format!("due: {} begins", named(due)),
+        Act::GoOn(due) => format!("due: {} goes on, mails wait", named(due)),
+        Act::GiveUp(due) => format!("cancelled: what waits of {} is given up", named(due)),
+        Act::Nothing(idle) => idle.in_words().to_owned(),
+    };
+    match decision.skipped.as_slice() {
+        [] => words,
+        [one] => format!("{words}; skipped: {}", named(one.due)),
+        [before @ .., last] => {
+            format!("{words}; skipped: {} and {} before it", named(last.due), before.len())
+        }
+    }
+}
+
+/// `2d 3h 15m`, or seconds where there is nothing else.
+fn span(span: SignedDuration) -> String {
+    let minutes = span.as_mins();
+    if minutes == 0 {
+        return format!("{} s", span.as_secs());
+    }
+    let (days, hours, minutes) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
+    let parts = [(days, "d"), (hours, "h"), (minutes, "min")];
+    let words =
+        parts.iter().filter(|(number, _)| *number > 0).map(|(number, unit)| format!("{number} {unit}"));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    let zoned = || text.parse::<Zoned>().map(|time| time.timestamp());
+    text.parse().or_else(|_| zoned()).map_err(|_| {
+        "expected a time with its zone such as `2026-11-27T09:00+01:00` or `2026-11-27T09:00[Europe/Berlin]`".into()
+    })
+}
+
+impl Ended {
+    fn new(one: &Planned, what: &str, exit: Exit) -> Self {
+        Self { name: one.campaign.id.to_string(), what: what.to_owned(), exit }
+    }
+}

@@ -1,0 +1,167 @@
+//! Tests of `due`: what cron starts, as cron starts it.
+
+use linkpost::delivery::sandbox::{Act, Keep, Options, SandboxRelay, Script, Step};
+
+use crate::support::{
+    fixture::{Fixture, Said},
+    mails::taken,
+};
+
+/// Due since long ago, and begun however late.
+const NOW: &str = "at = \"2020-01-01T09:00[Europe/Berlin]\"\nmax_late = \"36500 days\"\n";
+
+async fn relay(script: Script) -> SandboxRelay {
+    let options = Options { script, keep: Keep::Memory, ..Options::default() };
+    SandboxRelay::start(options).await.unwrap()
+}
+
+/// The fixture's campaign in `campaigns`, with a schedule.
+fn scheduled(fixture: &Fixture, name: &str, schedule: &str) {
+    let text = fixture
+        .read("spring.toml")
+        .replace("\"spring\"", &format!("\"{name}\""))
+        .replace("templates/", "../templates/")
+        .replace("people.csv", "../people.csv");
+    fixture.file(&format!("campaigns/{name}.toml"), format!("{text}[schedule]\n{schedule}"));
+}
+
+fn due(fixture: &Fixture) -> Said {
+    fixture.run(&["due"])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_due_is_sent_once_and_then_nothing_is_due() {
+    let relay = relay(Script::new()).await;
+    let fixture = Fixture::new();
+    fixture.relay(relay.address());
+    scheduled(&fixture, "autumn", NOW);
+    scheduled(&fixture, "winter", "at = \"2999-01-01T09:00Z\"\n");
+    fixture.file("campaigns/notes.txt", "not a campaign");
+    let said = due(&fixture);
+    assert_eq!((said.code, taken(&relay).len()), (Some(0), 3), "{said:?}");
+    assert!(said.err.contains("autumn: occasion once: every row is settled (0)"), "{said:?}");
+    let said = due(&fixture);
+    assert_eq!((said.code, taken(&relay).len()), (Some(0), 3), "{said:?}");
+    assert!(said.err.contains("nothing is due"), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_sent_by_hand_is_not_sent_again_when_it_is_due() {
+    let relay = relay(Script::new()).await;
+    let fixture = Fixture::new();
+    fixture.relay(relay.address());
+    scheduled(&fixture, "autumn", NOW);
+    assert_eq!(fixture.run(&["send", "campaigns/autumn.toml", "--yes"]).code, Some(0));
+    assert_eq!((due(&fixture).code, taken(&relay).len()), (Some(0), 3));
+}
+
+#[test]
+fn a_missed_time_is_told_once_with_the_reason_and_exits_3() {
+    let fixture = Fixture::new();
+    scheduled(&fixture, "autumn", "at = \"2020-01-01T09:00Z\"\n");
+    let said = due(&fixture);
+    assert_eq!(said.code, Some(3), "{said:?}");
+    assert!(
+        said.err.contains("the occasion `once` is skipped") && said.err.contains("`max_late` is 1h"),
+        "{said:?}"
+    );
+    assert_eq!(due(&fixture).code, Some(0));
+    let said = fixture.run(&["send", "campaigns/autumn.toml", "--yes"]);
+    assert_eq!(said.code, Some(78), "{said:?}");
+    assert!(said.err.contains("is over"), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_exit_code_is_the_worst_and_a_bad_campaign_holds_up_no_other() {
+    let relay = relay(Script::new()).await;
+    let fixture = Fixture::new();
+    fixture.relay(relay.address());
+    scheduled(&fixture, "autumn", NOW);
+    scheduled(&fixture, "broken", "at = \"soon\"\n");
+    scheduled(&fixture, "listless", NOW);
+    fixture.edit("campaigns/listless.toml", "../people.csv", "../nobody.csv");
+    let said = due(&fixture);
+    assert_eq!((said.code, taken(&relay).len()), (Some(78), 3), "{said:?}");
+    for line in ["(0)", "(65)", "(78)", "broken.toml:"] {
+        assert!(said.err.contains(line), "{line}: {said:?}");
+    }
+    // The list that was missing is still in time.
+    fixture.edit("campaigns/listless.toml", "../nobody.csv", "../people.csv");
+    std::fs::remove_file(fixture.path("campaigns/broken.toml")).unwrap();
+    assert_eq!((due(&fixture).code, taken(&relay).len()), (Some(0), 6));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_that_overlap_send_once_and_the_second_exits_75() {
+    let gate = std::sync::Arc::new(tokio::sync::Notify::new());
+    let relay = relay(Script::new().at(Step::Dot, Act::Hold(std::sync::Arc::clone(&gate))).times(1)).await;
+    let fixture = Fixture::new();
+    fixture.relay(relay.address()).edit("linkpost.toml", "[sign_in", "[sending]\nconnections = 1\n[sign_in");
+    scheduled(&fixture, "autumn", NOW);
+    let mut first = fixture.spawn(&["due"]);
+    relay.accepted(1).await;
+    let said = due(&fixture);
+    assert_eq!(said.code, Some(75), "{said:?}");
+    assert!(said.err.contains(&first.id().to_string()), "{said:?}");
+    gate.notify_one();
+    assert_eq!(first.wait().unwrap().code(), Some(0));
+    assert_eq!((due(&fixture).code, taken(&relay).len()), (Some(0), 3));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_run_goes_on_with_the_list_it_began_with() {
+    let gate = std::sync::Arc::new(tokio::sync::Notify::new());
+    let relay = relay(Script::new().at(Step::Dot, Act::Hold(std::sync::Arc::clone(&gate))).times(1)).await;
+    let fixture = Fixture::new();
+    fixture.relay(relay.address()).edit("linkpost.toml", "[sign_in", "[sending]\nconnections = 1\n[sign_in");
+    scheduled(&fixture, "autumn", NOW);
+    let mut first = fixture.spawn(&["due"]);
+    relay.accepted(1).await;
+    first.kill().unwrap();
+    first.wait().unwrap();
+    fixture.people(9);
+    let said = due(&fixture);
+    // The mail that was under way is unknown; the two others of the first list have gone.
+    assert_eq!((said.code, taken(&relay).len()), (Some(3), 3), "{said:?}");
+    assert_eq!((due(&fixture).code, taken(&relay).len()), (Some(0), 3));
+    gate.notify_one();
+}
+
+#[test]
+fn a_question_about_another_time_sends_nothing_and_leaves_no_trace() {
+    let fixture = Fixture::new();
+    scheduled(&fixture, "autumn", "cron = \"30 2 * * *\"\nzone = \"Europe/Berlin\"\n");
+    let said = fixture.run(&["due", "--at", "2027-03-28T01:10Z"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    insta::assert_snapshot!(said.out, @"
+    autumn: At 02:30, Europe/Berlin
+      due: occasion `2027-03-28T01:00Z` begins
+      next: Mon 2027-03-29 02:30 Europe/Berlin (+02:00), in 23 h 20 min
+      next: Tue 2027-03-30 02:30 Europe/Berlin (+02:00), in 1 d 23 h 20 min
+      next: Wed 2027-03-31 02:30 Europe/Berlin (+02:00), in 2 d 23 h 20 min
+    ");
+    let said = fixture.run(&["due", "--at", "2027-10-31T02:45+01:00[Europe/Berlin]"]);
+    insta::assert_snapshot!(said.out, @"
+    autumn: At 02:30, Europe/Berlin
+      not due
+      next: Mon 2027-11-01 02:30 Europe/Berlin (+01:00), in 23 h 45 min
+      next: Tue 2027-11-02 02:30 Europe/Berlin (+01:00), in 1 d 23 h 45 min
+      next: Wed 2027-11-03 02:30 Europe/Berlin (+01:00), in 2 d 23 h 45 min
+    ");
+    assert!(!fixture.path("linkpost.db").exists());
+    let said = fixture.run(&["due", "--at", "tomorrow"]);
+    assert_eq!(said.code, Some(2), "{said:?}");
+}
+
+#[test]
+fn a_paused_campaign_lets_its_time_pass_and_a_cancelled_one_is_not_sent_by_hand() {
+    let fixture = Fixture::new();
+    scheduled(&fixture, "autumn", &format!("{NOW}paused = true\n"));
+    let said = due(&fixture);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.err.contains("the campaign was paused"), "{said:?}");
+    scheduled(&fixture, "winter", &format!("{NOW}cancelled = true\n"));
+    let said = fixture.run(&["due", "--explain"]);
+    assert!(said.out.contains("winter") && said.out.contains("  cancelled"), "{said:?}");
+    assert_eq!(fixture.run(&["send", "campaigns/winter.toml", "--yes"]).code, Some(78));
+}
