@@ -8,6 +8,7 @@ mod schedule;
 
 pub use file::{duration, occasion_name};
 pub use kind::{Kind, Once, Rules};
+pub use schedule::ZONE_COLUMN;
 
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 

@@ -137,7 +137,7 @@ fn time(text: &str, own_zone: Option<&TimeZone>) -> Result<Zoned, String> {
 }
 
 /// The column that a window by the recipient's clock needs.
-pub(super) const ZONE_COLUMN: &str = "timezone";
+pub const ZONE_COLUMN: &str = "timezone";
 
 /// What a window asks of the list: `Some(true)` where every row must fill the column `timezone`.
 pub(super) fn needs_zones(schedule: Option<&Schedule>) -> Option<bool> {

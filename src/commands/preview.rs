@@ -65,6 +65,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: PreviewArgs) -> Result<Exi
         selection: arguments.whom.selection(),
         not_after: campaign.not_after,
         wait: false,
+        window: None,
     };
     let parts = Parts {
         run: Arc::new(run),

@@ -234,6 +234,7 @@ fn bounds(world: &World, arguments: &SendArgs) -> Bounds {
         selection: arguments.whom.selection(),
         not_after: world.campaign.not_after,
         wait: arguments.wait,
+        window: world.campaign.schedule.as_ref().and_then(|schedule| schedule.window.clone()),
     }
 }
 

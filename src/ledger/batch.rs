@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws_lc_rs::digest;
 use serde::Serialize;
+use serde_json::Value;
 use sqlx::SqliteConnection;
 
 use super::{
@@ -17,7 +18,10 @@ use super::{
     settle::{json, parse_state},
     words::printable,
 };
-use crate::audience::{Recipient, Row, RowProblem};
+use crate::{
+    audience::{Recipient, Row, RowProblem},
+    campaign::ZONE_COLUMN,
+};
 
 /// Rows per statement.
 const BATCH: usize = 500;
@@ -46,9 +50,10 @@ group by r.address, r.user_id";
 
 const ADD: &str = "
 insert into recipient
-    (occasion_id, key, line, user_id, address, name, fields, row_hash, seen, state, reason, changed_at)
+    (occasion_id, key, line, user_id, address, name, fields, row_hash, seen, state, reason, changed_at, zone)
 select ?1, j.value ->> 'key', j.value ->> 'line', j.value ->> 'user_id', j.value ->> 'address', j.value ->> 'name',
-    j.value ->> 'fields', unhex(j.value ->> 'row_hash'), ?3, j.value ->> 'state', j.value ->> 'reason', ?4
+    j.value ->> 'fields', unhex(j.value ->> 'row_hash'), ?3, j.value ->> 'state', j.value ->> 'reason', ?4,
+    j.value ->> 'zone'
 from json_each(?2) j";
 
 /// A row that waits takes what the list says now. One that is back starts anew.
@@ -58,7 +63,7 @@ update recipient set
     name = j.value ->> 'name', fields = j.value ->> 'fields', row_hash = unhex(j.value ->> 'row_hash'), seen = ?2,
     reason = case recipient.state when 'withdrawn' then null else recipient.reason end,
     state = case recipient.state when 'withdrawn' then 'pending' else recipient.state end,
-    changed_at = ?3
+    zone = j.value ->> 'zone', changed_at = ?3
 from json_each(?1) j
 where recipient.id = j.value ->> 'id' and recipient.state in ('pending', 'deferred', 'withdrawn')";
 
@@ -91,6 +96,7 @@ struct Written {
     address: Option<String>,
     name: Option<String>,
     fields: Option<String>,
+    zone: Option<String>,
     row_hash: Option<String>,
     state: &'static str,
     reason: Option<String>,
@@ -323,6 +329,7 @@ fn good(recipient: Recipient) -> Written {
         address: Some(recipient.address.to_string()),
         name: recipient.name,
         fields: Some(json(&recipient.fields)),
+        zone: recipient.fields.get(ZONE_COLUMN).and_then(Value::as_str).map(str::to_owned),
         row_hash,
         state: State::Pending.name(),
         reason: None,
@@ -340,13 +347,21 @@ fn duplicate(written: Written, by: SameBy, first_line: Option<u64>) -> Written {
         None => format!("{what} as a row that was mailed from an earlier list"),
     };
     let state = State::Duplicate.name();
-    Written { key: None, name: None, fields: None, state, reason: Some(reason), ..written }
+    Written { key: None, name: None, fields: None, zone: None, state, reason: Some(reason), ..written }
 }
 
 /// A row that stays out, since its key has had its mail.
 fn mailed_before(written: Written, occasion: &str) -> Written {
     let reason = Some(format!("mailed on the occasion `{occasion}`"));
-    Written { key: None, name: None, fields: None, state: State::Duplicate.name(), reason, ..written }
+    Written {
+        key: None,
+        name: None,
+        fields: None,
+        zone: None,
+        state: State::Duplicate.name(),
+        reason,
+        ..written
+    }
 }
 
 fn invalid(problem: &RowProblem) -> Written {
@@ -362,6 +377,7 @@ fn invalid(problem: &RowProblem) -> Written {
         address: None,
         name: None,
         fields: None,
+        zone: None,
         row_hash: None,
         state: State::Invalid.name(),
         reason: Some(reason),

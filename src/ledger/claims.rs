@@ -13,7 +13,7 @@ use crate::audience::{Address, Recipient, RecipientKey};
 /// A clock that was set back must not park a row for longer than the longest wait.
 const CLAMP: &str = "
 update recipient set next_attempt_at = ?2
-where occasion_id = ?1 and state = 'deferred' and next_attempt_at > ?2";
+where occasion_id = ?1 and state = 'deferred' and next_attempt_at > ?2 and held_until is null";
 
 macro_rules! take {
     ($which:literal) => {
@@ -25,6 +25,7 @@ macro_rules! take {
         then 'the address is on the suppression list' else reason end,
     next_attempt_at = case when exists (select 1 from suppression s where s.address = recipient.address)
         then null else next_attempt_at end,
+    held_until = null,
     epoch = ?2, changed_at = ?3
 where id in (",
             $which,

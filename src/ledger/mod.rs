@@ -13,6 +13,7 @@ mod books;
 mod claims;
 mod enlist;
 mod error;
+mod hold;
 mod journal;
 mod landing;
 mod last_run;

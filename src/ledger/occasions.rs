@@ -2,14 +2,20 @@
 //!
 //! Every statement decides inside its own transaction, so two programs that tick together never both have their way.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::{LedgerError, settle::json};
+use super::{
+    LedgerError, hold,
+    settle::json,
+    writer::{Answer, RunCore, write},
+};
 use crate::{
     campaign::CampaignId,
-    schedule::{History, Open},
+    schedule::{History, Open, Window},
 };
 
 /// A due time that passes without a run.
@@ -21,6 +27,15 @@ pub struct Skipped {
     pub due: Timestamp,
     /// Why it does not run.
     pub reason: String,
+}
+
+/// What the writer is asked for.
+pub(super) enum Entry {
+    Watch { campaign: CampaignId, since: Timestamp, answer: Answer<()> },
+    Skip { campaign: CampaignId, skipped: Vec<Skipped>, answer: Answer<Vec<String>> },
+    Plan { run: Arc<RunCore>, due: Option<Timestamp>, once_in: Option<String>, answer: Answer<()> },
+    Hold { run: Arc<RunCore>, window: Window, answer: Answer<u64> },
+    GiveUp { run: Arc<RunCore>, reason: String, answer: Answer<u64> },
 }
 
 #[derive(Serialize)]
@@ -62,12 +77,47 @@ returning occasion";
 const PLAN: &str = "
 update occasion set due_at = coalesce(due_at, ?2), once_in = ?3 where id = ?1 returning occasion, closed";
 
-pub(super) const GIVE_UP: &str = "
+const GIVE_UP: &str = "
 update recipient set state = 'expired', reply = coalesce(reason, reply), reason = ?2, next_attempt_at = null,
     held_until = null, changed_at = ?3
 where occasion_id = ?1 and state in ('pending', 'deferred')";
 
 const CLOSE: &str = "update occasion set closed = ?2 where id = ?1 and closed is null";
+
+impl Entry {
+    /// Writes it in a transaction of its own.
+    pub(super) async fn write(self, connection: &mut SqliteConnection, now: i64) {
+        match self {
+            Self::Watch { campaign, since, answer } => {
+                let done = write(connection, async |connection| watch(connection, &campaign, since).await);
+                let _ = answer.send(done.await);
+            }
+            Self::Skip { campaign, skipped, answer } => {
+                let done = write(connection, async |connection| skip(connection, &campaign, &skipped).await);
+                let _ = answer.send(done.await);
+            }
+            Self::Plan { run, due, once_in, answer } => {
+                let done = write(connection, async |connection| {
+                    plan(connection, run.occasion, due, once_in.as_deref()).await
+                });
+                let _ = answer.send(done.await);
+            }
+            Self::GiveUp { run, reason, answer } => {
+                let done = write(connection, async |connection| {
+                    give_up(connection, run.occasion, &reason, now).await
+                });
+                let _ = answer.send(done.await);
+            }
+            Self::Hold { run, window, answer } => {
+                let done = write(connection, async |connection| {
+                    run.check_going()?;
+                    hold::hold(connection, run.occasion, &window, now).await
+                });
+                let _ = answer.send(done.await);
+            }
+        }
+    }
+}
 
 /// What is known of a campaign's occasions.
 pub(super) async fn history(readers: &SqlitePool, campaign: &CampaignId) -> Result<History, LedgerError> {
@@ -92,7 +142,7 @@ pub(super) async fn open_before(
 }
 
 /// Sets from when on due times count; the first time stays.
-pub(super) async fn watch(
+async fn watch(
     connection: &mut SqliteConnection,
     campaign: &CampaignId,
     since: Timestamp,
@@ -102,7 +152,7 @@ pub(super) async fn watch(
 }
 
 /// Records due times that pass by; returns the names of those that nobody had begun or recorded.
-pub(super) async fn skip(
+async fn skip(
     connection: &mut SqliteConnection,
     campaign: &CampaignId,
     skipped: &[Skipped],
@@ -115,7 +165,7 @@ pub(super) async fn skip(
 }
 
 /// Notes what the campaign file says about an occasion; refused where it is over.
-pub(super) async fn plan(
+async fn plan(
     connection: &mut SqliteConnection,
     occasion: i64,
     due: Option<Timestamp>,
@@ -134,7 +184,7 @@ pub(super) async fn plan(
 }
 
 /// Ends an occasion: what waits expires, and no run begins it again. Returns how many rows waited.
-pub(super) async fn give_up(
+async fn give_up(
     connection: &mut SqliteConnection,
     occasion: i64,
     reason: &str,

@@ -10,13 +10,14 @@ use super::{
     journal::Journal,
     landing::{self, PageFacts},
     lock::{Holder, RunLock, occasion_file},
+    occasions::Entry,
     printable, resolve,
     settle::{Intention, LONGEST_WAIT_MS, Settlement, json, parse_state},
     start::Start,
     store::Inner,
     writer::{Alone, Request, RunCore},
 };
-use crate::{campaign::CampaignId, failpoint};
+use crate::{campaign::CampaignId, failpoint, schedule::Window};
 
 /// Proof that this process may work on an occasion of a campaign. The lock goes when it is dropped.
 ///
@@ -101,13 +102,19 @@ impl Run {
     pub async fn plan(&mut self, due: Option<Timestamp>, once_in: Option<String>) -> Result<(), LedgerError> {
         self.once = once_in.is_some();
         let run = Arc::clone(&self.core);
-        self.ledger.requests.ask(|answer| Request::Alone(Alone::Plan { run, due, once_in, answer })).await
+        self.ledger
+            .requests
+            .ask(|answer| Request::Alone(Alone::Calendar(Entry::Plan { run, due, once_in, answer })))
+            .await
     }
 
     /// Ends the occasion: what waits expires, and it is never begun again. Returns how many rows waited.
     pub async fn give_up(self, reason: &str) -> Result<u64, LedgerError> {
         let (run, reason) = (Arc::clone(&self.core), printable(reason));
-        self.ledger.requests.ask(|answer| Request::Alone(Alone::GiveUp { run, reason, answer })).await
+        self.ledger
+            .requests
+            .ask(|answer| Request::Alone(Alone::Calendar(Entry::GiveUp { run, reason, answer })))
+            .await
     }
 
     /// What the ledger remembers of the last list that was taken in; `None` before the first.
@@ -165,6 +172,15 @@ impl Run {
     pub async fn expire(&self, not_after: SignedDuration) -> Result<u64, LedgerError> {
         let run = Arc::clone(&self.core);
         self.ledger.requests.ask(|answer| Request::Alone(Alone::Expire { run, not_after, answer })).await
+    }
+
+    /// Puts off every waiting row whose window is closed now until it opens. Returns how many.
+    pub async fn hold(&self, window: Window) -> Result<u64, LedgerError> {
+        let run = Arc::clone(&self.core);
+        self.ledger
+            .requests
+            .ask(|answer| Request::Alone(Alone::Calendar(Entry::Hold { run, window, answer })))
+            .await
     }
 
     /// Claims up to `limit` recipients in list order: those that wait, and those that were deferred and are due. Empty

@@ -21,7 +21,8 @@ use super::{
     last_run::LastRun,
     leave,
     lock::{Holder, RunLock, occasion_file},
-    occasions, place, printable, schema, tokens, verify,
+    occasions::{self, Entry},
+    place, printable, schema, tokens, verify,
     writer::{self, Alone, Answer, Request, Requests},
 };
 use crate::{audience::Address, campaign::CampaignId, clock::Clock, schedule::History};
@@ -181,7 +182,10 @@ impl Ledger {
     /// Sets from when on the due times of a campaign count. Only the first call does.
     pub async fn watch(&self, campaign: &CampaignId, since: Timestamp) -> Result<(), LedgerError> {
         let campaign = campaign.clone();
-        self.inner.requests.ask(|answer| Request::Alone(Alone::Watch { campaign, since, answer })).await
+        self.inner
+            .requests
+            .ask(|answer| Request::Alone(Alone::Calendar(Entry::Watch { campaign, since, answer })))
+            .await
     }
 
     /// Records due times that pass without a run, so that no run begins them any more. Returns the names of those that
@@ -192,7 +196,10 @@ impl Ledger {
         skipped: Vec<Skipped>,
     ) -> Result<Vec<String>, LedgerError> {
         let campaign = campaign.clone();
-        self.inner.requests.ask(|answer| Request::Alone(Alone::Skip { campaign, skipped, answer })).await
+        self.inner
+            .requests
+            .ask(|answer| Request::Alone(Alone::Calendar(Entry::Skip { campaign, skipped, answer })))
+            .await
     }
 
     /// The books of every occasion of a campaign, oldest first.

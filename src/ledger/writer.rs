@@ -18,12 +18,13 @@ use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    Claim, LedgerError, PurgeReport, Resolution, Selection, Skipped, State, claims,
+    Claim, LedgerError, PurgeReport, Resolution, Selection, State, claims,
     enlist::{self, Step},
     journal::Journal,
     landing,
     lock::RunLock,
-    occasions, purge, resolve, settle,
+    occasions::Entry,
+    purge, resolve, settle,
     settle::{Intention, Settlement},
     start::{Begun, Start},
     tokens::{self, Note, Noted},
@@ -83,27 +84,8 @@ pub(super) enum Alone {
         start: Start,
         answer: Answer<Begun>,
     },
-    Watch {
-        campaign: CampaignId,
-        since: Timestamp,
-        answer: Answer<()>,
-    },
-    Skip {
-        campaign: CampaignId,
-        skipped: Vec<Skipped>,
-        answer: Answer<Vec<String>>,
-    },
-    Plan {
-        run: Arc<RunCore>,
-        due: Option<Timestamp>,
-        once_in: Option<String>,
-        answer: Answer<()>,
-    },
-    GiveUp {
-        run: Arc<RunCore>,
-        reason: String,
-        answer: Answer<u64>,
-    },
+    /// What concerns occasions and their windows.
+    Calendar(Entry),
     Enlist {
         run: Arc<RunCore>,
         answer: Answer<mpsc::Sender<Step>>,
@@ -191,7 +173,7 @@ fn closed() -> LedgerError {
 
 impl RunCore {
     /// Refuses to start anything once an outcome could not be written.
-    fn check_going(&self) -> Result<(), LedgerError> {
+    pub(super) fn check_going(&self) -> Result<(), LedgerError> {
         if self.stopped.load(Ordering::Acquire) {
             return Err(LedgerError::Storage(
                 "the ledger could not be written a moment ago, so nothing new is started".to_owned(),
@@ -273,30 +255,7 @@ impl Writer {
                 let begun = write(connection, async |connection| start.begin(connection).await);
                 let _ = answer.send(begun.await);
             }
-            Alone::Watch { campaign, since, answer } => {
-                let done = write(connection, async |connection| {
-                    occasions::watch(connection, &campaign, since).await
-                });
-                let _ = answer.send(done.await);
-            }
-            Alone::Skip { campaign, skipped, answer } => {
-                let done = write(connection, async |connection| {
-                    occasions::skip(connection, &campaign, &skipped).await
-                });
-                let _ = answer.send(done.await);
-            }
-            Alone::Plan { run, due, once_in, answer } => {
-                let done = write(connection, async |connection| {
-                    occasions::plan(connection, run.occasion, due, once_in.as_deref()).await
-                });
-                let _ = answer.send(done.await);
-            }
-            Alone::GiveUp { run, reason, answer } => {
-                let done = write(connection, async |connection| {
-                    occasions::give_up(connection, run.occasion, &reason, now).await
-                });
-                let _ = answer.send(done.await);
-            }
+            Alone::Calendar(entry) => entry.write(connection, now).await,
             Alone::Enlist { run, answer } => match run.check_going() {
                 Ok(()) => enlist::session(connection, &run, now, answer).await,
                 Err(error) => drop(answer.send(Err(error))),

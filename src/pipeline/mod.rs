@@ -5,6 +5,7 @@
 mod conduct;
 mod enlist;
 mod supply;
+mod window;
 
 use std::{
     sync::{
@@ -33,6 +34,7 @@ use crate::{
     failpoint,
     ledger::{Claim, Intended, LedgerError, Outcome, Run, Selection, Settled, Try},
     pace::Pace,
+    schedule::Window,
     token::{IssueError, TokenIssuer, clerk::Swept},
 };
 
@@ -74,6 +76,8 @@ pub struct Bounds {
     pub not_after: SignedDuration,
     /// Whether to stay until every deferred mail has come to an end.
     pub wait: bool,
+    /// When mails may leave; `None`: at any time.
+    pub window: Option<Window>,
 }
 
 /// What there is to tell while a run goes on.
@@ -131,6 +135,7 @@ impl From<LedgerError> for Halt {
 struct Shared {
     parts: Arc<Parts>,
     selection: Selection,
+    window: Option<Window>,
     /// How many mails may still be claimed.
     budget: AtomicU64,
     conduct: Conduct,
@@ -155,6 +160,7 @@ pub async fn send_all(
     let shared = Arc::new(Shared {
         parts,
         selection: bounds.selection.clone(),
+        window: bounds.window.clone(),
         budget: AtomicU64::new(bounds.limit.unwrap_or(u64::MAX)),
         conduct: Conduct::default(),
         halt: stop.child_token(),
@@ -196,6 +202,7 @@ async fn rounds(shared: Arc<Shared>, bounds: &Bounds) -> Result<(), Halt> {
     let Shared { parts, halt, .. } = &*shared;
     loop {
         parts.run.expire(bounds.not_after).await?;
+        shared.hold().await?;
         round(&shared, bounds.connections).await?;
         if !bounds.wait || halt.is_cancelled() {
             return Ok(());
@@ -259,6 +266,10 @@ async fn send_each(shared: &Shared, supply: &mut Supply, courier: &mut Courier) 
             ready = get_ready(shared, courier) => ready?,
         }
         let Some(supplied) = supply.next().await? else { break };
+        if !shared.admits(&supplied.claim) {
+            shared.put_off(supplied.claim).await?;
+            continue;
+        }
         send_one(shared, courier, supplied).await?;
     }
     Ok(())

@@ -165,3 +165,30 @@ fn a_paused_campaign_lets_its_time_pass_and_a_cancelled_one_is_not_sent_by_hand(
     assert!(said.out.contains("winter") && said.out.contains("  cancelled"), "{said:?}");
     assert_eq!(fixture.run(&["send", "campaigns/winter.toml", "--yes"]).code, Some(78));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn outside_the_window_nothing_leaves_and_the_exit_code_says_so() {
+    let relay = relay(Script::new()).await;
+    let fixture = Fixture::new();
+    fixture.relay(relay.address());
+    // One half of the day is open whenever this runs.
+    scheduled(&fixture, "morning", &format!("{NOW}window = {{ hours = \"00:00-12:00\", zone = \"UTC\" }}\n"));
+    scheduled(&fixture, "evening", &format!("{NOW}window = {{ hours = \"12:00-24:00\", zone = \"UTC\" }}\n"));
+    let said = due(&fixture);
+    assert_eq!((said.code, taken(&relay).len()), (Some(75), 3), "{said:?}");
+    assert!(said.err.contains("(0)") && said.err.contains("(75)"), "{said:?}");
+    assert_eq!((due(&fixture).code, taken(&relay).len()), (Some(75), 3));
+}
+
+#[test]
+fn an_unknown_zone_is_a_problem_of_its_row() {
+    let fixture = Fixture::new();
+    scheduled(&fixture, "autumn", &format!("{NOW}window = {{ days = \"mon-sun\", zone = \"recipient\" }}\n"));
+    fixture.file(
+        "people.csv",
+        "user_id,email,timezone\nu1,a@example.com,Europe/Berlin\nu2,b@example.com,Berlin\n",
+    );
+    let said = due(&fixture);
+    assert_eq!(said.code, Some(65), "{said:?}");
+    assert!(said.err.contains("people.csv:3") && said.err.contains("`Berlin` is no time zone"), "{said:?}");
+}

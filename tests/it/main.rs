@@ -16,6 +16,7 @@ mod ledger_occasions;
 mod ledger_promise;
 mod ledger_purge;
 mod ledger_tries;
+mod ledger_windows;
 mod mistakes;
 mod model;
 mod outage;

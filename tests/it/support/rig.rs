@@ -142,6 +142,7 @@ impl Rig {
             selection: Selection::default(),
             not_after: self.campaign.not_after,
             wait: how.wait,
+            window: None,
         };
         let (push, mut waits) = mpsc::unbounded_channel::<Duration>();
         let clockwork = tokio::spawn(async move {
