@@ -78,7 +78,7 @@ pub fn main() -> ExitCode {
             Verb::Check(arguments) => commands::check::run(&ui, &global, arguments).await,
             Verb::Preview(arguments) => commands::preview::run(&ui, &global, arguments).await,
             Verb::Send(arguments) => commands::send::run(&ui, &global, arguments).await,
-            Verb::Due(arguments) => commands::due::run(&ui, &global, arguments).await,
+            Verb::Due(arguments) => Box::pin(commands::due::run(&ui, &global, arguments)).await,
             Verb::Serve(arguments) => commands::serve::run(&ui, &global, arguments).await,
             Verb::Doctor(arguments) => commands::doctor::run(&ui, &global, arguments).await,
             Verb::Status(arguments) => commands::status::run(&ui, &global, arguments).await,

@@ -79,7 +79,7 @@ impl Failure {
     pub(crate) fn tell(self, ui: &Ui) {
         match self {
             Self::Problems { problems, total, remedy, .. } => {
-                ui.problems(&problems, total, remedy.as_deref())
+                ui.problems(&problems, total, remedy.as_deref());
             }
             Self::Words { words, hint, .. } => ui.error(words, hint.as_deref()),
         }
