@@ -53,6 +53,7 @@ export LINKPOST_TEST_JUDGES=required
 
 say "format"
 cargo fmt --check
+cargo fmt --check --manifest-path fuzz/Cargo.toml
 say "lints"
 cargo clippy --locked --all-targets -- -D warnings
 if cargo deny --version >/dev/null 2>&1; then
@@ -68,6 +69,10 @@ cargo test --locked -- --test-threads="${LINKPOST_TEST_THREADS:-4}"
 if [ -n "${LINKPOST_TEST_LONG:-}" ]; then
     say "the example pages, in Chromium"
     tests/judges/next/run.sh
+fi
+if [ -n "${LINKPOST_TEST_LONG:-}" ]; then
+    say "fuzzing"
+    fuzz/run.sh "${LINKPOST_FUZZ_SECONDS:-60}"
 fi
 say "documentation"
 RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --quiet
