@@ -65,7 +65,7 @@ pub(crate) struct Request {
 
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    options: Options,
+    pub(crate) options: Options,
     pub(crate) users: BTreeMap<String, User>,
     pub(crate) tokens: Vec<Made>,
     pub(crate) invitations: Vec<Made>,
