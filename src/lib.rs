@@ -5,7 +5,7 @@
 //! The path of a mail: [`pipeline`] is the product on one screen.
 //!
 //! - [`campaign`]: what goes to whom and when, from a file; [`schedule`] knows when.
-//! - [`audience`]: the list of people, row by row.
+//! - [`lists`]: the files of the list, fresh and whole; [`audience`]: the people on it, row by row.
 //! - [`ledger`]: the only place with memory; who may send what, and what became of it.
 //! - [`token`]: the secret in each link.
 //! - [`email`]: words and bytes; [`message`] is what it hands on.
@@ -33,6 +33,7 @@ pub mod email;
 pub mod exit;
 mod failpoint;
 pub mod ledger;
+pub mod lists;
 pub mod maillog;
 pub mod message;
 pub mod pace;

@@ -31,9 +31,9 @@ thread_local! {
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    let spec = PLACE.with(|place| place.1.clone());
-    fs::write(&spec.csv, bytes).expect("a file");
-    let Ok(audience) = Audience::open(&spec, false) else { return };
+    let (csv, spec) = PLACE.with(|place| (place.0.path().join("people.csv"), place.1.clone()));
+    fs::write(&csv, bytes).expect("a file");
+    let Ok(audience) = Audience::open(&spec, &[(csv, "people.csv".to_owned())], false) else { return };
     let columns = audience.columns().to_vec();
     let mut last = 1;
     for row in audience {

@@ -280,13 +280,12 @@ fn missing(wanted: &str, list: &[Column], spec: &AudienceSpec, place: &Place) ->
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, path::PathBuf};
+    use std::collections::BTreeMap;
 
     use super::*;
 
     fn spec() -> AudienceSpec {
         AudienceSpec {
-            csv: PathBuf::from("people.csv"),
             encoding: None,
             delimiter: None,
             multiline_columns: Vec::new(),

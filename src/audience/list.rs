@@ -1,4 +1,4 @@
-//! The list as a whole: opened, checked up to its header, then read row by row.
+//! A file of the list: opened, checked up to its header, then read row by row.
 
 use std::{
     fmt,
@@ -6,8 +6,6 @@ use std::{
     io::{self, BufReader, Read},
     path::Path,
 };
-
-use aws_lc_rs::digest;
 
 use super::{
     Row,
@@ -27,10 +25,10 @@ use crate::{
 /// The size of a block, in bytes.
 const BLOCK: usize = 64 * 1024;
 
-/// A list of people, open for reading: an iterator over its rows that holds one record at a time.
+/// A file of people, open for reading: an iterator over its rows that holds one record at a time.
 ///
 /// An `Err` says that the rest of the file cannot be read; it is the last thing that comes.
-pub struct Audience {
+pub(super) struct ListFile {
     records: Records<File>,
     record: Record,
     columns: Columns,
@@ -44,13 +42,18 @@ pub struct Audience {
     ended: bool,
 }
 
-impl Audience {
-    /// Opens a list and checks everything about it but its rows.
+impl ListFile {
+    /// Opens a file and checks everything about it but its rows.
     ///
     /// The file is read twice, once here to learn its encoding and once by the iterator, which compares. `live`
     /// refuses rows with a domain that is set aside for documentation and tests (RFC 2606, RFC 6761).
-    pub fn open(spec: &AudienceSpec, live: bool) -> Result<Self, Vec<Problem>> {
-        let place = spec.csv.display().to_string();
+    pub(super) fn open(
+        spec: &AudienceSpec,
+        path: &Path,
+        name: &str,
+        live: bool,
+    ) -> Result<Self, Vec<Problem>> {
+        let place = name.to_owned();
         let one = |problem: Problem| vec![problem];
         if let Some(delimiter) = spec.delimiter.filter(|&delimiter| !dialect::is_usable(delimiter)) {
             return Err(one(Problem::new(
@@ -59,7 +62,7 @@ impl Audience {
             )
             .hint("use `,`, `;`, `|` or a tab")));
         }
-        let mut file = open_file(&spec.csv, &place).map_err(one)?;
+        let mut file = open_file(path, &place).map_err(one)?;
         let survey = encoding::survey(&mut file, spec.encoding.as_deref(), &place).map_err(one)?;
         let expected = (survey.lines, survey.digest);
         let mut lines = Lines::new(file, &survey);
@@ -89,45 +92,24 @@ impl Audience {
     }
 
     /// The names of the columns as the header spells them, without what is left out.
-    #[must_use]
-    pub fn header(&self) -> &[String] {
+    pub(super) fn header(&self) -> &[String] {
         &self.header
     }
 
     /// The names of the columns for templates, in the same order.
-    #[must_use]
-    pub fn columns(&self) -> &[String] {
+    pub(super) fn columns(&self) -> &[String] {
         &self.names
     }
 
     /// How the file is read.
-    #[must_use]
-    pub fn dialect(&self) -> &Dialect {
+    pub(super) fn dialect(&self) -> &Dialect {
         &self.dialect
     }
 
-    /// SHA-256 of the file as it was opened. The iterator ends with a problem if it then reads another one.
-    #[must_use]
-    pub fn file_digest(&self) -> [u8; 32] {
-        self.expected.1
-    }
-
-    /// SHA-256 of a file, read in blocks.
-    pub fn digest(path: &Path) -> io::Result<[u8; 32]> {
-        let mut file = File::open(path)?;
-        let mut hash = digest::Context::new(&digest::SHA256);
-        let mut block = vec![0; BLOCK];
-        loop {
-            match file.read(&mut block) {
-                Ok(0) => break,
-                Ok(read) => hash.update(block.split_at(read).0),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        let mut out = [0; 32];
-        out.copy_from_slice(hash.finish().as_ref());
-        Ok(out)
+    /// The number of lines and SHA-256 of the file as it was opened. The iterator ends with a problem if it then reads
+    /// another one.
+    pub(super) fn totals(&self) -> (u64, [u8; 32]) {
+        self.expected
     }
 
     fn next_row(&mut self) -> Result<Option<Row>, Problem> {
@@ -146,9 +128,9 @@ impl Audience {
     }
 }
 
-impl fmt::Debug for Audience {
+impl fmt::Debug for ListFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Audience")
+        f.debug_struct("ListFile")
             .field("place", &self.place)
             .field("columns", &self.names)
             .field("dialect", &self.dialect)
@@ -156,7 +138,7 @@ impl fmt::Debug for Audience {
     }
 }
 
-impl Iterator for Audience {
+impl Iterator for ListFile {
     type Item = Result<Row, Problem>;
 
     fn next(&mut self) -> Option<Self::Item> {

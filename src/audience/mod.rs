@@ -1,4 +1,4 @@
-//! The list of people: a CSV file as people really have it, row by row, each a [`Recipient`] or a [`RowProblem`].
+//! The list of people: CSV files as people really have them, row by row, each a [`Recipient`] or a [`RowProblem`].
 //!
 //! Owns encodings, dialect, columns, types and the address policy. It streams: nothing here holds more than one
 //! record. It does not know who is a duplicate; that takes a memory, and the ledger is the only place with one.
@@ -8,6 +8,7 @@ mod cells;
 mod columns;
 mod dialect;
 mod encoding;
+mod files;
 mod lines;
 mod list;
 pub mod problems;
@@ -18,7 +19,7 @@ mod text;
 
 pub use address::{Address, AddressError, is_reserved_domain};
 pub use dialect::Dialect;
-pub use list::Audience;
+pub use files::{Audience, Places};
 
 use std::fmt;
 

@@ -1,16 +1,13 @@
 //! The wire shape of a campaign file, and how it becomes a [`Campaign`].
 
-use std::{collections::BTreeMap, path::Path};
+use std::path::Path;
 
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 use serde_json::Value;
 
-use super::{
-    Attachment, AudienceSpec, Campaign, CampaignId, ColumnType, Kind, Question, WithoutUser, schedule,
-};
+use super::{Attachment, Campaign, CampaignId, Kind, Question, list, schedule};
 use crate::{
     problem::Problem,
-    schedule::Schedule,
     toml_file::{Table, TomlFile},
 };
 
@@ -60,7 +57,7 @@ fn read(file: &TomlFile, path: &Path) -> Result<Option<Campaign>, Vec<Problem>> 
         root.require("template", "../templates/waitlist", |text| Ok::<_, String>(file.resolve(text)));
     let token_life = root.parse("token_life", token_life).unwrap_or(rules.token_life);
     let not_after = root.parse("not_after", duration).unwrap_or(rules.not_after);
-    let audience = root.require_table("audience").and_then(|table| audience(file, table, kind));
+    let audience = root.require_table("audience");
     let variables = root.table("variables").map(Table::values).unwrap_or_default();
     let link_parameters = root.table("link").map(|table| table.entries(parameter)).unwrap_or_default();
     let attachments =
@@ -73,9 +70,10 @@ fn read(file: &TomlFile, path: &Path) -> Result<Option<Campaign>, Vec<Problem>> 
     if let Some(schedule) = &schedule {
         schedule::check_occasion(&root, schedule, kind, named);
     }
-    let audience = audience.map(|audience| with_zones(audience, schedule.as_ref()));
+    let audience = audience.and_then(|table| list::read(file, table, kind, schedule.as_ref()));
     root.finish();
-    let (Some(id), Some(kind), Some(template), Some(audience)) = (id, kind, template, audience) else {
+    let (Some(id), Some(kind), Some(template), Some((list, audience))) = (id, kind, template, audience)
+    else {
         return Ok(None);
     };
     Ok(Some(Campaign {
@@ -85,6 +83,7 @@ fn read(file: &TomlFile, path: &Path) -> Result<Option<Campaign>, Vec<Problem>> 
         kind,
         survey: occasion.clone(),
         occasion,
+        list,
         audience,
         template,
         variables,
@@ -98,56 +97,6 @@ fn read(file: &TomlFile, path: &Path) -> Result<Option<Campaign>, Vec<Problem>> 
 }
 
 /// A window by the recipients' clocks needs to know their zones.
-fn with_zones(mut audience: AudienceSpec, schedule: Option<&Schedule>) -> AudienceSpec {
-    if let Some(all) = schedule::needs_zones(schedule) {
-        audience.types.insert(schedule::ZONE_COLUMN.to_owned(), ColumnType::Zone);
-        if all {
-            audience.required.push(schedule::ZONE_COLUMN.to_owned());
-        }
-    }
-    audience
-}
-
-fn audience(file: &TomlFile, mut table: Table<'_>, kind: Option<Kind>) -> Option<AudienceSpec> {
-    let rules = kind.unwrap_or(Kind::Waitlist).rules();
-    let csv = table.require("csv", "lists/people.csv", |text| Ok::<_, String>(file.resolve(text)));
-    let encoding = table.string("encoding");
-    let delimiter = table.parse("delimiter", |text| match text {
-        "," | ";" | "\t" | "|" => Ok(text.chars().next()),
-        _ => Err(format!("found `{text}`, expected `,`, `;`, `|` or `\\t`")),
-    });
-    let user_id_column = table.string("user_id").unwrap_or_else(|| "user_id".to_owned());
-    let choices =
-        [("refuse", WithoutUser::Refuse), ("look-up", WithoutUser::LookUp), ("invite", WithoutUser::Invite)];
-    let without_user_id = table.choice("without_user_id", &choices).unwrap_or(WithoutUser::Refuse);
-    if without_user_id == WithoutUser::Invite && kind.is_some_and(|kind| kind != Kind::Waitlist) {
-        table.tell(
-            "`without_user_id` is `invite`, which is for people who waited to be let in",
-            "use `look-up`, or make it a campaign of kind `waitlist`",
-        );
-    }
-    let multiline_columns = table.strings("multiline_columns");
-    let mut required = table.strings("required");
-    required.extend(rules.required.iter().map(|name| (*name).to_owned()));
-    let aliases = table.table("aliases").map(|table| table.entries(names).into_iter().collect());
-    let mut types: BTreeMap<_, _> =
-        rules.json.iter().map(|name| ((*name).to_owned(), ColumnType::Json)).collect();
-    types.extend(table.table("types").map(|table| table.entries(column_type)).unwrap_or_default());
-    table.finish();
-    Some(AudienceSpec {
-        csv: csv?,
-        encoding,
-        delimiter: delimiter.flatten(),
-        multiline_columns,
-        aliases: aliases.unwrap_or_default(),
-        types,
-        required,
-        user_id_column,
-        without_user_id,
-        key_column: rules.key_column.map(str::to_owned),
-    })
-}
-
 /// Checks an occasion's name: letters, digits and `-._:`, at most 64.
 pub fn occasion_name(text: &str) -> Result<String, String> {
     let good = !text.is_empty()
@@ -176,24 +125,6 @@ fn parameter(value: &Value) -> Result<String, String> {
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
             Err("expected a string: the value of a query parameter".to_owned())
         }
-    }
-}
-
-fn names(value: &Value) -> Result<Vec<String>, String> {
-    value
-        .as_array()
-        .and_then(|names| names.iter().map(|name| name.as_str().map(str::to_owned)).collect())
-        .ok_or_else(|| "expected a list of header names".to_owned())
-}
-
-fn column_type(value: &Value) -> Result<ColumnType, String> {
-    match value.as_str() {
-        Some("text") => Ok(ColumnType::Text),
-        Some("number") => Ok(ColumnType::Number),
-        Some("date") => Ok(ColumnType::Date),
-        Some("json") => Ok(ColumnType::Json),
-        Some("zone") => Ok(ColumnType::Zone),
-        _ => Err(format!("found `{value}`, expected one of `text`, `number`, `date`, `json`, `zone`")),
     }
 }
 
@@ -249,6 +180,7 @@ fn question(mut table: Table<'_>) -> Option<Question> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::campaign::{ColumnType, ListSource};
 
     fn load(text: &str) -> Result<Campaign, String> {
         let folder = tempfile::tempdir().unwrap();
@@ -269,7 +201,9 @@ mod tests {
         assert_eq!(campaign.token_life, SignedDuration::from_hours(7 * 24));
         assert_eq!(campaign.occasion, "once");
         assert_eq!(campaign.title, "spring");
-        assert!(campaign.audience.csv.ends_with("people.csv"));
+        assert!(
+            matches!(campaign.list.source, ListSource::File(path) if path.to_string().ends_with("people.csv"))
+        );
     }
 
     #[test]

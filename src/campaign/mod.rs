@@ -4,10 +4,12 @@
 
 mod file;
 mod kind;
+mod list;
 mod schedule;
 
 pub use file::{duration, occasion_name};
 pub use kind::{Kind, Once, Rules};
+pub use list::{ListPath, ListSource, ListSpec};
 pub use schedule::ZONE_COLUMN;
 
 use std::{collections::BTreeMap, fmt, path::PathBuf};
@@ -77,8 +79,6 @@ pub enum WithoutUser {
 /// How to read the list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AudienceSpec {
-    /// The file, resolved against the campaign file's folder.
-    pub csv: PathBuf,
     /// The WHATWG label of the encoding; `None`: UTF-8, or detected and told.
     pub encoding: Option<String>,
     /// The delimiter; `None`: `,`, `;` or tab, whichever the header has.
@@ -139,6 +139,8 @@ pub struct Campaign {
     pub occasion: String,
     /// Which survey this is, where the kind is one: the `occasion` of the file.
     pub survey: String,
+    /// Where the list comes from.
+    pub list: ListSpec,
     /// How to read the list.
     pub audience: AudienceSpec,
     /// The template folder (`subject.txt`, `body.txt`, `body.html`); bases stand beside it.

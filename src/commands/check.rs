@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::{
     commands::{
-        Failure, Global, ListArgs, list,
+        Failure, Global, ListArgs, find, list,
         parts::{self, CLOCK, World},
     },
     exit::Exit,
@@ -35,13 +35,14 @@ pub async fn run(ui: &Ui, global: &Global, arguments: CheckArgs) -> Result<Exit,
         ui.note(advice);
     }
     let live = world.is_live();
-    let checked = list::check(ui, &world, &letter, live, &arguments.list).await?;
+    let list = find::harmless(ui, &world, true).await?;
+    let checked = list::check(ui, &world, &list, &letter, live, &arguments.list).await?;
     let which = if checked.is_whole() { "every row" } else { "every other row" };
     // Who repeats whom takes a memory: a scratch ledger, gone at the end.
     let ledger = Ledger::scratch(CLOCK).await?;
     let run = ledger.begin(&world.campaign.id, &world.campaign.occasion).await?;
-    let mark = world.mark(&letter)?;
-    list::book(ui, &world, checked, live, &run, mark).await?;
+    let mark = world.mark(&letter, &list);
+    list::book(ui, &world, &list, checked, live, &run, mark).await?;
     if arguments.connect {
         for (relay, capabilities) in world.relays()?.probe().await? {
             let pipelining = if capabilities.pipelining { "with" } else { "without" };

@@ -6,6 +6,7 @@ use crate::{
     campaign::{Campaign, WithoutUser},
     commands::{Failure, list, parts::World},
     ledger::{Ledger, Run},
+    lists::List,
     pipeline::{self, People},
     token::{
         TokenIssuer,
@@ -18,10 +19,11 @@ use crate::{
 pub(super) async fn look_up(
     ui: &Ui,
     world: &World,
+    list: &List,
     live: bool,
     issuer: &ClerkIssuer,
 ) -> Result<People, Failure> {
-    let audience = list::open(world, live)?;
+    let audience = list::open(world, list, live)?;
     let directory = pipeline::look_up(audience, issuer, |asked| {
         ui.say(format_args!("{} looked up at Clerk", count(asked, "row")));
     })

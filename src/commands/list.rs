@@ -10,17 +10,18 @@ use std::{
 };
 
 use crate::{
-    audience::{Audience, RowProblem, problems::Writer},
+    audience::{Audience, Places, RowProblem, problems::Writer},
     commands::{
-        Failure, ListArgs,
+        Failure, ListArgs, find,
         parts::{CLOCK, World},
     },
     email::Letter,
     exit::Exit,
-    ledger::{Duplicate, NewMark, Plan, Run, SameBy},
+    ledger::{Duplicate, Enlistment, NewMark, Plan, Run, SameBy},
+    lists::List,
     pipeline::{self, EnlistError, Proof},
     problem::{Place, Problem},
-    ui::{Ui, count},
+    ui::{Ui, count, grouped},
 };
 
 /// How many problems and duplicates are shown; `--problems FILE` has all problems.
@@ -33,7 +34,7 @@ const MOST_UNFIT: usize = 100_000;
 /// The list was read to its end and every mail rendered; the rows that cannot be mailed are known.
 pub(super) struct Checked {
     proof: Proof,
-    digest: [u8; 32],
+    digests: Vec<[u8; 32]>,
     unfit: BTreeSet<u64>,
 }
 
@@ -49,14 +50,14 @@ impl Checked {
 pub(super) async fn check(
     ui: &Ui,
     world: &World,
+    list: &List,
     letter: &Arc<Letter>,
     live: bool,
     arguments: &ListArgs,
 ) -> Result<Checked, Failure> {
-    let audience = open(world, live)?;
-    let list = world.campaign.audience.csv.display().to_string();
-    for note in &audience.dialect().notes {
-        ui.note(format_args!("{list}: {note}"));
+    let audience = open(world, list, live)?;
+    for (file, note) in audience.notes() {
+        ui.note(format_args!("{file}: {note}"));
     }
     let unknown = letter.check_variables(audience.columns());
     if !unknown.is_empty() {
@@ -71,11 +72,11 @@ pub(super) async fn check(
         now: CLOCK.now(),
         people: world.people.clone(),
     };
-    let digest = audience.file_digest();
+    let (digests, places) = (audience.digests().to_vec(), audience.places().clone());
     let mut aside = Aside::new(arguments, &audience)?;
     pipeline::prove(audience, proof.clone(), |rows, problems| {
         for problem in problems {
-            aside.add(&list, &problem);
+            aside.add(&places, problem);
         }
         if rows > 0 && rows.is_multiple_of(SIGN_OF_LIFE) {
             ui.say(format_args!("{} read and rendered", count(rows, "row")));
@@ -83,31 +84,34 @@ pub(super) async fn check(
     })
     .await?;
     let unfit = aside.finish(arguments)?;
-    Ok(Checked { proof, digest, unfit })
+    Ok(Checked { proof, digests, unfit })
 }
 
 /// Books a list that was checked, in one transaction.
 pub(super) async fn book(
     ui: &Ui,
     world: &World,
+    list: &List,
     checked: Checked,
     live: bool,
     run: &Run,
-    mark: NewMark,
+    mut mark: NewMark,
 ) -> Result<(), Failure> {
-    let Checked { proof, digest, unfit } = checked;
-    let audience = open(world, live)?;
-    let list = world.campaign.audience.csv.display().to_string();
-    if audience.file_digest() != digest {
-        let problem = Problem::new(Place::file(list), "the file changed while it was read");
+    let Checked { proof, digests, unfit } = checked;
+    let audience = open(world, list, live)?;
+    if audience.digests() != digests {
+        let problem = Problem::new(Place::file(&list.name), "the file changed while it was read");
         return Err(Failure::problems(Exit::Problems, vec![problem.hint("run again when it is complete")]));
     }
+    let places = audience.places().clone();
+    let before = places.files().iter().map(|(before, _)| *before);
+    mark.files = find::kept(list, &world.campaign.list.source, before);
     let mut enlistment = run.enlist().await?;
     let mut duplicates = 0;
     let booked = pipeline::enlist(audience, proof, unfit, &mut enlistment, |duplicate| {
         duplicates += 1;
         if duplicates <= SHOWN {
-            ui.say(format_args!("{list}:{}: {}", duplicate.line, repeats(&duplicate)));
+            ui.say(format_args!("{}: {}", places.of(duplicate.line), repeats(&places, &duplicate)));
         }
     })
     .await;
@@ -115,13 +119,53 @@ pub(super) async fn book(
         enlistment.abandon().await?;
         return Err(error.into());
     }
+    finish(ui, run, enlistment, mark, places.files().len()).await
+}
+
+/// Books that nobody is on the list: there was no new file.
+pub(super) async fn book_nobody(ui: &Ui, run: &Run, mark: NewMark) -> Result<(), Failure> {
+    ui.say(&mark.list);
+    let enlistment = run.enlist().await?;
+    finish(ui, run, enlistment, mark, 0).await
+}
+
+/// An export that broke off looks like a list without anybody: it does not take the mails of those who wait.
+async fn finish(
+    ui: &Ui,
+    run: &Run,
+    enlistment: Enlistment,
+    mark: NewMark,
+    files: usize,
+) -> Result<(), Failure> {
+    let mut enlistment = enlistment;
+    if enlistment.is_empty() && files > 0 {
+        let would = enlistment.abandon().await?;
+        if would.withdrawn > 0 {
+            let message = format!(
+                "the list has no rows, and {} would lose their mail",
+                if would.withdrawn == 1 {
+                    "1 person who waits".into()
+                } else {
+                    format!("{} people who wait", grouped(would.withdrawn))
+                }
+            );
+            let problem = Problem::new(Place::file(mark.list), message);
+            return Err(Failure::problems(
+                Exit::Problems,
+                vec![problem.hint(
+                    "see whether the export broke off; a campaign that is called off is just not sent again",
+                )],
+            ));
+        }
+        enlistment = run.enlist().await?;
+    }
     tell(ui, &enlistment.finish(mark).await?);
     Ok(())
 }
 
 /// Opens the list of a campaign.
-pub(super) fn open(world: &World, live: bool) -> Result<Audience, Failure> {
-    Audience::open(&world.campaign.audience, live)
+pub(super) fn open(world: &World, list: &List, live: bool) -> Result<Audience, Failure> {
+    Audience::open(&world.campaign.audience, &list.paths(), live)
         .map_err(|problems| Failure::problems(Exit::Problems, problems))
 }
 
@@ -145,12 +189,17 @@ impl Aside {
         Ok(Self { shown: Vec::new(), unfit: BTreeSet::new(), file, unwritten: None })
     }
 
-    fn add(&mut self, list: &str, problem: &RowProblem) {
+    fn add(&mut self, places: &Places, mut problem: RowProblem) {
         self.unfit.insert(problem.line);
         if self.shown.len() < SHOWN {
-            self.shown.push(placed(list, problem));
+            self.shown.push(placed(places, &problem));
         }
-        if let Some(Err(error)) = self.file.as_mut().map(|file| file.write(problem)) {
+        if places.files().len() > 1 {
+            let Place { file, line, .. } = places.of(problem.line);
+            problem.line = line.unwrap_or(problem.line);
+            problem.message = format!("{} (of {file})", problem.message);
+        }
+        if let Some(Err(error)) = self.file.as_mut().map(|file| file.write(&problem)) {
             self.unwritten.get_or_insert(error);
         }
     }
@@ -207,25 +256,25 @@ fn tell(ui: &Ui, plan: &Plan) {
     ui.say(format_args!("{}: {words}", count(plan.rows, "row")));
 }
 
-fn repeats(duplicate: &Duplicate) -> String {
+fn repeats(places: &Places, duplicate: &Duplicate) -> String {
     let what = match duplicate.by {
         SameBy::Key => "the same recipient",
         SameBy::Mailbox => "another user with the same mailbox",
     };
     match duplicate.first_line {
-        Some(line) => format!("{what} as on line {line}: booked as a duplicate, not mailed"),
+        Some(line) => format!("{what} as on {}: booked as a duplicate, not mailed", places.words(line)),
         None => {
             format!("{what} as one who was mailed from an earlier list: booked as a duplicate, not mailed")
         }
     }
 }
 
-fn placed(list: &str, problem: &RowProblem) -> Problem {
+fn placed(places: &Places, problem: &RowProblem) -> Problem {
     let message = match &problem.column {
         Some(column) => format!("column `{column}`: {}", problem.message),
         None => problem.message.clone(),
     };
-    Problem { place: Place::line(list, problem.line), message, hint: problem.hint.clone() }
+    Problem { place: places.of(problem.line), message, hint: problem.hint.clone() }
 }
 
 impl From<EnlistError> for Failure {

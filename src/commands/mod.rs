@@ -5,6 +5,8 @@ pub mod check;
 mod clerk;
 pub mod doctor;
 pub mod due;
+mod enlist;
+mod find;
 pub mod keys;
 pub mod ledger;
 mod list;
@@ -72,6 +74,16 @@ impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Problems { exit, .. } | Self::Words { exit, .. } => *exit,
+        }
+    }
+
+    /// What went wrong, without the remedy; of several things the first.
+    fn first_words(&self) -> String {
+        match self {
+            Self::Problems { problems, .. } => problems
+                .first()
+                .map_or_else(String::new, |problem| format!("{}: {}", problem.place, problem.message)),
+            Self::Words { words, .. } => words.clone(),
         }
     }
 

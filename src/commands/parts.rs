@@ -9,10 +9,10 @@ use aws_lc_rs::{
     digest::{SHA256, digest},
     hmac,
 };
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp, Zoned};
 
 use crate::{
-    audience::{Audience, is_reserved_domain},
+    audience::is_reserved_domain,
     campaign::{Campaign, CampaignId, WithoutUser},
     clock::Clock,
     commands::{Failure, Global, sandbox::Stage},
@@ -20,9 +20,10 @@ use crate::{
     email::{Letter, Letterhead, MessageKeys},
     exit::Exit,
     ledger::{self, Ledger, LedgerError, NewMark, PageFacts},
+    lists::List,
     pace::Pace,
     pipeline::People,
-    problem::{Place, Problem, cause},
+    problem::{Place, Problem},
     settings::{self, CLERK_SECRET_KEY, ClerkSignIn, Environment, LocalSignIn, Settings, SignIn},
     token::{
         Keyring, LocalIssuer, PreviewIssuer, Purpose, TokenIssuer,
@@ -38,6 +39,8 @@ pub(super) struct World {
     pub(super) settings: Settings,
     /// Who the people of the list are at Clerk, as far as it was asked.
     pub(super) people: Option<People>,
+    /// The due time that a run by the schedule is for.
+    pub(super) due: Option<Timestamp>,
 }
 
 impl World {
@@ -55,7 +58,7 @@ impl World {
                     ));
                 }
                 let people = people(ui, &campaign, &settings)?;
-                Ok(Self { campaign, settings, people })
+                Ok(Self { campaign, settings, people, due: None })
             }
             (campaign, settings) => {
                 let problems = campaign.err().into_iter().chain(settings.err()).flatten().collect();
@@ -85,18 +88,20 @@ impl World {
     }
 
     /// What the ledger remembers of the list and of the words, to see whether either changed.
-    pub(super) fn mark(&self, letter: &Letter) -> Result<NewMark, Failure> {
-        let spec = &self.campaign.audience;
-        let list = spec.csv.display().to_string();
-        let digest = Audience::digest(&spec.csv).map_err(|error| {
-            let problem =
-                Problem::new(Place::file(&*list), format!("the list cannot be read: {}", cause(&error)));
-            let hint = "`csv` under `[audience]` is relative to the campaign file";
-            Failure::problems(Exit::Problems, vec![problem.hint(hint)])
-        })?;
+    pub(super) fn mark(&self, letter: &Letter, list: &List) -> NewMark {
+        let digests: Vec<_> = list.files.iter().map(|file| file.digest).collect();
         // How the list is read is part of what it says.
-        let list_digest = sha256(format!("{spec:?}{digest:?}").as_bytes());
-        Ok(NewMark { list, list_digest, content_digest: self.content_digest(letter) })
+        let list_digest = sha256(format!("{:?}{digests:?}", self.campaign.audience).as_bytes());
+        let content_digest = self.content_digest(letter);
+        NewMark { list: list.name.clone(), list_digest, content_digest, files: Vec::new() }
+    }
+
+    /// The due time that the list is for, in the schedule's zone: the run's own, or else the newest, or the first.
+    pub(super) fn due(&self) -> Option<Zoned> {
+        let schedule = self.campaign.schedule.as_ref()?;
+        let now = CLOCK.now();
+        let due = self.due.or_else(|| schedule.current(now)).or_else(|| schedule.next_after(now))?;
+        Some(due.to_zoned(schedule.zone.clone()))
     }
 
     /// SHA-256 of everything that the mails say beside the list.

@@ -9,7 +9,7 @@ use clap::Args;
 
 use crate::{
     commands::{
-        Failure, Global, ListArgs, WhomArgs, list,
+        Failure, Global, ListArgs, WhomArgs, find, list,
         parts::{self, CLOCK, World},
         send,
     },
@@ -44,9 +44,10 @@ pub async fn run(ui: &Ui, global: &Global, arguments: PreviewArgs) -> Result<Exi
     let letter = world.letter(parts::harmless_keys())?;
     let ledger = Ledger::scratch(CLOCK).await?;
     let run = ledger.begin(&campaign.id, &campaign.occasion).await?;
-    let checked = list::check(ui, &world, &letter, false, &arguments.list).await?;
-    let mark = world.mark(&letter)?;
-    list::book(ui, &world, checked, false, &run, mark).await?;
+    let list = find::harmless(ui, &world, false).await?;
+    let checked = list::check(ui, &world, &list, &letter, false, &arguments.list).await?;
+    let mark = world.mark(&letter, &list);
+    list::book(ui, &world, &list, checked, false, &run, mark).await?;
 
     let due = arguments.whom.waiting(ui, &run).await?;
     let folder = arguments.out.unwrap_or_else(|| Path::new("preview").join(campaign.id.as_str()));

@@ -11,18 +11,18 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     campaign,
     commands::{
-        AcceptArgs, Failure, Global, ListArgs, WhomArgs, clerk, list, news,
+        AcceptArgs, Failure, Global, ListArgs, WhomArgs, clerk,
+        enlist::Enlisting,
+        find, news,
         parts::{self, CLOCK, World},
         preview,
         sandbox::Stage,
         unknown::{OnUnknown, Unknown},
     },
-    email::Letter,
     exit::Exit,
     ledger::{Ledger, Run, Settled, State, Tally},
     pipeline::{self, Bounds, Halt, News, Parts},
     schedule::Standing,
-    token::TokenIssuer,
     ui::{Ui, count, tally_table},
 };
 
@@ -95,6 +95,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
     }
     let mut world = World::load(ui, global, &arguments.campaign)?;
     let due_at = choose_occasion(&mut world, &arguments)?;
+    world.due = arguments.due.map(|due| due.at);
     if arguments.sandbox {
         parts::rehearse(&mut world.settings);
     }
@@ -110,7 +111,9 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
     run.describe(world.page_facts()).await?;
     let issuer = world.issuer(&stage)?;
     clerk::sweep(ui, &issuer, &run).await?;
-    enlist(ui, &mut world, &stage, &letter, &run, &issuer, &arguments).await?;
+    Enlisting { ui, ledger: &ledger, run: &run, letter: &letter, live: stage.live, arguments: &arguments }
+        .enlist(&mut world, &issuer)
+        .await?;
 
     let unknown = Unknown::find(&run, &arguments).await?;
     let waiting = arguments.whom.waiting(ui, &run).await? + unknown.to_send();
@@ -144,6 +147,9 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
     for line in kept {
         ui.say(line);
     }
+    if !arguments.sandbox {
+        find::move_done(ui, &ledger, &world).await?;
+    }
     // So that a plain copy of the file is a whole backup. A failure loses nothing: the next run folds the log in.
     let _ = ledger.close().await;
     ended.map(|()| exit)
@@ -173,58 +179,6 @@ fn choose_occasion(world: &mut World, arguments: &SendArgs) -> Result<Option<Tim
 
 fn occasion_name(text: &str) -> Result<String, String> {
     campaign::occasion_name(text)
-}
-
-/// Books the list if it or the words changed since it was booked; otherwise the ledger has every row already.
-async fn enlist(
-    ui: &Ui,
-    world: &mut World,
-    stage: &Stage,
-    letter: &Arc<Letter>,
-    run: &Run,
-    issuer: &TokenIssuer,
-    arguments: &SendArgs,
-) -> Result<(), Failure> {
-    let campaign = &world.campaign;
-    let known = run.mark().await?;
-    let goes_on = arguments.due.is_some_and(|due| due.goes_on);
-    if goes_on && known.as_ref().is_some_and(|known| known.content_digest == world.content_digest(letter)) {
-        return Ok(());
-    }
-    let mark = match world.mark(letter) {
-        Ok(mark) => mark,
-        // The ledger owns the rows: a run goes on without the list as long as nothing else changed.
-        Err(failure) => match &known {
-            Some(known) if known.content_digest == world.content_digest(letter) => {
-                ui.note(format_args!(
-                    "{} is gone; going on with the rows in the ledger",
-                    campaign.audience.csv.display()
-                ));
-                return Ok(());
-            }
-            _ => return Err(failure),
-        },
-    };
-    if let Some(known) = &known {
-        if known.content_digest != mark.content_digest && known.tried && !arguments.accept_changed_template {
-            return Err(Failure::words(
-                Exit::Configuration,
-                format!(
-                    "the template, the sender or the link of `{}` changed after its first mails left",
-                    campaign.id
-                ),
-            )
-            .hint("undo the change, or send the rest in the new words with `--accept-changed-template`"));
-        }
-        if known.list_digest == mark.list_digest && known.content_digest == mark.content_digest {
-            return Ok(());
-        }
-    }
-    if let TokenIssuer::Clerk(issuer) = issuer {
-        world.people = Some(clerk::look_up(ui, world, stage.live, issuer).await?);
-    }
-    let checked = list::check(ui, world, letter, stage.live, &arguments.list).await?;
-    list::book(ui, world, checked, stage.live, run, mark).await
 }
 
 fn bounds(world: &World, arguments: &SendArgs) -> Bounds {

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::{
-    audience::problems::quoted_row,
+    audience::{Places, problems::quoted_row},
     commands::{Failure, Global, parts},
     exit::Exit,
     ledger::{Books, Ledger, Returns, State},
@@ -92,6 +92,10 @@ async fn rows(
     if !ui.json {
         ui.data("line,user_id,address,state,attempts,message_id,reason,in_list");
     }
+    let taken = ledger.taken(campaign).await?.into_iter().filter(|taken| taken.occasion == occasion);
+    let name = |path: PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let places = Places::new(taken.map(|taken| (taken.file.lines_before, name(taken.file.path))).collect());
+    let several = places.files().len() > 1;
     let mut after = 0;
     loop {
         let page = ledger.rows(campaign, occasion, Some(state), after, PAGE).await?;
@@ -103,12 +107,15 @@ async fn rows(
                 (row.user_id.clone().unwrap_or_default(), row.message_id.clone().unwrap_or_default());
             let reason = row.reason.clone().unwrap_or_default();
             if ui.json {
+                let place = places.of(row.line);
+                let file = several.then_some(place.file);
                 ui.event(&json!({
-                    "line": row.line, "user_id": user_id, "address": address, "state": row.state.name(),
+                    "file": file, "line": place.line, "user_id": user_id, "address": address, "state": row.state.name(),
                     "attempts": row.attempts, "message_id": message_id, "reason": reason, "in_list": row.listed,
                 }));
             } else {
-                let (line, attempts) = (row.line.to_string(), row.attempts.to_string());
+                let line = if several { places.of(row.line).to_string() } else { row.line.to_string() };
+                let attempts = row.attempts.to_string();
                 let listed = if row.listed { "yes" } else { "no" };
                 let cells =
                     [&line, &user_id, &address, row.state.name(), &attempts, &message_id, &reason, listed];

@@ -5,9 +5,9 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use super::reconcile::SameBy;
 use super::{
-    LedgerError, State, Tally,
+    LedgerError, NewFile, State, Tally,
     batch::{self, List},
-    books,
+    books, files,
     writer::{self, Answer, RunCore},
 };
 use crate::{audience::Row, failpoint};
@@ -21,6 +21,8 @@ pub struct NewMark {
     pub list_digest: [u8; 32],
     /// SHA-256 of template and campaign.
     pub content_digest: [u8; 32],
+    /// The files that it was made of, in order; none where it was no file.
+    pub files: Vec<NewFile>,
 }
 
 /// What the ledger remembers of the last list that was taken in.
@@ -86,7 +88,10 @@ pub struct Plan {
 /// It holds the ledger's writer: whoever claims or settles waits until it ends.
 #[derive(Debug)]
 #[must_use = "an enlistment that is not finished changes nothing"]
-pub struct Enlistment(mpsc::Sender<Step>);
+pub struct Enlistment {
+    steps: mpsc::Sender<Step>,
+    is_empty: bool,
+}
 
 /// A step of an enlistment, for the writer.
 #[derive(Debug)]
@@ -98,12 +103,19 @@ pub(super) enum Step {
 
 impl Enlistment {
     pub(super) fn new(steps: mpsc::Sender<Step>) -> Self {
-        Self(steps)
+        Self { steps, is_empty: true }
     }
 
     /// Adds rows, in list order; a few hundred at a time is best. Returns those that are the same as another.
     pub async fn add(&mut self, rows: Vec<Row>) -> Result<Vec<Duplicate>, LedgerError> {
+        self.is_empty &= rows.is_empty();
         self.ask(|answer| Step::Add(rows, answer)).await
+    }
+
+    /// Whether no row was added.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.is_empty
     }
 
     /// Ends the list: what is not in it is withdrawn, and all of it is durable.
@@ -119,7 +131,7 @@ impl Enlistment {
     async fn ask<T>(&self, step: impl FnOnce(Answer<T>) -> Step) -> Result<T, LedgerError> {
         let over = || LedgerError::Storage("the list could not be taken in, nothing has changed".to_owned());
         let (answer, answered) = oneshot::channel();
-        self.0.send(step(answer)).await.map_err(|_| over())?;
+        self.steps.send(step(answer)).await.map_err(|_| over())?;
         answered.await.unwrap_or_else(|_| Err(over()))
     }
 }
@@ -237,7 +249,7 @@ async fn finish(
             .bind(mark.content_digest.as_slice())
             .bind(i64::try_from(plan.rows).unwrap_or(i64::MAX))
             .bind(now)
-            .execute(connection)
+            .execute(&mut *connection)
             .await?;
         if marked.rows_affected() == 0 {
             return Err(LedgerError::refused(
@@ -245,6 +257,7 @@ async fn finish(
                 "`linkpost due --explain` says why",
             ));
         }
+        files::replace(connection, occasion, &mark.files).await?;
     }
     Ok(plan)
 }

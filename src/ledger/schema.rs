@@ -19,6 +19,7 @@ fn migrations() -> Vec<Migration> {
         (3, "clerk", include_str!("../../migrations/sqlite/0003_clerk.sql")),
         (4, "landing", include_str!("../../migrations/sqlite/0004_landing.sql")),
         (5, "schedule", include_str!("../../migrations/sqlite/0005_schedule.sql")),
+        (6, "lists", include_str!("../../migrations/sqlite/0006_lists.sql")),
     ]
     .into_iter()
     .map(|(version, name, sql)| {

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use super::{
     Accept, Books, Check, Leaver, LedgerError, Left, Minted, PurgeReport, Redeemed, Redemption, Returns,
-    Revoked, RowView, Run, Skipped, State, Ticket, TokenTally, UsedLink, answers, books,
+    Revoked, RowView, Run, Skipped, State, TakenFile, Ticket, TokenTally, UsedLink, answers, books, files,
     journal::Journal,
     landing,
     last_run::LastRun,
@@ -200,6 +200,11 @@ impl Ledger {
             .requests
             .ask(|answer| Request::Alone(Alone::Calendar(Entry::Skip { campaign, skipped, answer })))
             .await
+    }
+
+    /// The files of which the lists of a campaign were made, those of the oldest occasion first.
+    pub async fn taken(&self, campaign: &CampaignId) -> Result<Vec<TakenFile>, LedgerError> {
+        files::taken(&self.inner.readers, campaign).await
     }
 
     /// The books of every occasion of a campaign, oldest first.

@@ -56,6 +56,11 @@ pub(super) fn read(
         table.finish();
         Some((id?, sender_id?))
     });
+    let commands = root.table("audience").map(|mut table| {
+        let commands = table.strings("commands");
+        table.finish();
+        commands
+    });
     let web = super::web::web(file, root.table("web"), environment)?;
     root.finish();
     let (Some(sender), Some(sign_in), Some(unsubscribe), Some((list_id, sender_id))) =
@@ -77,6 +82,7 @@ pub(super) fn read(
         list_id,
         sender_id,
         precedence_bulk,
+        commands: commands.unwrap_or_default(),
         web,
     }))
 }

@@ -36,6 +36,15 @@ pub const SMTP_PASSWORD: &str = "LINKPOST_SMTP_PASSWORD";
 pub const CLERK_SECRET_KEY: &str = "CLERK_SECRET_KEY";
 /// The environment variable with the address of Clerk's API, where the settings name none.
 pub const CLERK_API_URL: &str = "CLERK_API_URL";
+/// The variables that no program started for a list gets to see.
+pub const SECRETS: [&str; 6] = [
+    SMTP_PASSWORD,
+    "LINKPOST_SMTP_PASSWORD_FILE",
+    CLERK_SECRET_KEY,
+    "CLERK_SECRET_KEY_FILE",
+    API_KEY,
+    "LINKPOST_API_KEY_FILE",
+];
 /// The page of links that sign nobody in, where the real ones lead to Clerk's Account Portal.
 const PREVIEW_PORTAL: &str = "https://accounts.preview.invalid/sign-in";
 
@@ -68,6 +77,8 @@ pub struct Settings {
     pub sender_id: String,
     /// Whether mails say `Precedence: bulk`.
     pub precedence_bulk: bool,
+    /// The programs that campaign files may run for a list.
+    pub commands: Vec<String>,
     /// The pages behind the links.
     pub web: Web,
 }

@@ -108,7 +108,7 @@ pub(crate) fn bad(line: u64) -> Row {
 }
 
 pub(crate) fn mark() -> NewMark {
-    NewMark { list: "people.csv".into(), list_digest: [1; 32], content_digest: [2; 32] }
+    NewMark { list: "people.csv".into(), list_digest: [1; 32], content_digest: [2; 32], files: Vec::new() }
 }
 
 pub(crate) async fn enlist(run: &Run, rows: Vec<Row>) -> Plan {

@@ -17,6 +17,7 @@ mod ledger_promise;
 mod ledger_purge;
 mod ledger_tries;
 mod ledger_windows;
+mod lists;
 mod mistakes;
 mod model;
 mod outage;

@@ -86,9 +86,10 @@ fn a_file_that_is_no_list_is_refused_with_the_remedy() {
 
 #[test]
 fn a_missing_file_a_folder_and_a_wrong_delimiter_are_told() {
-    let list = List::new("").with(|spec| spec.csv = spec.csv.with_file_name("persons.csv"));
+    let mut list = List::new("");
+    list.csv = list.csv.with_file_name("persons.csv");
     assert!(list.refused()[0].starts_with("persons.csv: the list cannot be read: "));
-    let list = List::new("").with(|spec| spec.csv = spec.csv.parent().unwrap().to_owned());
+    list.csv = list.folder.path().to_owned();
     assert!(list.refused()[0].contains("the list is not a file"));
     let list = List::new(PEOPLE).with(|spec| spec.delimiter = Some('"'));
     assert!(list.refused()[0].contains("`\\\"` cannot part columns"));
@@ -114,8 +115,8 @@ fn a_file_that_changes_while_it_is_read_ends_with_a_problem() {
     let list = List::new(format!("email,user_id\n{}", rows.concat()));
     let mut audience = list.open();
     assert!(matches!(audience.next(), Some(Ok(Row::Good(_)))));
-    let changed = fs::read_to_string(&list.spec.csv).unwrap().replace("p19999@", "evil9@");
-    fs::write(&list.spec.csv, changed).unwrap();
+    let changed = fs::read_to_string(&list.csv).unwrap().replace("p19999@", "evil9@");
+    fs::write(&list.csv, changed).unwrap();
     let end = audience.last();
     assert!(
         matches!(&end, Some(Err(problem)) if problem.message == "the file changed while it was read"),
@@ -126,10 +127,10 @@ fn a_file_that_changes_while_it_is_read_ends_with_a_problem() {
 #[test]
 fn the_digest_is_that_of_the_bytes() {
     let list = List::new("abc");
-    let digest = Audience::digest(&list.spec.csv).unwrap();
+    let digest = Audience::digest(&list.csv).unwrap();
     assert_eq!(digest[..4], [0xba, 0x78, 0x16, 0xbf], "FIPS 180-4, example B.1");
     let list = List::new(PEOPLE);
-    assert_eq!(list.open().file_digest(), Audience::digest(&list.spec.csv).unwrap());
+    assert_eq!(list.open().digests(), [Audience::digest(&list.csv).unwrap()]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod quotes;
 mod round_trip;
 mod rows;
 
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use linkpost::{
     audience::{Audience, Recipient, Row, RowProblem},
@@ -15,7 +15,8 @@ use linkpost::{
 
 /// A folder with one list in it, and how to read it.
 struct List {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
+    csv: PathBuf,
     spec: AudienceSpec,
 }
 
@@ -33,7 +34,6 @@ impl List {
         let csv = folder.path().join("people.csv");
         fs::write(&csv, bytes).unwrap();
         let spec = AudienceSpec {
-            csv,
             encoding: None,
             delimiter: None,
             multiline_columns: Vec::new(),
@@ -44,7 +44,7 @@ impl List {
             without_user_id: WithoutUser::Refuse,
             key_column: None,
         };
-        Self { _folder: folder, spec }
+        Self { folder, csv, spec }
     }
 
     fn with(mut self, change: impl FnOnce(&mut AudienceSpec)) -> Self {
@@ -52,8 +52,12 @@ impl List {
         self
     }
 
+    fn files(&self) -> [(PathBuf, String); 1] {
+        [(self.csv.clone(), self.csv.display().to_string())]
+    }
+
     fn open(&self) -> Audience {
-        Audience::open(&self.spec, false).map_err(|problems| self.words(&problems)).unwrap()
+        Audience::open(&self.spec, &self.files(), false).map_err(|problems| self.words(&problems)).unwrap()
     }
 
     fn read(&self) -> Outcome {
@@ -62,7 +66,9 @@ impl List {
 
     fn read_as(&self, live: bool) -> Outcome {
         let mut outcome = Outcome::default();
-        let audience = Audience::open(&self.spec, live).map_err(|problems| self.words(&problems)).unwrap();
+        let audience = Audience::open(&self.spec, &self.files(), live)
+            .map_err(|problems| self.words(&problems))
+            .unwrap();
         for row in audience {
             assert!(outcome.end.is_none(), "nothing comes behind an error");
             match row {
@@ -76,14 +82,14 @@ impl List {
 
     /// The problems that keep the list from being opened, without the folder.
     fn refused(&self) -> Vec<String> {
-        match Audience::open(&self.spec, false) {
+        match Audience::open(&self.spec, &self.files(), false) {
             Ok(_) => panic!("the list was opened"),
             Err(problems) => self.words(&problems),
         }
     }
 
     fn words(&self, problems: &[Problem]) -> Vec<String> {
-        let folder = format!("{}/", self.spec.csv.parent().unwrap().display());
+        let folder = format!("{}/", self.folder.path().display());
         problems.iter().map(|problem| problem.to_string().replace(&folder, "")).collect()
     }
 }

@@ -15,7 +15,9 @@ use aws_lc_rs::hmac;
 use jiff::Timestamp;
 use linkpost::{
     audience::{Address, Recipient, RecipientKey},
-    campaign::{Attachment, AudienceSpec, Campaign, CampaignId, Kind, WithoutUser},
+    campaign::{
+        Attachment, AudienceSpec, Campaign, CampaignId, Kind, ListPath, ListSource, ListSpec, WithoutUser,
+    },
     email::{Defect, Letter, Letterhead, Link, MessageKeys, Unsubscribe},
     message::Message,
 };
@@ -67,8 +69,13 @@ fn campaign(template: impl Into<PathBuf>) -> Campaign {
         title: "Welcome".into(),
         kind: Kind::Waitlist,
         occasion: "2026-11".into(),
+        list: ListSpec {
+            source: ListSource::File(ListPath::parse("people.csv", |folder| PathBuf::from(folder)).unwrap()),
+            max_age: None,
+            settle: jiff::SignedDuration::ZERO,
+            done: None,
+        },
         audience: AudienceSpec {
-            csv: "people.csv".into(),
             encoding: None,
             delimiter: None,
             multiline_columns: Vec::new(),

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use aws_lc_rs::hmac;
 use linkpost::{
     audience::{Address, Audience},
-    campaign::Campaign,
+    campaign::{Campaign, ListSource},
     clock::Clock,
     delivery::{Delivery, Relays, sandbox::SandboxRelay, smtp, smtp::RelaySettings},
     email::{Letter, Letterhead, MessageKeys, Unsubscribe},
@@ -114,10 +114,18 @@ impl Rig {
     ) -> Result<(), Halt> {
         let run = self.run().await;
         if run.mark().await.unwrap().is_none() {
-            let rows = Audience::open(&self.campaign.audience, false).unwrap();
+            let ListSource::File(list) = &self.campaign.list.source else { panic!("the list is a file") };
+            let list = list.at(None).unwrap();
+            let rows =
+                Audience::open(&self.campaign.audience, &[(list, "people.csv".to_owned())], false).unwrap();
             let mut enlistment = run.enlist().await.unwrap();
             enlistment.add(rows.map(Result::unwrap).collect()).await.unwrap();
-            let mark = NewMark { list: "people.csv".into(), list_digest: [1; 32], content_digest: [2; 32] };
+            let mark = NewMark {
+                list: "people.csv".into(),
+                list_digest: [1; 32],
+                content_digest: [2; 32],
+                files: Vec::new(),
+            };
             enlistment.finish(mark).await.unwrap();
         }
         let issuer = PreviewIssuer::new(

@@ -1,0 +1,215 @@
+//! The list as a whole: one file or several, read one after the other as if they were one.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    iter,
+    path::{Path, PathBuf},
+    vec,
+};
+
+use aws_lc_rs::digest;
+
+use super::{Dialect, Row, list::ListFile};
+use crate::{
+    campaign::AudienceSpec,
+    problem::{Place, Problem},
+};
+
+/// The size of a block, in bytes.
+const BLOCK: usize = 64 * 1024;
+
+/// A list of people, open for reading: an iterator over its rows that holds one record at a time. Lines are counted
+/// on from file to file; [`Places`] says where one is.
+///
+/// An `Err` says that the rest of the list cannot be read; it is the last thing that comes.
+#[derive(Debug)]
+pub struct Audience {
+    /// The first file's header and columns, which the others have as well.
+    header: Vec<String>,
+    columns: Vec<String>,
+    dialect: Dialect,
+    notes: Vec<(String, String)>,
+    digests: Vec<[u8; 32]>,
+    places: Places,
+    reading: ListFile,
+    before: u64,
+    waiting: iter::Zip<vec::IntoIter<ListFile>, vec::IntoIter<u64>>,
+}
+
+/// Where the lines of a list are: the name of each file, and how many lines are before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places(Vec<(u64, String)>);
+
+impl Places {
+    /// The files in order: how many lines are before each, and its name.
+    #[must_use]
+    pub fn new(files: Vec<(u64, String)>) -> Self {
+        Self(files)
+    }
+
+    /// The files in order: how many lines are before each, and its name.
+    #[must_use]
+    pub fn files(&self) -> &[(u64, String)] {
+        &self.0
+    }
+
+    /// The file and line of a line of the list.
+    #[must_use]
+    pub fn of(&self, line: u64) -> Place {
+        let file = self.0.iter().rev().find(|(before, _)| *before < line).or(self.0.first());
+        file.map_or_else(
+            || Place::line("the list", line),
+            |(before, name)| Place::line(name, line.saturating_sub(*before)),
+        )
+    }
+
+    /// A line in words: `line 17`, or with the file where there are several.
+    #[must_use]
+    pub fn words(&self, line: u64) -> String {
+        if self.0.len() > 1 { self.of(line).to_string() } else { format!("line {line}") }
+    }
+}
+
+impl Audience {
+    /// Opens the files of a list, each with the name that it is told by, and checks everything about them but their
+    /// rows. All have the same header.
+    ///
+    /// Each is read twice, once here to learn its encoding and once by the iterator, which compares. `live` refuses
+    /// rows with a domain that is set aside for documentation and tests (RFC 2606, RFC 6761).
+    pub fn open(spec: &AudienceSpec, files: &[(PathBuf, String)], live: bool) -> Result<Self, Vec<Problem>> {
+        let (mut open, mut problems) = (Vec::new(), Vec::new());
+        for (path, name) in files {
+            match ListFile::open(spec, path, name, live) {
+                Ok(file) => open.push(file),
+                Err(found) => problems.extend(found),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let (mut places, mut starts, mut lines) = (Vec::new(), Vec::new(), 0);
+        for (file, (_, name)) in open.iter().zip(files) {
+            places.push((lines, name.clone()));
+            starts.push(lines);
+            lines += file.totals().0;
+        }
+        let notes = open.iter().zip(files).flat_map(|(file, (_, name))| {
+            file.dialect().notes.iter().map(move |note| (name.clone(), note.clone()))
+        });
+        let notes = notes.collect();
+        let digests = open.iter().map(|file| file.totals().1).collect();
+        let names: Vec<_> = files.iter().map(|(_, name)| name.as_str()).collect();
+        check_headers(&open, &names)?;
+        let mut waiting = open.into_iter().zip(starts);
+        let Some((reading, before)) = waiting.next() else {
+            return Err(vec![Problem::new(Place::file("the list"), "there is no file to read")]);
+        };
+        Ok(Self {
+            header: reading.header().to_vec(),
+            columns: reading.columns().to_vec(),
+            dialect: reading.dialect().clone(),
+            notes,
+            digests,
+            places: Places(places),
+            reading,
+            before,
+            waiting,
+        })
+    }
+
+    /// The names of the columns as the header spells them, without what is left out.
+    #[must_use]
+    pub fn header(&self) -> &[String] {
+        &self.header
+    }
+
+    /// The names of the columns for templates, in the same order.
+    #[must_use]
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// How the first file is read.
+    #[must_use]
+    pub fn dialect(&self) -> &Dialect {
+        &self.dialect
+    }
+
+    /// What there is to say about how a file is read, with the file's name.
+    pub fn notes(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.notes.iter().map(|(file, note)| (file.as_str(), note.as_str()))
+    }
+
+    /// SHA-256 of each file as it was opened. The iterator ends with a problem if it then reads another one.
+    #[must_use]
+    pub fn digests(&self) -> &[[u8; 32]] {
+        &self.digests
+    }
+
+    /// Where the lines are.
+    #[must_use]
+    pub fn places(&self) -> &Places {
+        &self.places
+    }
+
+    /// SHA-256 of a file, read in blocks.
+    pub fn digest(path: &Path) -> io::Result<[u8; 32]> {
+        let mut file = File::open(path)?;
+        let mut hash = digest::Context::new(&digest::SHA256);
+        let mut block = vec![0; BLOCK];
+        loop {
+            match file.read(&mut block) {
+                Ok(0) => break,
+                Ok(read) => hash.update(block.split_at(read).0),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let mut out = [0; 32];
+        out.copy_from_slice(hash.finish().as_ref());
+        Ok(out)
+    }
+}
+
+impl Iterator for Audience {
+    type Item = Result<Row, Problem>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match self.reading.next() {
+                Some(Ok(mut row)) => {
+                    match &mut row {
+                        Row::Good(recipient) => recipient.line += self.before,
+                        Row::Bad(problem) => problem.line += self.before,
+                    }
+                    return Some(Ok(row));
+                }
+                Some(Err(problem)) => {
+                    // What follows is not read: the list has no other end than this.
+                    self.waiting = Vec::new().into_iter().zip(Vec::new());
+                    return Some(Err(problem));
+                }
+                None => (self.reading, self.before) = self.waiting.next()?,
+            }
+        }
+    }
+}
+
+/// Files with different columns are different lists.
+fn check_headers(files: &[ListFile], names: &[&str]) -> Result<(), Vec<Problem>> {
+    let Some((first, others)) = files.split_first() else { return Ok(()) };
+    let differing =
+        others.iter().zip(names.iter().skip(1)).filter(|(file, _)| file.columns() != first.columns());
+    let problems = differing.map(|(file, name)| {
+        let message = format!(
+            "the columns are `{}`, expected those of {}: `{}`",
+            file.columns().join("`, `"),
+            names.first().copied().unwrap_or_default(),
+            first.columns().join("`, `")
+        );
+        Problem::new(Place::file(*name), message).hint("files that are read together have the same header")
+    });
+    let problems: Vec<_> = problems.collect();
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}

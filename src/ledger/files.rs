@@ -1,0 +1,74 @@
+//! The files of which the lists of a campaign were made.
+
+use std::path::PathBuf;
+
+use sqlx::{Row, SqliteConnection, SqlitePool};
+
+use super::LedgerError;
+use crate::campaign::CampaignId;
+
+/// A file of a list that is taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewFile {
+    /// How many lines of the list are before its first.
+    pub lines_before: u64,
+    /// Where it is, from the root on.
+    pub path: PathBuf,
+    /// SHA-256 of it.
+    pub digest: [u8; 32],
+}
+
+/// A file of a list that was taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenFile {
+    /// By which occasion.
+    pub occasion: String,
+    /// The file as it was.
+    pub file: NewFile,
+    /// Whether nobody of the occasion waits for a mail any more.
+    pub settled: bool,
+}
+
+const FORGET: &str = "delete from list_file where occasion_id = ?1";
+
+const ADD: &str = "insert into list_file (occasion_id, lines_before, path, sha256) values (?1, ?2, ?3, ?4)";
+
+const TAKEN: &str = "
+select o.occasion, f.lines_before, f.path, f.sha256, not exists (select 1 from recipient r
+        where r.occasion_id = o.id and r.state in ('pending', 'claimed', 'sending', 'deferred')) as settled
+from occasion o join list_file f on f.occasion_id = o.id
+where o.campaign = ?1 order by o.id, f.lines_before";
+
+/// Puts the files of a new list in the place of the former one's.
+pub(super) async fn replace(
+    connection: &mut SqliteConnection,
+    occasion: i64,
+    files: &[NewFile],
+) -> Result<(), LedgerError> {
+    sqlx::query(FORGET).bind(occasion).execute(&mut *connection).await?;
+    for NewFile { lines_before, path, digest } in files {
+        let add = sqlx::query(ADD).bind(occasion).bind(i64::try_from(*lines_before).unwrap_or(i64::MAX));
+        let add = add.bind(path.to_string_lossy().into_owned()).bind(digest.as_slice());
+        add.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// The files that the occasions of a campaign took, the oldest occasion first.
+pub(super) async fn taken(
+    readers: &SqlitePool,
+    campaign: &CampaignId,
+) -> Result<Vec<TakenFile>, LedgerError> {
+    let rows = sqlx::query(TAKEN).bind(campaign.as_str()).fetch_all(readers).await?;
+    let broken = |_| LedgerError::Storage("the ledger holds a digest that cannot be read".to_owned());
+    rows.iter()
+        .map(|row| {
+            let file = NewFile {
+                lines_before: u64::try_from(row.try_get::<i64, _>("lines_before")?).unwrap_or_default(),
+                path: row.try_get::<String, _>("path")?.into(),
+                digest: row.try_get::<Vec<u8>, _>("sha256")?.try_into().map_err(broken)?,
+            };
+            Ok(TakenFile { occasion: row.try_get("occasion")?, file, settled: row.try_get("settled")? })
+        })
+        .collect()
+}
