@@ -108,7 +108,7 @@ async fn rows(
             let reason = row.reason.clone().unwrap_or_default();
             if ui.json {
                 let place = places.of(row.line);
-                let file = several.then_some(place.file);
+                let file = (!places.files().is_empty()).then_some(place.file);
                 ui.event(&json!({
                     "file": file, "line": place.line, "user_id": user_id, "address": address, "state": row.state.name(),
                     "attempts": row.attempts, "message_id": message_id, "reason": reason, "in_list": row.listed,
