@@ -87,7 +87,9 @@ impl Exit {
             Self::Problems => "the list or a template has problems; nothing was sent",
             Self::Unreachable => "the relay or the token service is out of reach, or refuses everything",
             Self::Ledger => "the ledger cannot be read or written, or is damaged",
-            Self::Unfinished => "not finished, run again: deferred rows, another runner, a list that is not there yet, a limit or a signal",
+            Self::Unfinished => {
+                "not finished, run again: deferred rows, another runner, a list that is not there yet, a limit or a signal"
+            }
             Self::Credentials => "the relay or the token service refused the credentials",
             Self::Configuration => "the settings, the campaign file or a key is wrong",
         }

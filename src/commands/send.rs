@@ -266,6 +266,11 @@ fn event(settled: &Settled) -> serde_json::Value {
 }
 
 fn tell_recovered(ui: &Ui, run: &Run) {
+    if let Some(host) = run.elsewhere() {
+        ui.note(format_args!(
+            "the newest run on this ledger was on the machine `{host}`: if the ledger is in use there as well, people get their mails twice"
+        ));
+    }
     let recovered = run.recovered();
     if recovered.released > 0 {
         ui.note(format_args!(

@@ -26,6 +26,14 @@ pub(super) struct Known {
     pub(super) holder: String,
 }
 
+impl Known {
+    /// The machine it ran on, if that is another than `holder`'s.
+    pub(super) fn elsewhere(&self, holder: &Holder) -> Option<String> {
+        let (host, _) = self.holder.split_once(", process ")?;
+        (host != holder.host).then(|| host.to_owned())
+    }
+}
+
 impl LastRun {
     pub(super) fn at(path: PathBuf) -> Self {
         Self { path }
@@ -88,6 +96,9 @@ mod tests {
                 (known.epoch, known.holder.as_str()),
                 (epoch, "mailer, process 7, since 2026-11-22T09:30:00Z")
             );
+            assert_eq!(known.elsewhere(&holder), None);
+            let other = Holder { host: "mailer-2".into(), ..holder.clone() };
+            assert_eq!(known.elsewhere(&other).as_deref(), Some("mailer"));
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         for text in ["", "run", "run x: y", "12"] {

@@ -27,6 +27,7 @@ pub struct Run {
     pub(super) ledger: Arc<Inner>,
     pub(super) core: Arc<RunCore>,
     recovered: Recovered,
+    elsewhere: Option<String>,
     /// Whether a key gets one mail whatever the occasion.
     once: bool,
 }
@@ -71,6 +72,7 @@ impl Run {
         let (mut journal, left) = Journal::open(&path("journal"))?;
         let (campaign, occasion) = (campaign.clone(), occasion.to_owned());
         let last_run = ledger.last_run.read()?.map(|known| (known, ledger.last_run.path().to_owned()));
+        let elsewhere = last_run.as_ref().and_then(|(known, _)| known.elsewhere(&holder));
         let newest = last_run.as_ref().map_or(0, |(known, _)| known.epoch);
         let start = Start { campaign, occasion, holder: holder.clone(), journal: left, last_run, accept };
         let begin = |answer| Request::Alone(Alone::Begin { start, answer });
@@ -88,13 +90,19 @@ impl Run {
             stopped: AtomicBool::new(false),
             _lock: lock,
         };
-        Ok(Self { ledger, core: Arc::new(core), recovered: started.recovered, once: false })
+        Ok(Self { ledger, core: Arc::new(core), recovered: started.recovered, elsewhere, once: false })
     }
 
     /// What the start found lying about.
     #[must_use]
     pub fn recovered(&self) -> Recovered {
         self.recovered
+    }
+
+    /// The machine of the newest run before this one, where it was another: a copy of the ledger may be in use there.
+    #[must_use]
+    pub fn elsewhere(&self) -> Option<&str> {
+        self.elsewhere.as_deref()
     }
 
     /// Notes what the campaign file says: when the occasion was due, and among which mails of the campaign, beyond this

@@ -165,3 +165,20 @@ async fn verify_names_each_rule_that_is_broken() {
     check("update recipient set state = 'sending', epoch = null where id = 1", "whoever holds a row").await;
     check("delete from epoch", "nothing refers to a row that is not there").await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ledger_that_was_used_on_another_machine_says_so_once() {
+    let relay = relay(Script::new()).await;
+    let fixture = Fixture::new();
+    fixture.relay(relay.address());
+    let send = || fixture.run(&["send", "spring.toml", "--yes", "--limit", "1"]);
+    let told =
+        "the newest run on this ledger was on the machine `mailer-1`: if the ledger is in use there as well";
+    assert!(!send().err.contains(told));
+    let note = fixture.read("linkpost.db.last-run");
+    let (_, process) = note.split_once(", process ").unwrap();
+    fixture.file("linkpost.db.last-run", format!("run 1: mailer-1, process {process}"));
+    let said = send();
+    assert!(said.code == Some(75) && said.err.contains(told), "{said:?}");
+    assert!(!send().err.contains(told));
+}
