@@ -16,9 +16,9 @@ use crate::{
     },
     exit::Exit,
     ledger::Ledger,
-    settings::{API_KEY, Settings, SignIn},
+    settings::{self, API_KEY, Settings},
     ui::Ui,
-    web::{Access, Listening, Logo, Site, Tls, Web},
+    web::{Access, Listening, Logo, Pages, SignIn, Site, Tls, Web},
 };
 
 /// The largest logo, in bytes: it goes along with every page.
@@ -44,11 +44,11 @@ pub async fn run(ui: &Ui, global: &Global, arguments: ServeArgs) -> Result<Exit,
         parts::rehearse(&mut settings);
     }
     let sandbox_keys = if arguments.sandbox { Some(sandbox::keys(ui, &settings)?) } else { None };
-    if let (SignIn::Local(local), Some(keys)) = (&mut settings.sign_in, sandbox_keys) {
+    if let (settings::SignIn::Local(local), Some(keys)) = (&mut settings.sign_in, sandbox_keys) {
         local.keys = keys;
     }
     let address = arguments.listen.unwrap_or(settings.web.listen);
-    let site = Site { is_alone: arguments.sandbox, ..site(&settings)? };
+    let site = site(&settings, arguments.sandbox)?;
     let tls = match &settings.web.tls {
         Some((certificates, key)) if !arguments.sandbox => {
             let wrong = |error: crate::web::TlsError| Failure::words(Exit::Configuration, error.to_string());
@@ -56,7 +56,8 @@ pub async fn run(ui: &Ui, global: &Global, arguments: ServeArgs) -> Result<Exit,
         }
         Some(_) | None => None,
     };
-    tell_before(ui, &settings, &site, address, tls.is_some());
+    tell_before(ui, &site, address, tls.is_some());
+    let purpose = purpose(&site);
     let options = parts::ledger_options(&settings, arguments.sandbox);
     let path = parts::ledger(&settings, arguments.sandbox);
     let ledger = Ledger::open_with(&path, CLOCK, &options).await?;
@@ -69,10 +70,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: ServeArgs) -> Result<Exit,
     let address = listening.address().map_err(taken)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     ui.event(&json!({ "event": "listening", "address": address.to_string(), "scheme": scheme }));
-    ui.say(format_args!(
-        "listening on {scheme}://{address}; the links lead to {}",
-        settings.sign_in.page().0
-    ));
+    ui.say(format_args!("listening on {scheme}://{address}; {purpose}"));
 
     let stop = CancellationToken::new();
     let log_ui = ui.clone();
@@ -88,30 +86,12 @@ pub async fn run(ui: &Ui, global: &Global, arguments: ServeArgs) -> Result<Exit,
 }
 
 /// The site that the settings describe.
-pub(super) fn site(settings: &Settings) -> Result<Site, Failure> {
+fn site(settings: &Settings, sandbox: bool) -> Result<Site, Failure> {
     let wrong = |words: String| Failure::words(Exit::Configuration, words);
     let web = &settings.web;
-    let SignIn::Local(sign_in) = &settings.sign_in else {
-        return Err(wrong(
-            "the links of `[sign_in.clerk]` are taken by Clerk, not by this program".to_owned(),
-        )
-        .hint("the page that takes them is in `examples/nextjs`; `serve` is for `[sign_in.local]`"));
-    };
-    let page = &sign_in.page;
-    if let Some(key) = &web.api_key
-        && key.expose_secret().len() < SHORTEST_KEY
-    {
-        return Err(wrong(format!(
-            "the key in {API_KEY} is too short, expected at least {SHORTEST_KEY} characters"
-        ))
-        .hint("make one: openssl rand -hex 32"));
-    }
-    let here = settings.unsubscribe.url.as_ref().filter(|url| url.origin() == page.origin());
     let header = web.client_address_header.as_ref().map(|name| HeaderName::try_from(name.as_str()));
     let site = Site {
-        sign_in: sign_in.local(),
-        unsubscribe_path: here.map(|url| url.path().to_owned()),
-        keys: sign_in.keys.clone(),
+        pages: pages(settings, sandbox)?,
         name: web
             .name
             .clone()
@@ -119,23 +99,62 @@ pub(super) fn site(settings: &Settings) -> Result<Site, Failure> {
             .unwrap_or_else(|| settings.sender.address.domain().to_owned()),
         colour: web.colour.clone(),
         logo: web.logo.as_deref().map(logo).transpose()?,
-        after: web.after.clone(),
-        paths: web.paths.clone(),
         new_link: web.new_link.as_ref().map(ToString::to_string),
-        session: web.session,
         client_address_header: header
             .transpose()
             .map_err(|_| wrong("`web.client_address_header` is no header's name".to_owned()))?,
         requests_per_minute: web.requests_per_minute,
         bad_tokens_per_minute: web.bad_tokens_per_minute,
         read_deadline: web.read_deadline,
-        api_key: web.api_key.clone(),
-        is_alone: false,
     };
     match Web::taken_path(&site) {
         Some(path) => Err(wrong(format!("`{path}` is the path of two pages"))
             .hint("give `sign_in.local.page` and `unsubscribe.url` paths of their own")),
         None => Ok(site),
+    }
+}
+
+/// Links that are signed here are taken here. Clerk's are not, but people must be able to leave all the same.
+fn pages(settings: &Settings, sandbox: bool) -> Result<Pages, Failure> {
+    let (web, leaving) = (&settings.web, settings.unsubscribe.url.as_ref());
+    let wrong = |words: String| Failure::words(Exit::Configuration, words);
+    match &settings.sign_in {
+        settings::SignIn::Local(local) => {
+            if let Some(key) = &web.api_key
+                && key.expose_secret().len() < SHORTEST_KEY
+            {
+                return Err(wrong(format!(
+                    "the key in {API_KEY} is too short, expected at least {SHORTEST_KEY} characters"
+                ))
+                .hint("make one: openssl rand -hex 32"));
+            }
+            let here = leaving.filter(|url| url.origin() == local.page.origin());
+            Ok(Pages::SignIn(Box::new(SignIn {
+                local: local.local(),
+                unsubscribe_path: here.map(|url| url.path().to_owned()),
+                keys: local.keys.clone(),
+                after: web.after.clone(),
+                paths: web.paths.clone(),
+                session: web.session,
+                api_key: web.api_key.clone(),
+                is_alone: sandbox,
+            })))
+        }
+        settings::SignIn::Clerk(_) => leaving.cloned().map(Pages::Leaving).ok_or_else(|| {
+            wrong(
+                "Clerk takes the links, and there is no `unsubscribe.url`: nothing is left to serve"
+                    .to_owned(),
+            )
+            .hint("set `url` under `[unsubscribe]` to the page on which people leave")
+        }),
+    }
+}
+
+/// What people come for, in words.
+fn purpose(site: &Site) -> String {
+    match &site.pages {
+        Pages::SignIn(sign_in) => format!("the links lead to {}", sign_in.local.page),
+        Pages::Leaving(page) => format!("people unsubscribe at {page}; Clerk takes the sign-in links"),
     }
 }
 
@@ -155,11 +174,11 @@ fn logo(path: &Path) -> Result<Logo, Failure> {
 }
 
 /// What somebody should know before it starts.
-fn tell_before(ui: &Ui, settings: &Settings, site: &Site, address: SocketAddr, tls: bool) {
-    if site.unsubscribe_path.is_none() {
+fn tell_before(ui: &Ui, site: &Site, address: SocketAddr, tls: bool) {
+    if site.unsubscribe_path().is_none() {
         ui.note("`unsubscribe.url` is on another host than `sign_in.local.page`: it is not served here");
     }
-    if site.api_key.is_none() {
+    if site.sign_in().is_some_and(|sign_in| sign_in.api_key.is_none()) {
         ui.say(format_args!("the token API is closed: the environment holds no {API_KEY}"));
     }
     if !tls && !address.ip().is_loopback() {
@@ -167,7 +186,7 @@ fn tell_before(ui: &Ui, settings: &Settings, site: &Site, address: SocketAddr, t
             "{address} is open to the network without TLS: only the proxy in front may reach it"
         ));
     }
-    if settings.web.after.is_none() {
+    if site.sign_in().is_some_and(|sign_in| sign_in.after.is_none()) {
         ui.say("people land on a page of ours; `after` under `[web]` leads them into your site");
     }
 }

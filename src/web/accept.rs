@@ -5,7 +5,7 @@ use serde_json::json;
 use url::form_urlencoded;
 
 use super::{
-    ANSWERED, SIGNED_IN, Web,
+    ANSWERED, Door, SIGNED_IN,
     ends::End,
     look::WayOn,
     metrics::Event,
@@ -37,11 +37,11 @@ struct Opened {
     rest: String,
 }
 
-impl Web {
+impl Door<'_> {
     /// A `GET` shows the page, a `POST` spends the link.
     pub(super) async fn accept(&self, visit: &Visit) -> Result<Reply, LedgerError> {
-        if let Err(end) = self.let_in(visit.client) {
-            return Ok(self.end(&end));
+        if let Err(end) = self.web.let_in(visit.client) {
+            return Ok(self.web.end(&end));
         }
         let secrets = self.keys.now();
         if visit.is_post() { self.sign_in(visit, &secrets).await } else { self.show(visit, &secrets).await }
@@ -50,21 +50,21 @@ impl Web {
     async fn show(&self, visit: &Visit, secrets: &Secrets) -> Result<Reply, LedgerError> {
         let opened = match self.open(visit, secrets).await? {
             Ok(opened) => opened,
-            Err(end) => return Ok(self.end(&end)),
+            Err(end) => return Ok(self.web.end(&end)),
         };
         let session = self.session(visit, secrets);
         if let Some(end) = self.refusal(&opened, session.as_ref()) {
-            return Ok(self.end(&end));
+            return Ok(self.web.end(&end));
         }
         Ok(self.page(visit, secrets, &opened, session.as_ref(), StatusCode::OK))
     }
 
     async fn sign_in(&self, visit: &Visit, secrets: &Secrets) -> Result<Reply, LedgerError> {
         let refused = |end: &End| {
-            self.counts.event(Event::FormRefused);
-            Ok(self.end(end))
+            self.web.counts.event(Event::FormRefused);
+            Ok(self.web.end(end))
         };
-        let origin = self.site.sign_in.page.origin().ascii_serialization();
+        let origin = self.sign_in.local.page.origin().ascii_serialization();
         if !visit.is_from(&origin) {
             return refused(&End::Foreign);
         }
@@ -77,7 +77,7 @@ impl Web {
         };
         let opened = match self.open(visit, secrets).await? {
             Ok(opened) => opened,
-            Err(end) => return Ok(self.end(&end)),
+            Err(end) => return Ok(self.web.end(&end)),
         };
         let session = self.session(visit, secrets);
         let switches = visit.field("switch").as_deref() == Some("yes");
@@ -90,19 +90,19 @@ impl Web {
             by: secrets::sha256(browser),
             given: opened.given.clone(),
         };
-        match self.ledger.redeem(redemption).await? {
-            Redeemed::Now => self.counts.event(Event::Redeemed),
-            Redeemed::Again => self.counts.event(Event::RedeemedAgain),
+        match self.web.ledger.redeem(redemption).await? {
+            Redeemed::Now => self.web.counts.event(Event::Redeemed),
+            Redeemed::Again => self.web.counts.event(Event::RedeemedAgain),
             Redeemed::Refused(standing) => {
                 let ticket = Ticket { standing, ..opened.ticket.clone() };
                 let end =
                     self.refusal(&Opened { ticket, ..opened }, session.as_ref()).unwrap_or(End::Unknown);
-                return Ok(self.end(&end));
+                return Ok(self.web.end(&end));
             }
-            Redeemed::Unknown => return Ok(self.end(&self.unknown(visit))),
+            Redeemed::Unknown => return Ok(self.web.end(&self.unknown(visit))),
         }
         if opened.given.is_some() {
-            self.counts.event(Event::Answered);
+            self.web.counts.event(Event::Answered);
         }
         let reply = reply::see_other(&self.target(&opened));
         Ok(reply::with_cookie(reply, &self.new_session(secrets, &opened)))
@@ -111,21 +111,21 @@ impl Web {
     /// Looks a link up. Nothing is spent by it.
     async fn open(&self, visit: &Visit, secrets: &Secrets) -> Result<Result<Opened, End>, LedgerError> {
         let get = |name: &str| if visit.is_post() { visit.field(name) } else { visit.query(name) };
-        let parameter = if visit.is_post() { "token" } else { self.site.sign_in.parameter.as_str() };
+        let parameter = if visit.is_post() { "token" } else { self.sign_in.local.parameter.as_str() };
         let Some(token) = get(parameter).filter(|token| !token.is_empty()) else {
             return Ok(Err(End::Incomplete));
         };
-        let (issuer, audience) = (&self.site.sign_in.issuer, &self.site.sign_in.audience);
-        let verified = match verify(&token, &secrets.keyring, issuer, audience, self.clock.now()) {
+        let (issuer, audience) = (&self.sign_in.local.issuer, &self.sign_in.local.audience);
+        let verified = match verify(&token, &secrets.keyring, issuer, audience, self.web.clock.now()) {
             Ok(verified) => verified,
             // The signature was right: whoever has such a token had a link of ours.
             Err(Refusal::Expired) => {
-                self.counts.event(Event::Expired);
+                self.web.counts.event(Event::Expired);
                 return Ok(Err(End::Expired));
             }
             Err(_) => return Ok(Err(self.unknown(visit))),
         };
-        let ticket = self.ledger.ticket(&verified.jti_hash).await?;
+        let ticket = self.web.ledger.ticket(&verified.jti_hash).await?;
         let Some(ticket) = ticket.filter(|ticket| ticket.user_id == verified.user_id) else {
             return Ok(Err(self.unknown(visit)));
         };
@@ -144,8 +144,8 @@ impl Web {
     }
 
     fn unknown(&self, visit: &Visit) -> End {
-        self.counts.event(Event::UnknownToken);
-        match self.bad_tokens.take(visit.client) {
+        self.web.counts.event(Event::UnknownToken);
+        match self.web.bad_tokens.take(visit.client) {
             Ok(()) => End::Unknown,
             Err(wait) => End::TooMany(wait),
         }
@@ -163,7 +163,7 @@ impl Web {
             Standing::Revoked => (Event::Revoked, End::Revoked),
             Standing::Expired => (Event::Expired, End::Expired),
         };
-        self.counts.event(event);
+        self.web.counts.event(event);
         Some(end)
     }
 
@@ -187,14 +187,14 @@ impl Web {
         let title = match (&other, question) {
             (Some(_), _) => "You are signed in as somebody else".to_owned(),
             (None, Some(_)) => "Your answer".to_owned(),
-            (None, None) => format!("Sign in to {}", self.site.name),
+            (None, None) => format!("Sign in to {}", self.web.site.name),
         };
         let values = json!({
             "who": who(&opened.ticket),
             "other": other,
-            "stay": self.site.after.as_deref().unwrap_or(SIGNED_IN),
+            "stay": self.sign_in.after.as_deref().unwrap_or(SIGNED_IN),
             "campaign": source.map(|source| source.page.title.as_str()).filter(|title| !title.is_empty()),
-            "action": self.site.sign_in.page.path(),
+            "action": self.sign_in.local.page.path(),
             "token": opened.token,
             "check": secrets.form_check(&browser, &opened.token),
             "next": opened.next.as_deref().filter(|next| target::is_plain(next)),
@@ -203,7 +203,7 @@ impl Web {
             "chosen": opened.given.as_ref().map(|given| given.answer.as_str()),
             "words": opened.given.as_ref().and_then(|given| given.words.as_deref()).unwrap_or_default(),
         });
-        let reply = reply::html(status, self.look.page("accept.html", &title, &values));
+        let reply = reply::html(status, self.web.look.page("accept.html", &title, &values));
         reply::with_cookie(reply, &self.cookie(&name, &browser, PAGE_LIFE))
     }
 
@@ -217,8 +217,9 @@ impl Web {
             .map(|(_, value)| value.as_str())
             .collect();
         let asked = opened.next.as_deref();
-        let allowed = asked.filter(|next| own.contains(next) || target::is_allowed(next, &self.site.paths));
-        match allowed.or_else(|| own.first().copied()).or(self.site.after.as_deref()) {
+        let allowed =
+            asked.filter(|next| own.contains(next) || target::is_allowed(next, &self.sign_in.paths));
+        match allowed.or_else(|| own.first().copied()).or(self.sign_in.after.as_deref()) {
             Some(target) if opened.given.is_none() || allowed.is_some() => {
                 let rest = form_urlencoded::parse(opened.rest.as_bytes()).into_owned();
                 let all: Vec<_> = rest.chain(parameters.iter().cloned()).collect();
@@ -232,28 +233,33 @@ impl Web {
     /// The session that the browser brings along.
     fn session(&self, visit: &Visit, secrets: &Secrets) -> Option<Session> {
         let text = visit.cookie(&self.cookie_name("session"))?;
-        let (issuer, audience) = (&self.site.sign_in.issuer, &self.site.sign_in.audience);
-        secrets.sessions.verify(text, issuer, audience, self.clock.now())
+        let (issuer, audience) = (&self.sign_in.local.issuer, &self.sign_in.local.audience);
+        secrets.sessions.verify(text, issuer, audience, self.web.clock.now())
     }
 
     /// The cookie of a session that begins now. Its id is new, whatever the browser brought along (bar W3).
     fn new_session(&self, secrets: &Secrets, opened: &Opened) -> String {
-        let (issuer, audience) = (&self.site.sign_in.issuer, &self.site.sign_in.audience);
-        let mut session =
-            Session::new(issuer, audience, &opened.ticket.user_id, self.site.session, self.clock.now());
+        let (issuer, audience) = (&self.sign_in.local.issuer, &self.sign_in.local.audience);
+        let mut session = Session::new(
+            issuer,
+            audience,
+            &opened.ticket.user_id,
+            self.sign_in.session,
+            self.web.clock.now(),
+        );
         session.campaign = opened.ticket.source.as_ref().map(|source| source.campaign.clone());
         session.masked = opened.ticket.address.as_ref().map(crate::audience::Address::masked);
-        let life = u64::try_from(self.site.session.as_secs()).unwrap_or_default();
+        let life = u64::try_from(self.sign_in.session.as_secs()).unwrap_or_default();
         self.cookie(&self.cookie_name("session"), &secrets.sessions.sign(&session), life)
     }
 
     /// `__Host-` keeps other hosts of the domain from setting it; browsers take the prefix over TLS alone.
     fn cookie_name(&self, name: &str) -> String {
-        if self.is_secure() { format!("__Host-{name}") } else { name.to_owned() }
+        if self.web.is_secure() { format!("__Host-{name}") } else { name.to_owned() }
     }
 
     fn cookie(&self, name: &str, value: &str, seconds: u64) -> String {
-        let secure = if self.is_secure() { "; Secure" } else { "" };
+        let secure = if self.web.is_secure() { "; Secure" } else { "" };
         format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
     }
 
@@ -262,30 +268,33 @@ impl Web {
         let secrets = self.keys.now();
         let Some(session) = self.session(visit, &secrets) else {
             let words = ["Open the link in our mail to sign in.".to_owned()];
-            let page = self.look.words("You are not signed in", &words, None);
+            let page = self.web.look.words("You are not signed in", &words, None);
             return reply::html(StatusCode::UNAUTHORIZED, page);
         };
-        let words =
-            [format!("Welcome back. You are signed in to {} as {}.", self.site.name, who_is_in(&session))];
-        let way_on = self.site.after.as_deref().map(|href| WayOn { href, text: "Continue" });
-        reply::html(StatusCode::OK, self.look.words("You are signed in", &words, way_on.as_ref()))
+        let words = [format!(
+            "Welcome back. You are signed in to {} as {}.",
+            self.web.site.name,
+            who_is_in(&session)
+        )];
+        let way_on = self.sign_in.after.as_deref().map(|href| WayOn { href, text: "Continue" });
+        reply::html(StatusCode::OK, self.web.look.words("You are signed in", &words, way_on.as_ref()))
     }
 
     /// A page of the site, in a rehearsal: whoever is signed in sees that, and where the link would have led.
     pub(super) fn stand_in(&self, visit: &Visit) -> Reply {
-        let Some(session) = self.session(visit, &self.keys.now()) else { return self.end(&End::NoPage) };
+        let Some(session) = self.session(visit, &self.keys.now()) else { return self.web.end(&End::NoPage) };
         let words = [
-            format!("You are signed in to {} as {}.", self.site.name, who_is_in(&session)),
+            format!("You are signed in to {} as {}.", self.web.site.name, who_is_in(&session)),
             format!("This is a rehearsal: your own site would show its page {} now.", visit.path),
         ];
-        reply::html(StatusCode::OK, self.look.words("You are signed in", &words, None))
+        reply::html(StatusCode::OK, self.web.look.words("You are signed in", &words, None))
     }
 
     /// Where a person lands who answered.
     pub(super) fn answered(&self) -> Reply {
         let words = ["Your answer has reached us. You can close this page.".to_owned()];
-        let way_on = self.site.after.as_deref().map(|href| WayOn { href, text: "Continue" });
-        reply::html(StatusCode::OK, self.look.words("Thank you", &words, way_on.as_ref()))
+        let way_on = self.sign_in.after.as_deref().map(|href| WayOn { href, text: "Continue" });
+        reply::html(StatusCode::OK, self.web.look.words("Thank you", &words, way_on.as_ref()))
     }
 }
 

@@ -5,7 +5,8 @@
 //! `Host` of a request: where we are stands in the settings.
 //!
 //! `server` owns the connections and their deadlines, `request` and `reply` what goes in and out, `accept`, `leave`,
-//! `tokens` and `tickets` are the four things that can be done.
+//! `tokens` and `tickets` are the four things that can be done. Where somebody else takes the links, people can leave
+//! and nothing more: all about sign-in hangs on a [`SignIn`], which such a site has not.
 
 mod accept;
 mod colour;
@@ -28,6 +29,7 @@ use hyper::{Method, StatusCode, header::HeaderName};
 use jiff::SignedDuration;
 use secrecy::SecretString;
 use tracing::error;
+use url::Url;
 
 pub use look::Logo;
 pub use server::{Access, Listening, Tls, TlsError};
@@ -50,26 +52,16 @@ use crate::{
 /// What the settings say about the site.
 #[derive(Debug, Clone)]
 pub struct Site {
-    /// Who issues tokens, for whom, and the page's address: our own origin and the path of the accept page.
-    pub sign_in: LocalSettings,
-    /// The path of the unsubscribe page; `None`: somebody else serves it.
-    pub unsubscribe_path: Option<String>,
-    /// The key folder.
-    pub keys: PathBuf,
+    /// What it is there for.
+    pub pages: Pages,
     /// The site's name on the pages.
     pub name: String,
     /// The accent, `#rrggbb`.
     pub colour: String,
     /// The picture at the head of the pages.
     pub logo: Option<Logo>,
-    /// Where a person lands who is signed in; `None`: on a page of ours.
-    pub after: Option<String>,
-    /// Where a link may lead.
-    pub paths: Vec<String>,
     /// Where a person gets a new link.
     pub new_link: Option<String>,
-    /// How long a session lives.
-    pub session: SignedDuration,
     /// The header in which the proxy in front writes the client's address.
     pub client_address_header: Option<HeaderName>,
     /// Requests a minute from one address to the pages of links.
@@ -78,6 +70,32 @@ pub struct Site {
     pub bad_tokens_per_minute: u32,
     /// How long a client may take for the head and for the body of a request.
     pub read_deadline: Duration,
+}
+
+/// What a site is there for.
+#[derive(Debug, Clone)]
+pub enum Pages {
+    /// Our links are taken here.
+    SignIn(Box<SignIn>),
+    /// Somebody else takes the links; people leave on this page.
+    Leaving(Url),
+}
+
+/// What it takes to sign people in.
+#[derive(Debug, Clone)]
+pub struct SignIn {
+    /// Who issues tokens, for whom, and the page's address: our own origin and the path of the accept page.
+    pub local: LocalSettings,
+    /// The path of the unsubscribe page; `None`: somebody else serves it.
+    pub unsubscribe_path: Option<String>,
+    /// The key folder.
+    pub keys: PathBuf,
+    /// Where a person lands who is signed in; `None`: on a page of ours.
+    pub after: Option<String>,
+    /// Where a link may lead.
+    pub paths: Vec<String>,
+    /// How long a session lives.
+    pub session: SignedDuration,
     /// The key of the token API; without one it is closed.
     pub api_key: Option<SecretString>,
     /// Whether there is no site around the pages: a page of ours stands for each of the site's.
@@ -89,11 +107,19 @@ pub struct Web {
     site: Site,
     ledger: Ledger,
     clock: Clock,
-    keys: Keys,
+    keys: Option<Keys>,
     look: Look,
     counts: Counts,
     requests: Limiter,
     bad_tokens: Limiter,
+}
+
+/// The part of a site that signs people in.
+#[derive(Clone, Copy)]
+struct Door<'a> {
+    web: &'a Web,
+    sign_in: &'a SignIn,
+    keys: &'a Keys,
 }
 
 /// What can be asked for.
@@ -156,21 +182,35 @@ impl Route {
     }
 
     fn of(site: &Site, path: &str) -> Self {
-        match path {
-            path if path == site.sign_in.page.path() => Self::Accept,
-            path if Some(path) == site.unsubscribe_path.as_deref() => Self::Unsubscribe,
-            SIGNED_IN => Self::SignedIn,
-            ANSWERED => Self::Answered,
-            "/.well-known/jwks.json" => Self::Keys,
-            "/v1/sign_in_tokens" => Self::Tokens,
-            "/v1/tickets/redeem" => Self::Tickets,
-            "/healthz" => Self::Health,
-            "/metrics" => Self::Metrics,
-            "/linkpost/style.css" => Self::Style,
-            "/linkpost/logo" => Self::Logo,
-            path if tokens::revoked_id(path).is_some() => Self::Revoke,
-            _ => Self::Other,
+        let sign_in = site.sign_in();
+        if sign_in.is_some_and(|sign_in| path == sign_in.local.page.path()) {
+            Self::Accept
+        } else if Some(path) == site.unsubscribe_path() {
+            Self::Unsubscribe
+        } else {
+            Self::fixed(site, path).unwrap_or(Self::Other)
         }
+    }
+
+    /// What has its path from us and not from the settings.
+    fn fixed(site: &Site, path: &str) -> Option<Self> {
+        let everywhere = match path {
+            "/healthz" => Some(Self::Health),
+            "/metrics" => Some(Self::Metrics),
+            "/linkpost/style.css" => Some(Self::Style),
+            "/linkpost/logo" => Some(Self::Logo),
+            _ => None,
+        };
+        let at_the_door = || match path {
+            SIGNED_IN => Some(Self::SignedIn),
+            ANSWERED => Some(Self::Answered),
+            "/.well-known/jwks.json" => Some(Self::Keys),
+            "/v1/sign_in_tokens" => Some(Self::Tokens),
+            "/v1/tickets/redeem" => Some(Self::Tickets),
+            path if tokens::revoked_id(path).is_some() => Some(Self::Revoke),
+            _ => None,
+        };
+        everywhere.or_else(|| site.sign_in().and_then(|_| at_the_door()))
     }
 
     /// What may be asked of it.
@@ -189,8 +229,38 @@ impl Route {
         }
     }
 
+    /// Nothing is there under another method either: that is "not found", whatever is asked of it.
     fn takes(self, method: &Method) -> bool {
-        self.methods().split(", ").any(|known| known == method.as_str())
+        self == Self::Other || self.methods().split(", ").any(|known| known == method.as_str())
+    }
+}
+
+impl Site {
+    /// What it takes to sign people in, where links are taken here.
+    #[must_use]
+    pub fn sign_in(&self) -> Option<&SignIn> {
+        match &self.pages {
+            Pages::SignIn(sign_in) => Some(sign_in),
+            Pages::Leaving(_) => None,
+        }
+    }
+
+    /// The path of the unsubscribe page; `None`: somebody else serves it.
+    #[must_use]
+    pub fn unsubscribe_path(&self) -> Option<&str> {
+        match &self.pages {
+            Pages::SignIn(sign_in) => sign_in.unsubscribe_path.as_deref(),
+            Pages::Leaving(page) => Some(page.path()),
+        }
+    }
+
+    /// The page that people come for: its origin is ours.
+    #[must_use]
+    pub fn page(&self) -> &Url {
+        match &self.pages {
+            Pages::SignIn(sign_in) => &sign_in.local.page,
+            Pages::Leaving(page) => page,
+        }
     }
 }
 
@@ -198,7 +268,7 @@ impl Web {
     /// Opens the keys and gets the pages ready.
     pub fn new(site: Site, ledger: Ledger, clock: Clock) -> Result<Self, KeyError> {
         Ok(Self {
-            keys: Keys::open(site.keys.clone())?,
+            keys: site.sign_in().map(|sign_in| Keys::open(sign_in.keys.clone())).transpose()?,
             look: Look::new(&site),
             counts: Counts::default(),
             requests: Limiter::per_minute(site.requests_per_minute),
@@ -212,21 +282,21 @@ impl Web {
     /// Paths of the site that both the settings and we would like to have.
     #[must_use]
     pub fn taken_path(site: &Site) -> Option<String> {
-        let page = site.sign_in.page.path();
-        let without = Site { unsubscribe_path: None, ..site.clone() };
-        let mut probe = without.clone();
-        probe.sign_in.page.set_path("/linkpost/none");
-        let taken = |path: &str| Route::of(&probe, path) != Route::Other;
-        match site.unsubscribe_path.as_deref() {
-            _ if taken(page) => Some(page.to_owned()),
-            Some(path) if path == page || taken(path) => Some(path.to_owned()),
-            Some(_) | None => None,
-        }
+        let accept = site.sign_in().map(|sign_in| sign_in.local.page.path());
+        let leave = site.unsubscribe_path();
+        let own = [accept, leave].into_iter().flatten().find(|path| Route::fixed(site, path).is_some());
+        own.or_else(|| accept.filter(|_| accept == leave)).map(str::to_owned)
     }
 
     /// Whether browsers reach us over TLS, by us or by a proxy in front.
     fn is_secure(&self) -> bool {
-        self.site.sign_in.page.scheme() == "https"
+        self.site.page().scheme() == "https"
+    }
+
+    /// The part that signs people in, where there is one.
+    fn door(&self) -> Option<Door<'_>> {
+        let (sign_in, keys) = self.site.sign_in().zip(self.keys.as_ref())?;
+        Some(Door { web: self, sign_in, keys })
     }
 
     /// The answer to a request that was read, or could not be.
@@ -242,25 +312,35 @@ impl Web {
         if !route.takes(&visit.method) {
             return (route, reply::not_allowed(route.methods()));
         }
-        let answered = match route {
-            Route::Accept => self.accept(&visit).await,
-            Route::Unsubscribe => self.unsubscribe(&visit).await,
-            Route::SignedIn => Ok(self.signed_in(&visit)),
-            Route::Answered => Ok(self.answered()),
-            Route::Keys => Ok(self.jwks()),
-            Route::Tokens => self.create_token(&visit).await,
-            Route::Revoke => self.revoke_token(&visit).await,
-            Route::Tickets => self.redeem_ticket(&visit).await,
-            Route::Health => self.health().await,
-            Route::Metrics => Ok(self.metrics(visit.client)),
-            Route::Style => Ok(reply::for_a_while(reply::with_type(
+        let answered = match (route, self.door()) {
+            (Route::Accept, Some(door)) => door.accept(&visit).await,
+            (Route::SignedIn, Some(door)) => Ok(door.signed_in(&visit)),
+            (Route::Answered, Some(door)) => Ok(door.answered()),
+            (Route::Keys, Some(door)) => Ok(door.jwks()),
+            (Route::Tokens, Some(door)) => door.create_token(&visit).await,
+            (Route::Revoke, Some(door)) => door.revoke_token(&visit).await,
+            (Route::Tickets, Some(door)) => door.redeem_ticket(&visit).await,
+            (Route::Unsubscribe, _) => self.unsubscribe(&visit).await,
+            (Route::Health, _) => self.health().await,
+            (Route::Metrics, _) => Ok(self.metrics(visit.client)),
+            (Route::Style, _) => Ok(reply::for_a_while(reply::with_type(
                 StatusCode::OK,
                 "text/css; charset=utf-8",
                 self.look.style.clone(),
             ))),
-            Route::Logo => Ok(self.logo()),
-            Route::Other if self.site.is_alone => Ok(self.stand_in(&visit)),
-            Route::Other => Ok(self.end(&End::NoPage)),
+            (Route::Logo, _) => Ok(self.logo()),
+            (Route::Other, Some(door)) if door.sign_in.is_alone => Ok(door.stand_in(&visit)),
+            (Route::Other, _)
+            | (
+                Route::Accept
+                | Route::SignedIn
+                | Route::Answered
+                | Route::Keys
+                | Route::Tokens
+                | Route::Revoke
+                | Route::Tickets,
+                None,
+            ) => Ok(self.end(&End::NoPage)),
         };
         let reply = answered.unwrap_or_else(|failure| {
             self.counts.event(Event::LedgerFailed);
@@ -301,10 +381,6 @@ impl Web {
         }
     }
 
-    fn jwks(&self) -> Reply {
-        reply::for_a_while(reply::json(StatusCode::OK, &self.keys.now().sessions.jwks()))
-    }
-
     fn logo(&self) -> Reply {
         match &self.site.logo {
             Some(logo) => {
@@ -324,6 +400,12 @@ impl Web {
             self.counts.event(Event::TooMany);
             End::TooMany(wait)
         })
+    }
+}
+
+impl Door<'_> {
+    fn jwks(self) -> Reply {
+        reply::for_a_while(reply::json(StatusCode::OK, &self.keys.now().sessions.jwks()))
     }
 }
 

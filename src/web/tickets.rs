@@ -4,7 +4,7 @@ use hyper::StatusCode;
 use serde_json::{Value, json};
 
 use super::{
-    Web,
+    Door,
     accept::{LONGEST_WORDS, given},
     metrics::Event,
     reply::{self, Reply},
@@ -17,7 +17,7 @@ use crate::{
     token::{Refusal, verify},
 };
 
-impl Web {
+impl Door<'_> {
     /// `POST /v1/tickets/redeem` with `token`, and where wanted `question`, `answer`, `words` and `nonce`: a caller
     /// that lost the answer may ask again for two minutes with the same nonce.
     pub(super) async fn redeem_ticket(&self, visit: &Visit) -> Result<Reply, LedgerError> {
@@ -27,13 +27,14 @@ impl Web {
         };
         let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
         let token = text("token").unwrap_or_default();
-        let (issuer, audience) = (&self.site.sign_in.issuer, &self.site.sign_in.audience);
-        let verified = match verify(&token, &self.keys.now().keyring, issuer, audience, self.clock.now()) {
+        let (issuer, audience) = (&self.sign_in.local.issuer, &self.sign_in.local.audience);
+        let verified = match verify(&token, &self.keys.now().keyring, issuer, audience, self.web.clock.now())
+        {
             Ok(verified) => verified,
             Err(Refusal::Expired) => return Ok(self.refused(Some(Standing::Expired))),
             Err(_) => return Ok(self.refused(None)),
         };
-        let ticket = self.ledger.ticket(&verified.jti_hash).await?;
+        let ticket = self.web.ledger.ticket(&verified.jti_hash).await?;
         let Some(ticket) = ticket.filter(|ticket| ticket.user_id == verified.user_id) else {
             return Ok(self.refused(None));
         };
@@ -48,14 +49,14 @@ impl Web {
             by: secrets::sha256(&format!("server {nonce}")),
             given,
         };
-        match self.ledger.redeem(redemption).await? {
-            Redeemed::Now => self.counts.event(Event::Redeemed),
-            Redeemed::Again => self.counts.event(Event::RedeemedAgain),
+        match self.web.ledger.redeem(redemption).await? {
+            Redeemed::Now => self.web.counts.event(Event::Redeemed),
+            Redeemed::Again => self.web.counts.event(Event::RedeemedAgain),
             Redeemed::Refused(standing) => return Ok(self.refused(Some(standing))),
             Redeemed::Unknown => return Ok(self.refused(None)),
         }
         if answered {
-            self.counts.event(Event::Answered);
+            self.web.counts.event(Event::Answered);
         }
         let source = ticket.source.as_ref();
         let parameters: serde_json::Map<_, _> = source
@@ -94,7 +95,7 @@ impl Web {
                 (Event::UnknownToken, "ticket_invalid_code", "This ticket is invalid.")
             }
         };
-        self.counts.event(event);
+        self.web.counts.event(event);
         Wrong::new(StatusCode::BAD_REQUEST, code, words, words).reply()
     }
 }

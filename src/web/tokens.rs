@@ -10,7 +10,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Web,
+    Door,
     metrics::Event,
     reply::{self, Reply},
     request::Visit,
@@ -69,7 +69,7 @@ pub(super) fn revoked_id(path: &str) -> Option<&str> {
     (!id.is_empty() && !id.contains('/')).then_some(id)
 }
 
-impl Web {
+impl Door<'_> {
     /// `POST /v1/sign_in_tokens`.
     pub(super) async fn create_token(&self, visit: &Visit) -> Result<Reply, LedgerError> {
         let (user_id, life) = match self.api(visit).and_then(|()| object(visit)).and_then(|body| asked(&body))
@@ -77,9 +77,9 @@ impl Web {
             Ok(asked) => asked,
             Err(wrong) => return Ok(wrong.reply()),
         };
-        let (secrets, now) = (self.keys.now(), self.clock.now());
+        let (secrets, now) = (self.keys.now(), self.web.clock.now());
         let life = SignedDuration::from_secs(life);
-        let issued = match mint(&secrets.keyring, &self.site.sign_in, &user_id, life, now) {
+        let issued = match mint(&secrets.keyring, &self.sign_in.local, &user_id, life, now) {
             Ok(issued) => issued,
             Err(IssueError::Refused(why)) => {
                 return Ok(Wrong::of("user_id", "form_param_value_invalid", "is invalid", why).reply());
@@ -93,8 +93,8 @@ impl Web {
         let id = mint_id();
         // In the ledger first: a token that nobody can call back must not exist.
         let minted = Minted { id: id.clone(), user_id: user_id.clone(), record: issued.record };
-        self.ledger.mint(minted).await?;
-        self.counts.event(Event::Minted);
+        self.web.ledger.mint(minted).await?;
+        self.web.counts.event(Event::Minted);
         let at = now.as_millisecond();
         Ok(reply::json(
             StatusCode::OK,
@@ -119,9 +119,9 @@ impl Web {
             let code = "sign_in_token_cannot_be_revoked_code";
             Wrong::new(StatusCode::BAD_REQUEST, code, "cannot revoke", long).reply()
         };
-        Ok(match self.ledger.revoke_minted(id).await? {
+        Ok(match self.web.ledger.revoke_minted(id).await? {
             Revoked::Done { user_id, created_at, updated_at } => {
-                self.counts.event(Event::MintedRevoked);
+                self.web.counts.event(Event::MintedRevoked);
                 reply::json(
                     StatusCode::OK,
                     &json!({
@@ -141,8 +141,8 @@ impl Web {
 
     /// Whether the caller has the key (compared in constant time).
     pub(super) fn api(&self, visit: &Visit) -> Result<(), Wrong> {
-        if self.bad_tokens.look(visit.client).is_err() && !self.has_key(visit) {
-            self.counts.event(Event::TooMany);
+        if self.web.bad_tokens.look(visit.client).is_err() && !self.has_key(visit) {
+            self.web.counts.event(Event::TooMany);
             let long = "Too many requests, retry later";
             return Err(Wrong::new(
                 StatusCode::TOO_MANY_REQUESTS,
@@ -164,15 +164,15 @@ impl Web {
         if self.has_key(visit) {
             return Ok(());
         }
-        self.counts.event(Event::WrongKey);
-        let _ = self.bad_tokens.take(visit.client);
+        self.web.counts.event(Event::WrongKey);
+        let _ = self.web.bad_tokens.take(visit.client);
         let message =
             "The provided Clerk Secret Key is invalid. Make sure that your Clerk Secret Key is correct.";
         Err(Wrong::new(StatusCode::UNAUTHORIZED, "clerk_key_invalid", message, message))
     }
 
     fn has_key(&self, visit: &Visit) -> bool {
-        let key = self.site.api_key.as_ref();
+        let key = self.sign_in.api_key.as_ref();
         key.zip(bearer(visit)).is_some_and(|(key, given)| secrets::same(key.expose_secret(), given))
     }
 }

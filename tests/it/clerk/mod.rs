@@ -3,6 +3,7 @@
 mod faults;
 mod judges;
 mod leaks;
+mod leave;
 mod people;
 mod recall;
 

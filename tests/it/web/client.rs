@@ -11,18 +11,18 @@ use url::form_urlencoded;
 
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Page {
-    pub(super) status: u16,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: String,
+pub(crate) struct Page {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Browser {
-    pub(super) address: SocketAddr,
-    pub(super) cookies: BTreeMap<String, String>,
+pub(crate) struct Browser {
+    pub(crate) address: SocketAddr,
+    pub(crate) cookies: BTreeMap<String, String>,
     /// Sent along with every request.
-    pub(super) headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
 }
 
 impl Page {
@@ -36,17 +36,17 @@ impl Page {
         Self { status, headers, body: body.to_owned() }
     }
 
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    pub(super) fn title(&self) -> &str {
+    pub(crate) fn title(&self) -> &str {
         let rest = self.body.split_once("<h1>").map_or("", |(_, rest)| rest);
         rest.split_once("</h1>").map_or("", |(title, _)| title)
     }
 
     /// The hidden fields of the page's form.
-    pub(super) fn fields(&self) -> Vec<(String, String)> {
+    pub(crate) fn fields(&self) -> Vec<(String, String)> {
         let value = |text: &str, name: &str| {
             let (_, rest) = text.split_once(&format!("{name}=\"")).unwrap();
             let value = rest.split_once('"').unwrap().0;
@@ -58,27 +58,27 @@ impl Page {
 }
 
 impl Browser {
-    pub(super) fn new(address: SocketAddr) -> Self {
+    pub(crate) fn new(address: SocketAddr) -> Self {
         Self { address, cookies: BTreeMap::new(), headers: Vec::new() }
     }
 
-    pub(super) fn get(&mut self, path: &str) -> Page {
+    pub(crate) fn get(&mut self, path: &str) -> Page {
         self.ask("GET", path, &[], "")
     }
 
-    pub(super) fn form(&mut self, path: &str, fields: &[(String, String)]) -> Page {
+    pub(crate) fn form(&mut self, path: &str, fields: &[(String, String)]) -> Page {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         self.ask("POST", path, &[("content-type", "application/x-www-form-urlencoded")], &body)
     }
 
     /// Opens a link and presses the button.
-    pub(super) fn click(&mut self, path: &str) -> Page {
+    pub(crate) fn click(&mut self, path: &str) -> Page {
         let page = self.get(path);
         assert_eq!(page.status, 200, "{page:?}");
         self.form("/accept-token", &page.fields())
     }
 
-    pub(super) fn ask(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Page {
+    pub(crate) fn ask(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Page {
         let page = Page::parse(&self.exchange(self.request(method, path, headers, body).as_bytes()));
         for (_, cookie) in page.headers.iter().filter(|(name, _)| name == "set-cookie") {
             let (name, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();
@@ -87,7 +87,7 @@ impl Browser {
         page
     }
 
-    pub(super) fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> String {
+    pub(crate) fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> String {
         let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let own = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let all: Vec<_> =
@@ -103,7 +103,7 @@ impl Browser {
     }
 
     /// Writes a request and reads until the other side closes.
-    pub(super) fn exchange(&self, request: &[u8]) -> Vec<u8> {
+    pub(crate) fn exchange(&self, request: &[u8]) -> Vec<u8> {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         // The other side may answer and close before it has read everything.

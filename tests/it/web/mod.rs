@@ -34,7 +34,7 @@ const KEY: &str = "sk_test_0123456789abcdefghijklmnopqrstuv";
 const ORIGIN: &str = "https://app.example.com";
 
 /// `linkpost serve`, ended when dropped.
-struct Serve {
+pub(crate) struct Serve {
     child: Child,
     address: SocketAddr,
     said: Arc<Mutex<String>>,
@@ -42,11 +42,11 @@ struct Serve {
 
 impl Serve {
     /// Starts it in the fixture's folder, on a port of its own.
-    fn start(fixture: &Fixture) -> Self {
+    pub(crate) fn start(fixture: &Fixture) -> Self {
         Self::started(fixture.command(&["serve", "--json", "--listen", "127.0.0.1:0"]))
     }
 
-    fn started(mut command: Command) -> Self {
+    pub(crate) fn started(mut command: Command) -> Self {
         command.env("LINKPOST_API_KEY", KEY).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let said = Arc::new(Mutex::new(String::new()));
@@ -61,12 +61,12 @@ impl Serve {
         Self { child, address: event["address"].as_str().unwrap().parse().unwrap(), said }
     }
 
-    fn browser(&self) -> Browser {
+    pub(crate) fn browser(&self) -> Browser {
         Browser::new(self.address)
     }
 
     /// Everything that it printed so far.
-    fn said(&self) -> String {
+    pub(crate) fn said(&self) -> String {
         self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
