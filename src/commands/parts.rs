@@ -24,7 +24,7 @@ use crate::{
     pace::Pace,
     pipeline::People,
     problem::{Place, Problem},
-    settings::{self, CLERK_SECRET_KEY, ClerkSignIn, Environment, LocalSignIn, Settings, SignIn},
+    settings::{self, ClerkSignIn, Environment, LocalSignIn, NoSecret, Settings, SignIn},
     token::{
         Keyring, LocalIssuer, PreviewIssuer, Purpose, TokenIssuer,
         clerk::{ClerkIssuer, Directory},
@@ -158,13 +158,13 @@ impl World {
         }
         let mut relays = Vec::new();
         for relay in &self.settings.relays {
-            if let Some(name) = &relay.wants_password {
-                let words = format!(
-                    "`user` is set for the relay `{}`, but the environment holds no {name}",
+            if let Some(none) = &relay.wants_password {
+                let why = format!(
+                    "{}: `user` is set for the relay `{}`",
+                    self.settings.file.display(),
                     relay.smtp.host
                 );
-                return Err(configuration(words)
-                    .hint(format!("set {name}, or {name}_FILE to a file that only you can read")));
+                return Err(no_secret(&why, none));
             }
             let smtp =
                 smtp::Relay::new(relay.smtp.clone()).map_err(|error| configuration(error.to_string()))?;
@@ -210,14 +210,22 @@ pub(super) fn clerk_issuer(
     life: SignedDuration,
     parameters: Vec<(String, String)>,
 ) -> Result<ClerkIssuer, Failure> {
-    if sign_in.wants_key {
-        let words = format!("`[sign_in.clerk]` is chosen, but the environment holds no {CLERK_SECRET_KEY}");
-        return Err(Failure::words(Exit::Configuration, words).hint(format!(
-            "set {CLERK_SECRET_KEY}, or {CLERK_SECRET_KEY}_FILE to a file that only you can read"
-        )));
+    if let Some(none) = &sign_in.wants_key {
+        return Err(no_secret("`[sign_in.clerk]` is chosen", none));
     }
     ClerkIssuer::new(&sign_in.settings, life, parameters, CLOCK)
         .map_err(|error| Failure::words(Exit::Configuration, format!("`[sign_in.clerk]`: {error}")))
+}
+
+/// A secret is used, and is not there; `why` says what it is for.
+fn no_secret(why: &str, none: &NoSecret) -> Failure {
+    match none {
+        NoSecret::Unset(name) => {
+            Failure::words(Exit::Configuration, format!("{why}, but the environment holds no {name}"))
+                .hint(format!("set {name}, or {name}_FILE to a file that only you can read"))
+        }
+        NoSecret::Unreadable(problem) => Failure::problems(Exit::Configuration, vec![(**problem).clone()]),
+    }
 }
 
 /// The settings named on the command line, or those that belong to the campaign file.

@@ -16,7 +16,7 @@ use crate::{
     },
     exit::Exit,
     ledger::Ledger,
-    settings::{self, API_KEY, Settings},
+    settings::{self, API_KEY, NoSecret, Settings},
     ui::Ui,
     web::{Access, Listening, Logo, Pages, SignIn, Site, Tls, Web},
 };
@@ -120,7 +120,14 @@ fn pages(settings: &Settings, sandbox: bool) -> Result<Pages, Failure> {
     let wrong = |words: String| Failure::words(Exit::Configuration, words);
     match &settings.sign_in {
         settings::SignIn::Local(local) => {
-            if let Some(key) = &web.api_key
+            let api_key = match web.api_key.clone() {
+                Ok(key) => Some(key),
+                Err(NoSecret::Unset(_)) => None,
+                Err(NoSecret::Unreadable(problem)) => {
+                    return Err(Failure::problems(Exit::Configuration, vec![*problem]));
+                }
+            };
+            if let Some(key) = &api_key
                 && key.expose_secret().len() < SHORTEST_KEY
             {
                 return Err(wrong(format!(
@@ -136,7 +143,7 @@ fn pages(settings: &Settings, sandbox: bool) -> Result<Pages, Failure> {
                 after: web.after.clone(),
                 paths: web.paths.clone(),
                 session: web.session,
-                api_key: web.api_key.clone(),
+                api_key,
                 is_alone: sandbox,
             })))
         }

@@ -25,7 +25,7 @@ pub(super) fn read(
     let sender = root.require_table("sender").and_then(sender);
     let hello = sender.as_ref().map(|sender| sender.address.domain());
     let (relays, patience) = match root.table("relay") {
-        Some(table) => relay::read(file, table, hello, environment)?,
+        Some(table) => relay::read(file, table, hello, environment),
         None => (Vec::new(), Patience::default()),
     };
     let (mut connections, mut limit, mut precedence_bulk) = (4, None, true);
@@ -61,7 +61,7 @@ pub(super) fn read(
         table.finish();
         commands
     });
-    let web = super::web::web(file, root.table("web"), environment)?;
+    let web = super::web::web(file, root.table("web"), environment);
     root.finish();
     let (Some(sender), Some(sign_in), Some(unsubscribe), Some((list_id, sender_id))) =
         (sender, sign_in, unsubscribe, list)

@@ -103,9 +103,17 @@ pub struct Relay {
     pub smtp: smtp::RelaySettings,
     /// Its share of the connections, where relays have shares.
     pub weight: Option<u32>,
-    /// The file names a user, and the environment holds no password in this variable: fine for a preview, not for a
-    /// send.
-    pub wants_password: Option<String>,
+    /// Why there is no password for the user that the file names: fine for a preview, not for a send.
+    pub wants_password: Option<NoSecret>,
+}
+
+/// Why a secret is not there. It matters where the secret is used, and nowhere else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoSecret {
+    /// Neither this variable nor its `_FILE` is set.
+    Unset(String),
+    /// The file that holds it is no use.
+    Unreadable(Box<Problem>),
 }
 
 /// How links sign people in.
@@ -124,8 +132,8 @@ pub struct ClerkSignIn {
     pub settings: ClerkSettings,
     /// The part of the key's budget that is used.
     pub share: f64,
-    /// The environment holds no key: fine for a preview, not for a send.
-    pub wants_key: bool,
+    /// Why there is no key: fine for a preview, not for a send.
+    pub wants_key: Option<NoSecret>,
     /// The key folder, for the ids of messages.
     pub keys: PathBuf,
 }
@@ -221,23 +229,30 @@ impl Environment {
     }
 
     /// A secret: the variable `name`, or the first line of the file that `name` + `_FILE` names.
-    pub fn secret(self, name: &str) -> Result<Option<SecretString>, Problem> {
+    pub fn secret(self, name: &str) -> Result<SecretString, NoSecret> {
         if let Some(value) = self.get(name) {
-            return Ok(Some(value.into()));
+            return Ok(value.into());
         }
-        let Some(path) = self.get(&format!("{name}_FILE")) else { return Ok(None) };
-        let problem = |message: String| Problem::new(Place::file(path.clone()), message);
-        let unreadable = |error: std::io::Error| {
-            problem(format!("the file that `{name}_FILE` names cannot be read: {}", cause(&error)))
-        };
-        let metadata = std::fs::metadata(&path).map_err(unreadable)?;
-        private_file::check(Path::new(&path), &metadata, "secret")?;
-        let text = std::fs::read_to_string(&path).map_err(unreadable)?;
-        match text.lines().next() {
-            Some(line) if !line.is_empty() => Ok(Some(line.to_owned().into())),
-            _ => Err(problem(format!(
-                "the file of `{name}_FILE` is empty, expected the secret on its first line"
-            ))),
+        match self.get(&format!("{name}_FILE")) {
+            Some(path) => first_line(name, &path).map_err(|problem| NoSecret::Unreadable(Box::new(problem))),
+            None => Err(NoSecret::Unset(name.to_owned())),
+        }
+    }
+}
+
+/// The secret in the file that `name` + `_FILE` names.
+fn first_line(name: &str, path: &str) -> Result<SecretString, Problem> {
+    let problem = |message: String| Problem::new(Place::file(path), message);
+    let unreadable = |error: std::io::Error| {
+        problem(format!("the file that `{name}_FILE` names cannot be read: {}", cause(&error)))
+    };
+    let metadata = std::fs::metadata(path).map_err(unreadable)?;
+    private_file::check(Path::new(path), &metadata, "secret")?;
+    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    match text.lines().next() {
+        Some(line) if !line.is_empty() => Ok(line.to_owned().into()),
+        _ => {
+            Err(problem(format!("the file of `{name}_FILE` is empty, expected the secret on its first line")))
         }
     }
 }

@@ -11,7 +11,6 @@ use crate::{
         Patience,
         smtp::{Login, RelaySettings, Tls},
     },
-    problem::Problem,
     toml_file::{Table, TomlFile},
 };
 
@@ -21,7 +20,7 @@ pub(super) fn read(
     mut table: Table<'_>,
     hello: Option<&str>,
     environment: Environment,
-) -> Result<(Vec<Relay>, Patience), Vec<Problem>> {
+) -> (Vec<Relay>, Patience) {
     let patience = patience(&mut table);
     let tables = table.one_or_several("smtp");
     let several = tables.len() > 1;
@@ -51,12 +50,12 @@ pub(super) fn read(
             }
             passwords.push((host.clone(), variable.clone()));
         }
-        if let Some(relay) = one(file, smtp, (host, user, variable), hello, environment)? {
+        if let Some(relay) = one(file, smtp, (host, user, variable), hello, environment) {
             relays.push(Relay { weight, ..relay });
         }
     }
     table.finish();
-    Ok((relays, patience))
+    (relays, patience)
 }
 
 /// What a run puts up with from all relays together.
@@ -77,7 +76,7 @@ fn one(
     (host, user, variable): (String, Option<String>, String),
     hello: Option<&str>,
     environment: Environment,
-) -> Result<Option<Relay>, Vec<Problem>> {
+) -> Option<Relay> {
     let choices =
         [("implicit", Tls::Implicit), ("starttls", Tls::StartTls), ("none", Tls::LoopbackPlaintext)];
     let mut tls = table.choice("tls", &choices).unwrap_or(Tls::Implicit);
@@ -125,10 +124,14 @@ fn one(
         [("plain", Mechanism::Plain), ("login", Mechanism::Login), ("xoauth2", Mechanism::Xoauth2)];
     let mechanism = table.choice("auth", &mechanisms);
     table.finish();
-    let secret = environment.secret(&variable).map_err(|problem| vec![problem])?;
-    let wants_password = (user.is_some() && secret.is_none()).then_some(variable);
-    smtp.login = user.zip(secret).map(|(user, secret)| Login { mechanism, user, secret });
-    Ok((!host.is_empty()).then_some(Relay { smtp, weight: None, wants_password }))
+    let mut wants_password = None;
+    if let Some(user) = user {
+        match environment.secret(&variable) {
+            Ok(secret) => smtp.login = Some(Login { mechanism, user, secret }),
+            Err(none) => wants_password = Some(none),
+        }
+    }
+    (!host.is_empty()).then_some(Relay { smtp, weight: None, wants_password })
 }
 
 /// The name of an environment variable.

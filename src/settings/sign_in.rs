@@ -90,9 +90,10 @@ fn clerk(
             None => Url::parse(CLERK).expect("the address is constant and right"),
         },
     };
-    let key = environment.secret(CLERK_SECRET_KEY).map_err(|problem| vec![problem])?;
-    let wants_key = key.is_none();
-    let key = key.unwrap_or_else(|| SecretString::from(String::new()));
+    let (key, wants_key) = match environment.secret(CLERK_SECRET_KEY) {
+        Ok(key) => (key, None),
+        Err(none) => (SecretString::from(String::new()), Some(none)),
+    };
     let rate = own_rate.unwrap_or_else(|| ClerkSettings::rate_of(&key, share));
     let settings =
         link.map(|link| ClerkSettings { api_url, key, rate, link, organization, deadline, patience });

@@ -7,12 +7,11 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::{
-    Environment,
+    Environment, NoSecret,
     file::{plain_line, web_address},
 };
 use crate::{
     campaign::duration,
-    problem::Problem,
     toml_file::{Table, TomlFile},
 };
 
@@ -58,7 +57,7 @@ pub struct Web {
     /// How long a client may take for the head and for the body of a request.
     pub read_deadline: Duration,
     /// The key of the token API; without one it is closed.
-    pub api_key: Option<SecretString>,
+    pub api_key: Result<SecretString, NoSecret>,
 }
 
 impl Default for Web {
@@ -77,20 +76,15 @@ impl Default for Web {
             bad_tokens_per_minute: BAD_TOKENS,
             tls: None,
             read_deadline: Duration::from_secs(10),
-            api_key: None,
+            api_key: Err(NoSecret::Unset(API_KEY.to_owned())),
         }
     }
 }
 
 /// Reads the table, where there is one.
-pub(super) fn web(
-    file: &TomlFile,
-    table: Option<Table<'_>>,
-    environment: Environment,
-) -> Result<Web, Vec<Problem>> {
-    let api_key = environment.secret(API_KEY).map_err(|problem| vec![problem])?;
-    let mut web = Web { api_key, ..Web::default() };
-    let Some(mut table) = table else { return Ok(web) };
+pub(super) fn web(file: &TomlFile, table: Option<Table<'_>>, environment: Environment) -> Web {
+    let mut web = Web { api_key: environment.secret(API_KEY), ..Web::default() };
+    let Some(mut table) = table else { return web };
     web.listen = table.parse("listen", address).unwrap_or(web.listen);
     web.name = table.parse("name", plain_line);
     web.colour = table.parse("colour", colour).unwrap_or(web.colour);
@@ -121,7 +115,7 @@ pub(super) fn web(
         ),
     }
     table.finish();
-    Ok(web)
+    web
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {

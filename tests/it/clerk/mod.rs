@@ -151,3 +151,23 @@ async fn a_rehearsal_and_a_preview_ask_clerk_for_nothing() {
     let requests = clerk.state().requests.len();
     assert_eq!(requests, 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_cannot_be_read_matters_where_it_is_used() {
+    let (relay, clerk) = (relay(Script::new()).await, FakeClerk::with_people(Options::default(), 1).await);
+    let fixture = campaign(&relay, PAGE, 1);
+    let run = |arguments: &[&str]| {
+        let mut command = fixture.command(arguments);
+        command.env("CLERK_SECRET_KEY_FILE", "key.txt").env("CLERK_API_URL", clerk.url());
+        fixture.finish(command)
+    };
+    for arguments in
+        [&["check", "spring.toml"][..], &["preview", "spring.toml"], &["send", "spring.toml", "--sandbox"]]
+    {
+        let said = run(arguments);
+        assert_eq!(said.code, Some(0), "{said:?}");
+    }
+    let said = run(&["send", "spring.toml", "--yes"]);
+    let words = "key.txt: the file that `CLERK_SECRET_KEY_FILE` names cannot be read";
+    assert!(said.code == Some(78) && said.err.contains(words), "{said:?}");
+}

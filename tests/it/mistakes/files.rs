@@ -159,17 +159,39 @@ fn a_missing_password_stops_a_send_and_nothing_else() {
       hint: set LINKPOST_SMTP_PASSWORD, or LINKPOST_SMTP_PASSWORD_FILE to a file that only you can read
     ");
     nothing_began(&fixture);
+    let unreadable = |arguments: &[&str]| {
+        let mut command = fixture.command(arguments);
+        command.env("LINKPOST_SMTP_PASSWORD_FILE", "password.txt");
+        fixture.finish(command)
+    };
     for rehearsal in
         [&["check", "spring.toml"][..], &["preview", "spring.toml"], &["send", "spring.toml", "--sandbox"]]
     {
-        let said = fixture.run(rehearsal);
-        assert_eq!(said.code, Some(0), "{said:?}");
+        for said in [fixture.run(rehearsal), unreadable(rehearsal)] {
+            assert_eq!(said.code, Some(0), "{said:?}");
+        }
     }
-    let mut command = fixture.command(&["send", "spring.toml", "--yes"]);
-    command.env("LINKPOST_SMTP_PASSWORD_FILE", "password.txt");
-    assert_snapshot!(told(&fixture.finish(command)), @r"
+    assert_snapshot!(told(&unreadable(&["send", "spring.toml", "--yes"])), @r"
     exit 78
     error: password.txt: the file that `LINKPOST_SMTP_PASSWORD_FILE` names cannot be read: no such file or directory
+    ");
+    let connecting = told(&unreadable(&["check", "spring.toml", "--connect"]));
+    let words = "error: password.txt: the file that `LINKPOST_SMTP_PASSWORD_FILE` names cannot be read:";
+    assert!(connecting.starts_with("exit 78") && connecting.contains(words), "{connecting}");
+}
+
+#[test]
+fn a_key_of_the_token_api_that_cannot_be_read_stops_serve_and_nothing_else() {
+    let fixture = Fixture::new();
+    let run = |arguments: &[&str]| {
+        let mut command = fixture.command(arguments);
+        command.env("LINKPOST_API_KEY_FILE", "api-key.txt");
+        fixture.finish(command)
+    };
+    assert_eq!(run(&["check", "spring.toml"]).code, Some(0));
+    assert_snapshot!(told(&run(&["serve", "--listen", "127.0.0.1:0"])), @r"
+    exit 78
+    error: api-key.txt: the file that `LINKPOST_API_KEY_FILE` names cannot be read: no such file or directory
     ");
 }
 
