@@ -107,6 +107,27 @@ pub(super) fn likely_slips(
     slips.collect()
 }
 
+/// The bodies in which a link that every mail must hold stands nowhere, not even under a condition.
+pub(super) fn without_links(sources: &Sources, unsubscribe: bool) -> Vec<Problem> {
+    let wanted =
+        [("the sign-in link", "link", true), ("the unsubscribe link", "unsubscribe_url", unsubscribe)];
+    let mut problems = Vec::new();
+    for (file, part) in [("body.txt", "text"), ("body.html", "HTML")] {
+        let name = sources.name_of(file);
+        let reached = sources.taken_in_by(&name);
+        for (what, variable, _) in wanted.iter().filter(|(_, _, wanted)| *wanted) {
+            if !reached.values().any(|text| references::mentions(text, variable)) {
+                let problem = Problem::new(
+                    sources.place(&name),
+                    format!("`{variable}` stands nowhere, so no mail's {part} would hold {what}"),
+                );
+                problems.push(problem.hint(format!("put `{{{{ {variable} }}}}` into the template")));
+            }
+        }
+    }
+    problems
+}
+
 /// The variables that nothing provides, and those that two things provide.
 pub(super) fn check_variables(
     tera: &Tera,

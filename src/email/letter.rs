@@ -112,10 +112,16 @@ impl Letter {
     }
 
     /// The variables that no column, constant or built-in provides, each with its place and the nearest name. One
-    /// that the template guards (`or`, `default`, `if`) may be absent. `columns` are normalised names.
+    /// that the template guards (`or`, `default`, `if`) may be absent. `columns` are normalised names. Then the bodies
+    /// that never show a link which every mail must hold.
     #[must_use]
     pub fn check_variables(&self, columns: &[String]) -> Vec<Problem> {
-        context::check_variables(&self.tera, &self.sources, &self.start(), &self.constants, columns)
+        let ways = &self.letterhead.unsubscribe;
+        let unsubscribe = ways.url.is_some() || ways.mailto.is_some();
+        let mut problems =
+            context::check_variables(&self.tera, &self.sources, &self.start(), &self.constants, columns);
+        problems.extend(context::without_links(&self.sources, unsubscribe));
+        problems
     }
 
     /// Variables that nothing provides, each with a stand-in or a test, whose names are nearly that of something there:

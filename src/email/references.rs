@@ -120,6 +120,11 @@ pub(super) fn unguarded(source: &str, variable: &str) -> Option<usize> {
         .map(|word| word.offset)
 }
 
+/// Whether the name stands in a tag at all, as a variable, a function or whatever else.
+pub(super) fn mentions(source: &str, name: &str) -> bool {
+    words(source).iter().any(|word| word.is_name(name))
+}
+
 /// Where `variable` is used first.
 pub(super) fn first_use(source: &str, variable: &str) -> Option<usize> {
     let words = words(source);

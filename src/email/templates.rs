@@ -98,10 +98,18 @@ impl Sources {
 
     /// The templates that `start` reaches, itself included, and those that define components.
     pub(super) fn reached(&self, start: &[String]) -> BTreeMap<&str, &str> {
-        let mut reached = BTreeMap::new();
         let components = self.texts().filter(|(_, text)| references::defines_component(text));
-        let mut waiting: Vec<String> =
-            start.iter().cloned().chain(components.map(|(name, _)| name.to_owned())).collect();
+        let components = components.map(|(name, _)| name.to_owned());
+        self.followed(start.iter().cloned().chain(components).collect())
+    }
+
+    /// The templates that one reaches by name, itself included. A component sees nothing of a row but what it is handed.
+    pub(super) fn taken_in_by(&self, name: &str) -> BTreeMap<&str, &str> {
+        self.followed(vec![name.to_owned()])
+    }
+
+    fn followed(&self, mut waiting: Vec<String>) -> BTreeMap<&str, &str> {
+        let mut reached = BTreeMap::new();
         while let Some(name) = waiting.pop() {
             if let Some((name, text)) = self.texts.get_key_value(&name)
                 && reached.insert(name.as_str(), text.as_str()).is_none()

@@ -73,14 +73,30 @@ fn a_syntax_error_is_told_with_its_place() {
 }
 
 #[test]
-fn a_template_without_the_link_is_told() {
+fn a_body_that_never_has_the_link_is_told_once_and_not_for_each_row() {
     let fixture = Fixture::new();
-    fixture.edit("templates/spring/body.txt", "{{ link }}", "the link");
+    fixture.edit("templates/spring/body.txt", "{{ link }}", "the link {# {{ link }} #}").edit(
+        "templates/spring/body.html",
+        "{{ unsubscribe_url }}",
+        "{{ link }}",
+    );
     assert_snapshot!(told(&send(&fixture, &[])), @r"
     exit 65
-    error: people.csv:2: the text does not hold the sign-in link
+    error: templates/spring/body.txt: `link` stands nowhere, so no mail's text would hold the sign-in link
+      hint: put `{{ link }}` into the template
+    error: templates/spring/body.html: `unsubscribe_url` stands nowhere, so no mail's HTML would hold the unsubscribe link
+      hint: put `{{ unsubscribe_url }}` into the template
+    ");
+}
+
+#[test]
+fn a_link_that_some_rows_go_without_is_told_for_those_rows() {
+    let fixture = Fixture::new();
+    let guarded = "{% if first_name == 'Person 2' %}the link{% else %}{{ link }}{% endif %}";
+    fixture.edit("templates/spring/body.txt", "{{ link }}", guarded);
+    assert_snapshot!(told(&send(&fixture, &[])), @r"
+    exit 65
     error: people.csv:3: the text does not hold the sign-in link
-    error: people.csv:4: the text does not hold the sign-in link
       hint: put `{{ link }}` into the template
     nothing was sent; `--skip-problems` goes on without these rows, `--problems FILE` writes them out for correction
     ");
