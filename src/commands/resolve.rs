@@ -12,10 +12,12 @@ use serde_json::json;
 
 use crate::{
     audience::{Address, problems::quoted_row},
+    campaign::Campaign,
     commands::{AcceptArgs, Failure, Global, parts},
     exit::Exit,
     ledger::{Books, Decision, Resolution, Run, Source, State, UnknownRow},
     maillog::{Evidence, Search, Wanted},
+    schedule::Standing,
     ui::{Ui, count},
 };
 
@@ -69,6 +71,12 @@ pub enum As {
     Rejected,
 }
 
+/// An occasion that may hold unknown rows, held by a run of its own.
+struct Held {
+    occasion: String,
+    run: Run,
+}
+
 /// What was decided about, over all occasions.
 #[derive(Default)]
 struct Done {
@@ -92,7 +100,8 @@ pub async fn run(ui: &Ui, global: &Global, arguments: ResolveArgs) -> Result<Exi
     for books in all.iter().filter(|books| books.purged.is_none() && is_open(books)) {
         // A run of its own: nobody else sends meanwhile, and what a dead run left is known as unknown.
         let accept = arguments.accept.accept();
-        runs.push(ledger.begin_accepting(&campaign, &books.occasion, accept).await?);
+        let run = ledger.begin_accepting(&campaign, &books.occasion, accept).await?;
+        runs.push(Held { occasion: books.occasion.clone(), run });
     }
     let done = if arguments.log.is_empty() {
         by_hand(ui, &runs, &arguments).await?
@@ -134,7 +143,7 @@ fn tell_end(ui: &Ui, arguments: &ResolveArgs, done: &Done) {
     }
 }
 
-async fn by_hand(ui: &Ui, runs: &[Run], arguments: &ResolveArgs) -> Result<Done, Failure> {
+async fn by_hand(ui: &Ui, runs: &[Held], arguments: &ResolveArgs) -> Result<Done, Failure> {
     let decision = match arguments.decision {
         Some(As::Sent) | None => Decision::Sent,
         Some(As::Pending) => Decision::Pending,
@@ -145,48 +154,101 @@ async fn by_hand(ui: &Ui, runs: &[Run], arguments: &ResolveArgs) -> Result<Done,
     let ids: Vec<_> = arguments.message_id.iter().map(|id| bare(id)).collect();
     let spelled = |text: &String| Address::parse(text).map_or_else(|_| text.clone(), |it| it.to_string());
     let people: Vec<_> = arguments.only.iter().map(spelled).collect();
+    let fits = |row: &UnknownRow| {
+        ids.contains(&bare(&row.message_id))
+            || people.contains(&row.user_id)
+            || people.iter().any(|address| address.eq_ignore_ascii_case(&row.address))
+    };
     let mut done = Done::default();
-    for run in runs {
-        let mut after = 0;
-        loop {
-            let page = run.unknown(after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = last.id;
-            let fits = |row: &&UnknownRow| {
-                ids.contains(&bare(&row.message_id))
-                    || people.contains(&row.user_id)
-                    || people.iter().any(|address| address.eq_ignore_ascii_case(&row.address))
-            };
+    let mut chosen = Vec::new();
+    for held in runs {
+        let (rows, others): (Vec<_>, Vec<_>) = unknown(&held.run).await?.into_iter().partition(fits);
+        done.left += others.len() as u64;
+        if !rows.is_empty() {
+            chosen.push((held, rows));
+        }
+    }
+    if decision == Decision::Pending {
+        // Before anything is written: what is refused has changed nothing.
+        can_be_sent(arguments, &chosen).await?;
+    }
+    for (held, rows) in &chosen {
+        for page in rows.chunks(PAGE as usize) {
             let resolution = |row: &UnknownRow| Resolution {
                 id: row.id,
                 decision,
                 source: Source::Hand,
                 reason: reason.clone(),
             };
-            let decided = page.iter().filter(fits).map(resolution).collect();
-            let rows = enter(ui, run, &page, decided).await?;
-            done.rows += rows;
-            done.left += page.len() as u64 - rows;
+            done.rows += enter(ui, &held.run, page, page.iter().map(resolution).collect()).await?;
+        }
+        // Whoever left the list meanwhile is not mailed again.
+        let again = rows.iter().filter(|row| row.listed).count();
+        if decision == Decision::Pending && again > 0 {
+            ui.say(format_args!(
+                "to send {}: {}",
+                if again == 1 { "it" } else { "them" },
+                arguments.send(&held.occasion)
+            ));
         }
     }
     Ok(done)
 }
 
+/// Fails where one of the rows would wait for ever: no run takes up an occasion that is over, or a campaign that was
+/// cancelled.
+async fn can_be_sent(arguments: &ResolveArgs, chosen: &[(&Held, Vec<UnknownRow>)]) -> Result<(), Failure> {
+    let never =
+        |why: String| Failure::words(Exit::Configuration, format!("{why}, so nothing of it is sent again"));
+    let hint = "decide `--as sent` or `--as rejected`";
+    for (Held { occasion, run }, _) in chosen {
+        if let Some(why) = run.over().await? {
+            return Err(never(format!("the occasion `{occasion}` is over ({why})"))
+                .hint(format!("{hint}; mails of other occasions are chosen by `--message-id`")));
+        }
+    }
+    if !chosen.is_empty() && arguments.campaign.is_file() {
+        let campaign = Campaign::load(&arguments.campaign)
+            .map_err(|problems| Failure::problems(Exit::Configuration, problems))?;
+        if campaign.schedule.is_some_and(|schedule| schedule.standing == Standing::Cancelled) {
+            return Err(never(format!("`{}` is cancelled", campaign.id))
+                .hint(format!("{hint}, or take `cancelled = true` out of `[schedule]`")));
+        }
+    }
+    Ok(())
+}
+
+impl ResolveArgs {
+    /// The command that sends what waits of an occasion.
+    fn send(&self, occasion: &str) -> String {
+        // By the campaign's name alone nobody knows where its file is.
+        let file = Some(&*self.campaign).filter(|path| path.is_file()).unwrap_or(Path::new("CAMPAIGN"));
+        let sandbox = if self.sandbox { " --sandbox" } else { "" };
+        format!("linkpost send {} --occasion {occasion}{sandbox}", file.display())
+    }
+}
+
+/// Every unknown row of an occasion.
+async fn unknown(run: &Run) -> Result<Vec<UnknownRow>, Failure> {
+    let mut rows: Vec<UnknownRow> = Vec::new();
+    loop {
+        let page = run.unknown(rows.last().map_or(0, |row| row.id), PAGE).await?;
+        if page.is_empty() {
+            return Ok(rows);
+        }
+        rows.extend(page);
+    }
+}
+
 async fn by_log(
     ui: &Ui,
-    runs: &[Run],
+    runs: &[Held],
     logs: Vec<Box<dyn BufRead + Send>>,
     sender: &str,
 ) -> Result<Done, Failure> {
     let mut rows = Vec::new();
-    for (at, run) in runs.iter().enumerate() {
-        let mut after = 0;
-        loop {
-            let page = run.unknown(after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = last.id;
-            rows.extend(page.into_iter().map(|row| (at, row)));
-        }
+    for (at, held) in runs.iter().enumerate() {
+        rows.extend(unknown(&held.run).await?.into_iter().map(|row| (at, row)));
     }
     let wanted = rows.iter().map(|(_, row)| Wanted {
         message_id: row.message_id.clone(),
@@ -203,7 +265,7 @@ async fn by_log(
     }
     let found = search.finish();
     let mut done = Done::default();
-    for (at, run) in runs.iter().enumerate() {
+    for (at, Held { run, .. }) in runs.iter().enumerate() {
         let (mut page, mut decided) = (Vec::new(), Vec::new());
         for ((_, row), evidence) in rows.iter().zip(&found).filter(|((of, _), _)| *of == at) {
             let (decision, words) = match evidence {

@@ -46,6 +46,8 @@ const MARK: &str = "
 select list, list_digest, content_digest, list_rows, first_try_at is not null
 from occasion where id = ?1 and enlisted_at is not null";
 
+const OVER: &str = "select closed from occasion where id = ?1";
+
 const GENERATION: &str = "select generation from occasion where id = ?1";
 
 const ABSENT: &str = "
@@ -123,6 +125,11 @@ impl Run {
             .requests
             .ask(|answer| Request::Alone(Alone::Calendar(Entry::GiveUp { run, reason, answer })))
             .await
+    }
+
+    /// Why the occasion is over, if it was skipped or given up: no run sends its mails any more.
+    pub async fn over(&self) -> Result<Option<String>, LedgerError> {
+        Ok(sqlx::query_scalar(OVER).bind(self.core.occasion).fetch_one(&self.ledger.readers).await?)
     }
 
     /// What the ledger remembers of the last list that was taken in; `None` before the first.

@@ -132,6 +132,63 @@ async fn a_person_decides_by_message_id_or_address_and_it_is_written_down_for_go
     }
 }
 
+/// The fixture's campaign with a schedule: due since long ago, and begun however late.
+fn scheduled(fixture: &Fixture) {
+    let schedule = "[schedule]\nat = \"2020-01-01T09:00Z\"\nmax_late = \"36500 days\"\n";
+    let campaign = fixture.read("spring.toml");
+    fixture.file("spring.toml", format!("{campaign}{schedule}"));
+}
+
+const AGAIN: [&str; 6] = ["--only", "user_1", "--as", "pending", "--reason", "the relay lost its disk"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_occasion_that_was_given_up_takes_no_mail_back() {
+    let relay = lossy(&[1]).await;
+    let fixture = Fixture::new();
+    patient(fixture.relay(relay.address()));
+    scheduled(&fixture);
+    let said = fixture.run(&["send", "spring.toml", "--yes", "--limit", "2"]);
+    assert_eq!((said.code, unknown(&fixture).len()), (Some(75), 1), "{said:?}");
+    fixture.edit("spring.toml", "[schedule]\n", "[schedule]\ncancelled = true\n");
+    let said = fixture.run(&["due", "."]);
+    assert!(said.err.contains("the occasion `once` is over: 1 mail that waited expired"), "{said:?}");
+    fixture.edit("spring.toml", "cancelled = true\n", "");
+    let said = resolve(&fixture, &AGAIN);
+    assert_eq!((said.code, said.out.as_str()), (Some(78), ""), "{said:?}");
+    assert!(
+        said.err.contains(
+            "error: the occasion `once` is over (the campaign was cancelled), so nothing of it is sent again\n  \
+             hint: decide `--as sent` or `--as rejected`"
+        ),
+        "{said:?}"
+    );
+    assert_eq!((unknown(&fixture).len(), audit(&fixture).await.len()), (1, 0));
+    let said = resolve(&fixture, &["--only", "user_1", "--as", "sent", "--reason", "seen"]);
+    assert_eq!((said.code, unknown(&fixture).len()), (Some(0), 0), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_shall_be_sent_again_is_told_with_the_command_that_does_it() {
+    let relay = lossy(&[1]).await;
+    let fixture = Fixture::new();
+    patient(fixture.relay(relay.address()));
+    scheduled(&fixture);
+    let said = fixture.run(&["send", "spring.toml", "--yes"]);
+    assert_eq!((said.code, unknown(&fixture).len()), (Some(3), 1), "{said:?}");
+    // Cancelled with nothing that waits: the occasion was not given up, and still no run takes it up.
+    fixture.edit("spring.toml", "[schedule]\n", "[schedule]\ncancelled = true\n");
+    let said = resolve(&fixture, &AGAIN);
+    assert_eq!(said.code, Some(78), "{said:?}");
+    assert!(said.err.contains("`spring` is cancelled, so nothing of it is sent again"), "{said:?}");
+    assert_eq!(unknown(&fixture).len(), 1);
+    fixture.edit("spring.toml", "cancelled = true\n", "");
+    let said = resolve(&fixture, &AGAIN);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.err.contains("to send it: linkpost send spring.toml --occasion once\n"), "{said:?}");
+    let said = fixture.run(&["send", "spring.toml", "--occasion", "once", "--yes"]);
+    assert_eq!((said.code, counts(&taken(&relay))["person1@example.com"]), (Some(0), 2), "{said:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_relays_log_decides_by_message_id() {
     let relay = lossy(&[1, 2, 3, 4]).await;
