@@ -21,6 +21,7 @@
 //! - [`maillog`]: what a relay's log says of a mail whose answer was lost.
 //! - [`problem`], [`exit`], [`clock`], [`pace`], [`toml_file`], [`private_file`]: one shape for mistakes, what exit codes mean, the
 //!   time, rates, strict TOML, files that nobody else may read.
+//! - [`https`], [`ping`]: requests to services, and the monitor that is told how the ticks end.
 //! - `failpoint`: where a test lets the program die; empty in a release.
 
 pub mod audience;
@@ -32,11 +33,13 @@ pub mod delivery;
 pub mod email;
 pub mod exit;
 mod failpoint;
+pub mod https;
 pub mod ledger;
 pub mod lists;
 pub mod maillog;
 pub mod message;
 pub mod pace;
+pub mod ping;
 pub mod pipeline;
 pub mod private_file;
 pub mod problem;

@@ -1,6 +1,9 @@
 //! `due`: what cron calls. Runs every campaign whose time has come, each occasion once.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use jiff::{SignedDuration, Timestamp, Zoned};
@@ -18,7 +21,7 @@ use crate::{
     exit::Exit,
     ledger::{Ledger, Tick},
     schedule::{Act, Decision, History, Schedule},
-    settings::Settings,
+    settings::{self, Settings},
     ui::{Ui, count},
 };
 
@@ -58,11 +61,23 @@ struct Ended {
     name: String,
     what: String,
     exit: Exit,
+    /// The settings that it belongs to, as far as they could be read.
+    settings: Option<PathBuf>,
+}
+
+/// What the folder holds.
+#[derive(Default)]
+struct Folder {
+    planned: Vec<Planned>,
+    /// What could not be read.
+    ended: Vec<Ended>,
+    /// Whom each settings file wants told how the tick ended.
+    monitors: BTreeMap<PathBuf, settings::Due>,
 }
 
 /// Runs the verb.
 pub async fn run(ui: &Ui, global: &Global, arguments: DueArgs) -> Result<Exit, Failure> {
-    let (mut planned, mut ended) = read(ui, global, &arguments)?;
+    let Folder { mut planned, mut ended, monitors } = read(ui, global, &arguments)?;
     if arguments.explain || arguments.at.is_some() {
         let clock = arguments.at.map_or(CLOCK, Clock::Stopped);
         for one in &planned {
@@ -87,82 +102,111 @@ pub async fn run(ui: &Ui, global: &Global, arguments: DueArgs) -> Result<Exit, F
             continue;
         }
         let (campaign, file) = (one.campaign.id.to_string(), one.campaign.file.clone());
+        let settings = Some(one.settings.file.clone());
         match tick(ui, global, &arguments, one).await {
             Ok(Some(end)) => ended.push(end),
             Ok(None) => {}
             Err(failure) => {
                 let exit = failure.exit();
                 failure.tell(ui);
-                ended.push(Ended { name: campaign, what: format!("failed ({})", file.display()), exit });
+                ended.push(Ended {
+                    name: campaign,
+                    what: format!("failed ({})", file.display()),
+                    exit,
+                    settings,
+                });
             }
         }
     }
     signals.abort();
-    for Ended { name, what, exit } in &ended {
+    for Ended { name, what, exit, .. } in &ended {
         ui.event(&json!({ "event": "due", "campaign": name, "what": what, "exit": exit.code() }));
         ui.say(format_args!("{name}: {what}: {} ({})", exit.sentence(), exit.code()));
     }
     if ended.is_empty() {
         ui.say("nothing is due");
     }
+    if !arguments.sandbox {
+        for (file, due) in &monitors {
+            let ours = ended.iter().filter(|end| end.settings.as_ref() == Some(file));
+            ping(ui, due, worst(ours)).await;
+        }
+    }
     Ok(worst(&ended))
 }
 
-fn worst(ended: &[Ended]) -> Exit {
-    ended.iter().map(|end| end.exit).max_by_key(|exit| exit.severity()).unwrap_or(Exit::Settled)
+fn worst<'a>(ended: impl IntoIterator<Item = &'a Ended>) -> Exit {
+    ended.into_iter().map(|end| end.exit).max_by_key(|exit| exit.severity()).unwrap_or(Exit::Settled)
+}
+
+/// Tells a monitor how the tick ended. "Not finished" is neither good nor a failure: the next tick goes on.
+async fn ping(ui: &Ui, due: &settings::Due, exit: Exit) {
+    for problem in &due.unusable {
+        ui.note(format_args!("no monitor is told: {problem}"));
+    }
+    let told = match (exit, &due.ping, &due.ping_failure) {
+        (Exit::Settled, Some(monitor), _) => monitor.tell(None).await,
+        (Exit::Settled, None, _) | (Exit::Unfinished, ..) | (_, _, None) => return,
+        (_, _, Some(monitor)) => monitor.tell(Some(exit.code())).await,
+    };
+    if let Err(untold) = told {
+        ui.event(&json!({ "event": "ping_failed", "host": untold.host, "reason": untold.reason }));
+        ui.note(format_args!("the monitor could not be told how this tick ended: {untold}"));
+    }
 }
 
 /// The campaigns of the folder that have a schedule; those that cannot be read are told and do not hold up the others.
-fn read(ui: &Ui, global: &Global, arguments: &DueArgs) -> Result<(Vec<Planned>, Vec<Ended>), Failure> {
-    let (mut planned, mut ended): (Vec<Planned>, Vec<Ended>) = (Vec::new(), Vec::new());
-    for file in files(&arguments.folder)? {
-        match Campaign::load(&file).map_err(|all| Failure::problems(Exit::Configuration, all)) {
-            Ok(campaign) => {
-                let Some(schedule) = campaign.schedule.clone() else {
-                    if arguments.explain {
-                        ui.data(format_args!("{}: no `[schedule]`: sent by hand alone", campaign.id));
-                    }
-                    continue;
-                };
-                if let Some(twin) = planned.iter().find(|one| one.campaign.id == campaign.id) {
-                    let twin = twin.campaign.file.display();
-                    let words =
-                        format!("{}: `{}` is the name of {twin} as well", file.display(), campaign.id);
-                    Failure::words(Exit::Configuration, words)
-                        .hint("give each campaign a name of its own")
-                        .tell(ui);
-                    ended.push(Ended {
-                        name: campaign.id.to_string(),
-                        what: "not run".into(),
-                        exit: Exit::Configuration,
-                    });
-                    continue;
-                }
-                match parts::settings_of(global, Some(&file)) {
-                    Ok(settings) => {
-                        planned.push(Planned { campaign, schedule, settings, sandbox: arguments.sandbox });
-                    }
-                    Err(failure) => {
-                        ended.push(Ended {
-                            name: campaign.id.to_string(),
-                            what: "not run".into(),
-                            exit: failure.exit(),
-                        });
-                        failure.tell(ui);
-                    }
-                }
-            }
-            Err(failure) => {
-                ended.push(Ended {
-                    name: file.display().to_string(),
-                    what: "not run".into(),
-                    exit: failure.exit(),
-                });
-                failure.tell(ui);
-            }
+fn read(ui: &Ui, global: &Global, arguments: &DueArgs) -> Result<Folder, Failure> {
+    let mut folder = Folder::default();
+    let files = files(&arguments.folder)?;
+    // Where there is no campaign, the monitor of the folder itself is told all the same.
+    if let Ok(own) = parts::settings_of(global, Some(&arguments.folder.join(settings::FILE_NAME))) {
+        folder.monitors.insert(own.file, own.due);
+    }
+    for file in files {
+        let settings = parts::settings_of(global, Some(&file));
+        let owner = settings.as_ref().ok().map(|settings| settings.file.clone());
+        if let Ok(Settings { file, due, .. }) = &settings {
+            folder.monitors.insert(file.clone(), due.clone());
+        }
+        if let Err((name, failure)) = folder.take_in(ui, arguments, &file, settings) {
+            let what = "not run".to_owned();
+            folder.ended.push(Ended { name, what, exit: failure.exit(), settings: owner });
+            failure.tell(ui);
         }
     }
-    Ok((planned, ended))
+    Ok(folder)
+}
+
+impl Folder {
+    /// Reads a campaign file; on a failure with the name to tell it by.
+    fn take_in(
+        &mut self,
+        ui: &Ui,
+        arguments: &DueArgs,
+        file: &Path,
+        settings: Result<Settings, Failure>,
+    ) -> Result<(), (String, Failure)> {
+        let broken = |all| (file.display().to_string(), Failure::problems(Exit::Configuration, all));
+        let campaign = Campaign::load(file).map_err(broken)?;
+        let name = campaign.id.to_string();
+        let Some(schedule) = campaign.schedule.clone() else {
+            if arguments.explain {
+                ui.data(format_args!("{name}: no `[schedule]`: sent by hand alone"));
+            }
+            return Ok(());
+        };
+        if let Some(twin) = self.planned.iter().find(|one| one.campaign.id == campaign.id) {
+            let twin = twin.campaign.file.display();
+            let words = format!("{}: `{name}` is the name of {twin} as well", file.display());
+            let failure =
+                Failure::words(Exit::Configuration, words).hint("give each campaign a name of its own");
+            return Err((name, failure));
+        }
+        let settings = settings.map_err(|failure| (name, failure))?;
+        self.planned.push(Planned { campaign, schedule, settings, sandbox: arguments.sandbox });
+        Ok(())
+    }
 }
 
 /// The campaign files of a folder by name.
@@ -315,6 +359,7 @@ fn time(text: &str) -> Result<Timestamp, String> {
 
 impl Ended {
     fn new(one: &Planned, what: &str, exit: Exit) -> Self {
-        Self { name: one.campaign.id.to_string(), what: what.to_owned(), exit }
+        let settings = Some(one.settings.file.clone());
+        Self { name: one.campaign.id.to_string(), what: what.to_owned(), exit, settings }
     }
 }

@@ -62,6 +62,7 @@ pub(super) fn read(
         commands
     });
     let web = super::web::web(file, root.table("web"), environment);
+    let due = super::due::due(root.table("due"), environment);
     root.finish();
     let (Some(sender), Some(sign_in), Some(unsubscribe), Some((list_id, sender_id))) =
         (sender, sign_in, unsubscribe, list)
@@ -84,6 +85,7 @@ pub(super) fn read(
         precedence_bulk,
         commands: commands.unwrap_or_default(),
         web,
+        due,
     }))
 }
 
@@ -116,15 +118,21 @@ pub(super) fn plain_line(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn web_address(text: &str) -> Result<Url, String> {
-    let wrong = |why: &str| format!("found `{text}`, {why}");
-    let url =
-        Url::parse(text).map_err(|_| wrong("expected an address such as `https://app.example.com/page`"))?;
+    // What stands before an `@` may be a password.
+    checked_address(text).map_err(|expected| {
+        if text.contains('@') { expected.to_owned() } else { format!("found `{text}`, {expected}") }
+    })
+}
+
+/// The address, or what was expected in its place: without what was found, which may be a secret.
+pub(super) fn checked_address(text: &str) -> Result<Url, &'static str> {
+    let url = Url::parse(text).map_err(|_| "expected an address such as `https://app.example.com/page`")?;
     let loopback = url.host_str().is_some_and(is_loopback);
     if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
-        return Err(wrong("expected `https` (`http` only on this machine)"));
+        return Err("expected `https` (`http` only on this machine)");
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("expected an address without user and password".to_owned());
+        return Err("expected an address without user and password");
     }
     Ok(url)
 }

@@ -20,11 +20,13 @@ use crate::{
     toml_file::TomlFile,
 };
 
+mod due;
 mod file;
 mod relay;
 mod sign_in;
 mod web;
 
+pub use due::{Due, PING_FAILURE_URL, PING_URL};
 pub use web::{API_KEY, Web};
 
 /// The file's name, looked for beside the campaign file and in every folder above it.
@@ -37,13 +39,17 @@ pub const CLERK_SECRET_KEY: &str = "CLERK_SECRET_KEY";
 /// The environment variable with the address of Clerk's API, where the settings name none.
 pub const CLERK_API_URL: &str = "CLERK_API_URL";
 /// The variables that no program started for a list gets to see.
-pub const SECRETS: [&str; 6] = [
+pub const SECRETS: [&str; 10] = [
     SMTP_PASSWORD,
     "LINKPOST_SMTP_PASSWORD_FILE",
     CLERK_SECRET_KEY,
     "CLERK_SECRET_KEY_FILE",
     API_KEY,
     "LINKPOST_API_KEY_FILE",
+    due::PING_URL,
+    "LINKPOST_PING_URL_FILE",
+    due::PING_FAILURE_URL,
+    "LINKPOST_PING_FAILURE_URL_FILE",
 ];
 /// The page of links that sign nobody in, where the real ones lead to Clerk's Account Portal.
 const PREVIEW_PORTAL: &str = "https://accounts.preview.invalid/sign-in";
@@ -81,6 +87,8 @@ pub struct Settings {
     pub commands: Vec<String>,
     /// The pages behind the links.
     pub web: Web,
+    /// Whom `linkpost due` tells how its ticks ended.
+    pub due: Due,
 }
 
 /// Whom the mails come from.

@@ -3,7 +3,7 @@
 use linkpost::delivery::sandbox::{Act, Keep, Options, SandboxRelay, Script, Step};
 
 use crate::support::{
-    fixture::{Fixture, Said},
+    fixture::{Fixture, Said, scheduled},
     mails::taken,
 };
 
@@ -13,16 +13,6 @@ const NOW: &str = "at = \"2020-01-01T09:00[Europe/Berlin]\"\nmax_late = \"36500 
 async fn relay(script: Script) -> SandboxRelay {
     let options = Options { script, keep: Keep::Memory, ..Options::default() };
     SandboxRelay::start(options).await.unwrap()
-}
-
-/// The fixture's campaign in `campaigns`, with a schedule.
-fn scheduled(fixture: &Fixture, name: &str, schedule: &str) {
-    let text = fixture
-        .read("spring.toml")
-        .replace("\"spring\"", &format!("\"{name}\""))
-        .replace("templates/", "../templates/")
-        .replace("people.csv", "../people.csv");
-    fixture.file(&format!("campaigns/{name}.toml"), format!("{text}[schedule]\n{schedule}"));
 }
 
 fn due(fixture: &Fixture) -> Said {

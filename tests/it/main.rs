@@ -23,6 +23,7 @@ mod model;
 mod outage;
 mod outbox;
 mod overlap;
+mod ping;
 mod readme;
 mod relays;
 mod resolve;

@@ -2,16 +2,14 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use reqwest::{
     Method,
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT},
-    redirect,
 };
-use rustls::RootCertStore;
 use secrecy::ExposeSecret;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -23,12 +21,10 @@ use super::{
     answer::{self, Reply},
     budget::Budget,
 };
-use crate::{clock::Clock, token::IssueError};
+use crate::{clock::Clock, https, token::IssueError};
 
 /// The version of the API that is spoken here.
 const API_VERSION: &str = "2026-05-12";
-const AGENT: &str = concat!("linkpost/", env!("CARGO_PKG_VERSION"));
-const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 /// The longest answer that is read, in bytes: a hundred users are about half a megabyte.
 const LONGEST_BODY: usize = 16 << 20;
 /// The first wait after a fault; each further one is twice as long, up to the longest.
@@ -84,17 +80,12 @@ impl Client {
         key.set_sensitive(true);
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, key);
-        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        headers.insert(USER_AGENT, HeaderValue::from_static(https::AGENT));
         headers.insert(HeaderName::from_static("clerk-api-version"), HeaderValue::from_static(API_VERSION));
         let encrypted = settings.api_url.scheme() == "https";
-        let http = reqwest::Client::builder()
+        let http = https::client(encrypted, settings.deadline)
+            .map_err(ClerkError)?
             .default_headers(headers)
-            .tls_backend_preconfigured(encryption(encrypted)?)
-            .https_only(encrypted)
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .connect_timeout(CONNECT_DEADLINE.min(settings.deadline))
-            .timeout(settings.deadline)
             .build()
             .map_err(|error| ClerkError(format!("no HTTP client: {}", error.without_url())))?;
         Ok(Self {
@@ -220,37 +211,10 @@ fn extend(body: &mut Zeroizing<Vec<u8>>, chunk: &[u8]) {
     body.extend_from_slice(chunk);
 }
 
-/// What broke off, without the request's address, which may hold people's, and whether nothing had been sent.
+/// What broke off, and whether nothing had been sent.
 fn words(host: &str, error: reqwest::Error) -> (String, bool) {
     let unsent = error.is_connect();
-    let what = if error.is_timeout() {
-        "no answer within the deadline"
-    } else if unsent {
-        "no connection"
-    } else {
-        "the connection broke off"
-    };
-    let error = error.without_url();
-    let mut cause: &dyn std::error::Error = &error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    (format!("{host}: {what} ({cause})"), unsent)
-}
-
-/// TLS with the one provider of crypto, checked against the system's roots.
-fn encryption(needed: bool) -> Result<rustls::ClientConfig, ClerkError> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if needed && roots.is_empty() {
-        let words = "the system has no root certificates, so Clerk cannot be trusted: install them";
-        return Err(ClerkError(words.to_owned()));
-    }
-    let config =
-        rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| ClerkError(format!("no usable TLS version: {error}")))?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
+    (format!("{host}: {}", https::words(error)), unsent)
 }
 
 /// Tells where it asks, and not with what key.

@@ -156,3 +156,13 @@ impl Fixture {
         Path::new(self.folder.path()).display().to_string()
     }
 }
+
+/// The fixture's campaign once more, in the folder `campaigns`, with a schedule.
+pub(crate) fn scheduled(fixture: &Fixture, name: &str, schedule: &str) {
+    let text = fixture
+        .read("spring.toml")
+        .replace("\"spring\"", &format!("\"{name}\""))
+        .replace("templates/", "../templates/")
+        .replace("people.csv", "../people.csv");
+    fixture.file(&format!("campaigns/{name}.toml"), format!("{text}[schedule]\n{schedule}"));
+}
