@@ -60,7 +60,7 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let global = arguments.global;
     let ui = Ui { json: global.json, quiet: global.quiet, show_addresses: global.show_addresses };
-    log_to_stderr(global.verbose);
+    log_to_stderr(global.verbose, std::io::IsTerminal::is_terminal(&std::io::stderr()));
     #[cfg(feature = "failpoints")]
     {
         use crate::{failpoint, settings::Environment};
@@ -102,17 +102,21 @@ fn tell(ui: &Ui, failure: Failure) -> Exit {
     exit
 }
 
-/// Our own words only: `sqlx` logs statements, and what a library logs is not ours to vouch for.
-fn log_to_stderr(verbose: u8) {
-    use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
+/// Our own words only: `sqlx` logs statements, and what a library logs is not ours to vouch for. For a person on a
+/// terminal, for a machine as JSON lines.
+fn log_to_stderr(verbose: u8, terminal: bool) {
+    use tracing_subscriber::{Layer, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
     let level = match verbose {
         0 => return,
         1 => tracing::Level::INFO,
         _ => tracing::Level::DEBUG,
     };
-    let layer = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let layer = if terminal {
+        layer.boxed()
+    } else {
+        layer.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
+    };
     tracing_subscriber::registry().with(layer).with(Targets::new().with_target("linkpost", level)).init();
 }
 

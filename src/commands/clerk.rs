@@ -36,13 +36,13 @@ pub(super) async fn sweep(ui: &Ui, issuer: &TokenIssuer, run: &Arc<Run>) -> Resu
     let TokenIssuer::Clerk(issuer) = issuer else { return Ok(()) };
     let swept = issuer.sweep(run, &tokio_util::sync::CancellationToken::new()).await?;
     if swept.revoked > 0 {
-        ui.note(format_args!(
+        ui.remark(format_args!(
             "{} of an earlier run had no mail and can sign nobody in any more",
             count(swept.revoked, "token")
         ));
     }
     if swept.orphans > 0 {
-        ui.note(format_args!(
+        ui.remark(format_args!(
             "an earlier run ended before it knew the answer for {}: Clerk may have made them, nobody holds them, and they end by themselves",
             count(swept.orphans, "token")
         ));
@@ -113,13 +113,13 @@ pub(super) async fn tell_tokens(
 ) -> Result<(), Failure> {
     let tally = ledger.token_tally(&campaign.id).await?;
     if tally.orphans > 0 {
-        ui.note(format_args!(
+        ui.remark(format_args!(
             "up to {} of this campaign may live without a mail: their answers were lost, nobody holds them, and they end by themselves",
             count(tally.orphans, "token")
         ));
     }
     if !run.useless_tokens(0, 1).await?.is_empty() {
-        ui.note(format_args!(
+        ui.remark(format_args!(
             "some tokens have no mail and could not be revoked; the next run or `linkpost recall {}` does it",
             campaign.file.display()
         ));

@@ -19,7 +19,7 @@ use crate::{
         send::{self, Due, SendArgs},
     },
     exit::Exit,
-    ledger::{Ledger, Tick},
+    ledger::{Ledger, PAUSED, Tick},
     schedule::{Act, Decision, History, Schedule},
     settings::{self, Settings},
     ui::{Ui, count},
@@ -108,7 +108,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: DueArgs) -> Result<Exit, F
             Ok(None) => {}
             Err(failure) => {
                 let exit = failure.exit();
-                failure.tell(ui);
+                failure.tell_of_tick(ui);
                 ended.push(Ended {
                     name: campaign,
                     what: format!("failed ({})", file.display()),
@@ -258,7 +258,7 @@ async fn tick(ui: &Ui, global: &Global, arguments: &DueArgs, one: Planned) -> Re
         Ok(exit) => exit,
         Err(failure) => {
             let exit = failure.exit();
-            failure.tell(ui);
+            failure.tell_of_tick(ui);
             exit
         }
     };
@@ -268,24 +268,30 @@ async fn tick(ui: &Ui, global: &Global, arguments: &DueArgs, one: Planned) -> Re
 
 /// Tells what passed by and what was given up; whether a person may want to look at it.
 fn tell(ui: &Ui, campaign: &Campaign, tick: &Tick) -> bool {
+    let mut passed = false;
     for skipped in &tick.skipped {
-        ui.note(format_args!(
-            "{}: the occasion `{}` is skipped: {}",
-            campaign.id, skipped.occasion, skipped.reason
-        ));
+        let words =
+            format!("{}: the occasion `{}` is skipped: {}", campaign.id, skipped.occasion, skipped.reason);
+        // Whoever paused a campaign knows that its times pass.
+        if skipped.reason == PAUSED {
+            ui.remark(words);
+        } else {
+            ui.note(words);
+            passed = true;
+        }
         ui.event(&json!({
             "event": "skipped", "campaign": campaign.id.as_str(), "occasion": skipped.occasion, "reason": skipped.reason,
         }));
     }
-    for (occasion, waited) in &tick.given_up {
+    for (occasion, waited) in tick.given_up.iter().filter(|(_, waited)| *waited > 0) {
         ui.note(format_args!(
             "{}: the occasion `{occasion}` is over: {} that waited expired",
             campaign.id,
             count(*waited, "mail")
         ));
+        passed = true;
     }
-    let paused = tick.skipped.iter().all(|skipped| skipped.reason == "the campaign was paused");
-    !paused || tick.given_up.iter().any(|(_, waited)| *waited > 0)
+    passed
 }
 
 /// Says what is due at a time, why or why not, and what comes next.

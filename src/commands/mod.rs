@@ -97,6 +97,14 @@ impl Failure {
         }
     }
 
+    /// Says it where the next tick of cron mends it: "not finished" needs nobody.
+    pub(crate) fn tell_of_tick(self, ui: &Ui) {
+        match self {
+            Self::Words { exit: Exit::Unfinished, words, .. } => ui.remark(words),
+            Self::Words { .. } | Self::Problems { .. } => self.tell(ui),
+        }
+    }
+
     #[must_use]
     fn hint(self, remedy: impl Into<String>) -> Self {
         match self {

@@ -18,9 +18,9 @@ pub(super) fn tell(ui: &Ui, news: &News) {
             }));
             // The tries between the first and the pause come in quick succession and say the same.
             if *failures == 1 {
-                ui.note(format_args!("the relay `{relay}` fails: {reason}; trying again"));
+                ui.remark(format_args!("the relay `{relay}` fails: {reason}; trying again"));
             } else if *pausing {
-                ui.note(format_args!(
+                ui.remark(format_args!(
                     "the relay `{relay}` failed {failures} times in a row: {reason}; left alone for {}",
                     span(*again_in)
                 ));
@@ -28,11 +28,11 @@ pub(super) fn tell(ui: &Ui, news: &News) {
         }
         News::Trouble(Trouble::Back { relay }) => {
             ui.event(&json!({ "event": "relay_back", "relay": relay }));
-            ui.note(format_args!("the relay `{relay}` takes mails again"));
+            ui.remark(format_args!("the relay `{relay}` takes mails again"));
         }
         News::Slower { rate, reason } => {
             ui.event(&json!({ "event": "slower", "rate": rate, "reason": reason }));
-            ui.note(format_args!(
+            ui.remark(format_args!(
                 "the relay says that this is too fast ({reason}): {rate:.1} mails a second from now on, rising again by the minute"
             ));
         }

@@ -108,6 +108,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
     run.plan(due_at, world.campaign.once_in()).await?;
     let run = Arc::new(run);
     tell_recovered(ui, &run);
+    let told = run.tally().await?.get(State::Unknown).saturating_sub(run.recovered().unknown);
     run.describe(world.page_facts()).await?;
     let issuer = world.issuer(&stage)?;
     clerk::sweep(ui, &issuer, &run).await?;
@@ -144,6 +145,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
     let ours = books.into_iter().find(|books| books.occasion == world.campaign.occasion);
     let (tally, next_due) = ours.map(|books| (books.tally, books.next_due)).unwrap_or_default();
     let exit = tell_end(ui, global, &arguments, &tally, next_due);
+    tell_unknown(ui, &arguments, tally.get(State::Unknown), told);
     for line in kept {
         ui.say(line);
     }
@@ -273,7 +275,7 @@ fn tell_recovered(ui: &Ui, run: &Run) {
     }
     let recovered = run.recovered();
     if recovered.released > 0 {
-        ui.note(format_args!(
+        ui.remark(format_args!(
             "an earlier run ended early: {} it had not begun to send wait again",
             count(recovered.released, "mail")
         ));
@@ -302,14 +304,6 @@ fn tell_end(
         "event": "ended", "books": books, "rows": tally.total(), "next_due": due, "exit": exit.code(),
     }));
     ui.say(tally_table(tally));
-    if tally.get(State::Unknown) > 0 {
-        ui.note(format_args!(
-            "{} handed over without an answer: `{} --log FILE` asks the relay's log, `{} --rows unknown` lists them",
-            if tally.get(State::Unknown) == 1 { "1 mail was".into() } else { format!("{} mails were", tally.get(State::Unknown)) },
-            arguments.resolve(),
-            arguments.status()
-        ));
-    }
     if exit == Exit::Unfinished {
         let settings =
             global.settings.as_ref().map_or(String::new(), |path| format!(" --settings {}", path.display()));
@@ -323,6 +317,20 @@ fn tell_end(
         }
     }
     exit
+}
+
+/// Says that mails wait for a decision; a tick of cron only of those that earlier ticks have not told.
+fn tell_unknown(ui: &Ui, arguments: &SendArgs, unknown: u64, told: u64) {
+    if unknown == 0 {
+        return;
+    }
+    let mails = if unknown == 1 { "1 mail was".to_owned() } else { format!("{unknown} mails were") };
+    let words = format!(
+        "{mails} handed over without an answer: `{} --log FILE` asks the relay's log, `{} --rows unknown` lists them",
+        arguments.resolve(),
+        arguments.status()
+    );
+    if arguments.due.is_some() && unknown <= told { ui.remark(words) } else { ui.note(words) }
 }
 
 fn exit(tally: &Tally, strict: bool) -> Exit {

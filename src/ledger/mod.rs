@@ -57,7 +57,7 @@ pub use resolve::{Decision, Resolution, Source, UnknownRow};
 pub use run::{Accept, Run};
 pub use states::State;
 pub use store::{Ledger, Options};
-pub use tick::Tick;
+pub use tick::{PAUSED, Tick};
 pub use tokens::{Asked, LiveToken, MINTED, TokenEnd, TokenKind, TokenTally, UsedLink, hash_of};
 pub use verify::Check;
 pub use words::printable;

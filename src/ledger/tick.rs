@@ -8,6 +8,9 @@ use crate::{
     schedule::{Act, Schedule, Skip, Why},
 };
 
+/// Why a due time passes by a paused campaign.
+pub const PAUSED: &str = "the campaign was paused";
+
 /// What a tick came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tick {
@@ -79,7 +82,7 @@ fn reason(skip: Skip, name: impl Fn(Timestamp) -> String) -> String {
     match skip.why {
         Why::Late { by, limit } => format!("{} late, and `max_late` is {}", long(by), long(limit)),
         Why::Newer(due) => format!("missed, and `{}` is newer", name(due)),
-        Why::Paused => "the campaign was paused".to_owned(),
+        Why::Paused => PAUSED.to_owned(),
     }
 }
 

@@ -46,6 +46,13 @@ impl Ui {
         }
     }
 
+    /// Something out of the ordinary that mends itself: worth a note where somebody watches, and nobody's sleep.
+    pub fn remark(&self, words: impl Display) {
+        if !self.quiet {
+            self.note(words);
+        }
+    }
+
     /// Something that a person should know although the run goes on.
     pub fn note(&self, words: impl Display) {
         line(&mut anstream::stderr(), &format_args!("{NOTE}note:{NOTE:#} {words}"));

@@ -24,6 +24,7 @@ mod outage;
 mod outbox;
 mod overlap;
 mod ping;
+mod quiet;
 mod readme;
 mod relays;
 mod resolve;
