@@ -28,8 +28,21 @@ use crate::{
 /// How many coming due times `--explain` shows.
 const SHOWN: usize = 3;
 
+const EXIT_CODES: &str = "\
+Exit codes, of all campaigns the one that stands last here:
+   0  nothing is due, or all that was due is settled
+   3  a person should look: an occasion was skipped or given up (told by that tick), or mails
+      without an answer wait for a decision (every tick, until `linkpost resolve`)
+  75  the next tick goes on: mails wait for the relay or their window, or another runner works
+  65  a list or a template has problems; tried again until `max_late`
+  69  the relay or the token service is out of reach, or refuses everything
+  77  the relay or the token service refused the credentials
+  78  the settings, a campaign file or a key is wrong
+  74  the ledger cannot be read or written, or is damaged";
+
 /// What `due` understands.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = EXIT_CODES)]
 pub struct DueArgs {
     /// The folder of the campaign files
     #[arg(default_value = "campaigns")]
@@ -234,15 +247,23 @@ async fn tick(ui: &Ui, global: &Global, arguments: &DueArgs, one: Planned) -> Re
     let options = parts::ledger_options(settings, *sandbox);
     let ledger = Ledger::open_with(&parts::ledger(settings, *sandbox), CLOCK, &options).await?;
     let done = ledger.tick(campaign, schedule).await?;
+    let undecided = ledger.undecided(&campaign.id).await?;
     ledger.close().await?;
     let passed = tell(ui, campaign, &done);
     let due = match done.act {
         Act::Begin(due) | Act::GoOn(due) => due,
-        Act::GiveUp(_) => return Ok(Some(Ended::new(&one, "cancelled, the rest given up", Exit::Undecided))),
-        Act::Nothing(_) if passed => {
-            return Ok(Some(Ended::new(&one, "an occasion was skipped", Exit::Undecided)));
+        Act::GiveUp(_) | Act::Nothing(_) => {
+            let what = if passed {
+                let cancelled = matches!(done.act, Act::GiveUp(_));
+                if cancelled { "cancelled, the rest given up" } else { "an occasion was skipped" }.to_owned()
+            } else if undecided > 0 {
+                let wait = if undecided == 1 { "waits" } else { "wait" };
+                format!("{} {wait} for a decision", count(undecided, "mail"))
+            } else {
+                return Ok(None);
+            };
+            return Ok(Some(Ended::new(&one, &what, Exit::Undecided)));
         }
-        Act::Nothing(_) => return Ok(None),
     };
     let occasion = schedule.occasion(due, &campaign.occasion);
     ui.say(format_args!("{}, occasion {occasion}", campaign.id));
@@ -262,7 +283,8 @@ async fn tick(ui: &Ui, global: &Global, arguments: &DueArgs, one: Planned) -> Re
             exit
         }
     };
-    let exit = if passed && exit == Exit::Settled { Exit::Undecided } else { exit };
+    // What is open is told by every tick: whoever missed the first still sees it.
+    let exit = if exit == Exit::Settled && (passed || undecided > 0) { Exit::Undecided } else { exit };
     Ok(Some(Ended::new(&one, &format!("occasion {occasion}"), exit)))
 }
 

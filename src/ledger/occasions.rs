@@ -68,6 +68,12 @@ const OPEN: &str = concat!(open!("o.due_at, o.begun_at"), " order by o.due_at de
 
 const OPEN_BEFORE: &str = concat!(open!("o.occasion"), " and o.due_at < ?2 order by o.due_at");
 
+/// As a run counts them: of the current list. After a purge there is nobody to decide about.
+pub(super) const UNDECIDED: &str = "
+select count(*) from occasion o cross join recipient r
+where o.campaign = ?1 and o.purged_at is null
+    and r.occasion_id = o.id and r.state = 'unknown' and r.seen = o.generation";
+
 const SKIP: &str = "
 insert into occasion (campaign, occasion, due_at, closed)
 select ?1, j.value ->> 'occasion', j.value ->> 'due', j.value ->> 'reason' from json_each(?2) j where true
@@ -139,6 +145,12 @@ pub(super) async fn open_before(
 ) -> Result<Vec<String>, LedgerError> {
     let query = sqlx::query_scalar(OPEN_BEFORE).bind(campaign.as_str()).bind(due.as_millisecond());
     Ok(query.fetch_all(readers).await?)
+}
+
+/// How many mails wait for a decision.
+pub(super) async fn undecided(readers: &SqlitePool, campaign: &CampaignId) -> Result<u64, LedgerError> {
+    let rows: i64 = sqlx::query_scalar(UNDECIDED).bind(campaign.as_str()).fetch_one(readers).await?;
+    Ok(u64::try_from(rows).unwrap_or_default())
 }
 
 /// Sets from when on due times count; the first time stays.

@@ -3,7 +3,7 @@
 
 use sqlx::{AssertSqlSafe, ConnectOptions, Row, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use super::{batch, books, claims, purge, schema, settle};
+use super::{batch, books, claims, occasions, purge, schema, settle};
 
 async fn connection(folder: &std::path::Path) -> SqliteConnection {
     let options = SqliteConnectOptions::new().filename(folder.join("ledger.db")).create_if_missing(true);
@@ -43,7 +43,7 @@ async fn the_json_is_the_outer_table_and_an_index_finds_the_rows() {
     let deferred = "SEARCH recipient USING INDEX recipient_turn (occasion_id=? AND state=?)";
     let due = "SEARCH d EXISTS USING COVERING INDEX recipient_due (occasion_id=? AND next_attempt_at<?)";
     let one = "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)";
-    let cases: [(&str, &[&str]); 16] = [
+    let cases: [(&str, &[&str]); 17] = [
         (batch::BY_KEY, &[json, by_key]),
         (batch::BY_MAILBOX, &[json, by_mailbox]),
         (batch::CHANGE, &[json, by_id]),
@@ -62,6 +62,13 @@ async fn the_json_is_the_outer_table_and_an_index_finds_the_rows() {
         (claims::RELEASE, &[json, by_id]),
         (claims::NEXT_DUE, &["SEARCH recipient USING COVERING INDEX recipient_due (occasion_id=?)"]),
         (books::COUNTS, &["SEARCH recipient USING COVERING INDEX recipient_turn (occasion_id=?)"]),
+        (
+            occasions::UNDECIDED,
+            &[
+                "SEARCH o USING INDEX sqlite_autoindex_occasion_1 (campaign=?)",
+                "SEARCH r USING COVERING INDEX recipient_turn (occasion_id=? AND state=?)",
+            ],
+        ),
         (purge::EMPTY, &[json, by_id]),
     ];
     for (sql, expected) in cases {

@@ -170,6 +170,11 @@ impl Ledger {
         occasions::history(&self.inner.readers, campaign).await
     }
 
+    /// How many mails of a campaign, on whatever occasion, were handed over without an answer and wait for a decision.
+    pub async fn undecided(&self, campaign: &CampaignId) -> Result<u64, LedgerError> {
+        occasions::undecided(&self.inner.readers, campaign).await
+    }
+
     /// The occasions of a campaign that were due before `due` and are not at their end, oldest first.
     pub async fn open_before(
         &self,

@@ -5,6 +5,7 @@
 mod audience;
 mod clerk;
 mod due;
+mod due_exit;
 mod email;
 mod fault;
 mod judged;

@@ -8,7 +8,7 @@ use std::{
 
 use linkpost::delivery::sandbox::{Keep, Options, SandboxRelay, Script};
 
-use crate::support::fixture::{Fixture, Said, scheduled};
+use crate::support::fixture::{Fixture, Said, closed_window, scheduled};
 
 const NOW: &str = "at = \"2020-01-01T09:00[Europe/Berlin]\"\nmax_late = \"36500 days\"\n";
 const LATER: &str = "at = \"2999-01-01T09:00Z\"\n";
@@ -117,19 +117,9 @@ fn a_bad_tick_is_told_at_the_failure_address_alone() {
     assert_eq!((due(&fixture).code, monitor.asked().len()), (Some(78), 0));
     assert_eq!(failures.asked(), ["GET /5ecret-check/fail?source=linkpost&exit=78 HTTP/1.1"]);
     // "Run again" is neither.
-    scheduled(&fixture, "broken", NOW);
-    let closed =
-        format!("{NOW}window = {{ hours = \"00:00-00:01\", days = \"{}\", zone = \"UTC\" }}\n", tomorrow());
-    scheduled(&fixture, "broken", &closed);
+    scheduled(&fixture, "broken", &format!("{NOW}{}", closed_window()));
     let said = due(&fixture);
     assert_eq!((said.code, monitor.asked().len(), failures.asked().len()), (Some(75), 0, 0), "{said:?}");
-}
-
-/// A day of the week that is neither today nor yesterday, wherever the test runs and however long it takes.
-fn tomorrow() -> &'static str {
-    let days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-    let today = linkpost::clock::Clock::System.now().to_zoned(jiff::tz::TimeZone::UTC).weekday();
-    days[(usize::try_from(today.to_monday_zero_offset()).unwrap() + 3) % 7]
 }
 
 #[test]

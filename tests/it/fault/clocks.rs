@@ -1,6 +1,6 @@
 //! F17: the wall clock jumps, between runs and in the middle of one; the monotonic one does not.
 
-use std::{fs, path::Path};
+use std::fs;
 
 use linkpost::{
     delivery::sandbox::{Act, Script, Step},
@@ -8,23 +8,15 @@ use linkpost::{
 };
 
 use super::{Ordeal, SEND, told};
-use crate::support::{fixture::Said, judge};
-
-/// The library that fakes the clock, if it is there.
-fn library() -> Option<&'static str> {
-    const PLACES: [&str; 3] = [
-        "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
-        "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
-        "/usr/lib/faketime/libfaketimeMT.so.1",
-    ];
-    let found = PLACES.into_iter().find(|place| Path::new(place).exists());
-    if judge("faketime", found.is_some()) { found } else { None }
-}
+use crate::support::{
+    faketime::{library, shift},
+    fixture::Said,
+};
 
 /// `send` with a clock that is off by this much.
 fn run_at(ordeal: &Ordeal, library: &str, offset: &str) -> Said {
     let mut command = ordeal.command();
-    command.env("LD_PRELOAD", library).env("FAKETIME", offset).env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    shift(&mut command, library, offset);
     ordeal.fixture.finish(command)
 }
 

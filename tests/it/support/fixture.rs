@@ -166,3 +166,11 @@ pub(crate) fn scheduled(fixture: &Fixture, name: &str, schedule: &str) {
         .replace("people.csv", "../people.csv");
     fixture.file(&format!("campaigns/{name}.toml"), format!("{text}[schedule]\n{schedule}"));
 }
+
+/// A window in a schedule that neither is nor was open just now, however long a test takes.
+pub(crate) fn closed_window() -> String {
+    let days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+    let today = linkpost::clock::Clock::System.now().to_zoned(jiff::tz::TimeZone::UTC).weekday();
+    let far = days[(usize::try_from(today.to_monday_zero_offset()).unwrap() + 3) % 7];
+    format!("window = {{ hours = \"00:00-00:01\", days = \"{far}\", zone = \"UTC\" }}\n")
+}

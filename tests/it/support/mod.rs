@@ -8,6 +8,7 @@ use std::{
 pub(crate) mod books;
 pub(crate) mod chance;
 pub(crate) mod clerk;
+pub(crate) mod faketime;
 pub(crate) mod fixture;
 pub(crate) mod judges;
 pub(crate) mod mails;
