@@ -4,6 +4,7 @@
 
 mod conduct;
 mod enlist;
+mod lifetime;
 mod supply;
 mod window;
 
@@ -354,6 +355,10 @@ async fn settle_one(
         }
         Ok(Offer::Refused(outcome)) => Ok(Some(run.settle(claim, outcome).await?)),
         Ok(Offer::Ready(ready)) => {
+            if let Some(reason) = lifetime::too_old(&issued.record, parts.clock.now()) {
+                ready.abandon().await;
+                return Ok(Some(run.settle(claim, Outcome::Deferred { reason }).await?));
+            }
             let attempt = Try {
                 token: issued.record,
                 message_id: message.message_id().to_owned(),

@@ -1,16 +1,18 @@
 //! Relays that go away, put mails off, push back or refuse: what a run does meanwhile. Minutes pass on a clock that the
 //! test pushes.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use jiff::SignedDuration;
 use linkpost::{
     delivery::{
         Relays, Stop, Trouble,
-        sandbox::{Act, Options, SandboxRelay, Script, Step},
+        sandbox::{Act, Event, Options, SandboxRelay, Script, Step},
     },
     ledger::{State, Tally},
     pipeline::{Halt, News},
 };
+use tokio::sync::Notify;
 
 use crate::support::{
     mails::{counts, taken},
@@ -116,6 +118,41 @@ async fn what_is_put_off_for_ever_expires_and_the_run_ends() {
     rig.send(one(&relay), waiting(), |_, _| {}).await.unwrap();
     assert_eq!(states(&rig.tally().await), [(State::Sent, 2), (State::Expired, 1)]);
     assert!(rig.elapsed() >= Duration::from_hours(72) && rig.elapsed() < Duration::from_hours(77));
+}
+
+/// A relay that lets this time pass before it says that it is ready for the first body. What became of a link that
+/// lives for a minute: the state, the number of mails, and why it waits.
+async fn ready_after(stall: Duration, how: How) -> (Vec<(State, u64)>, usize, Option<String>) {
+    let gate = Arc::new(Notify::new());
+    let relay = relay(Script::new().at(Step::Data, Act::Hold(Arc::clone(&gate))).times(1)).await;
+    let rig = Rig::new(1).links_live(SignedDuration::from_mins(1));
+    let mut reason = None;
+    let sending = rig.send(one(&relay), how, |news, _| {
+        if let News::Settled(settled) = news {
+            reason = reason.take().or_else(|| settled.reason.clone());
+        }
+    });
+    let stalling = async {
+        relay.until(|event| matches!(event, Event::Command { line, .. } if line == "DATA")).await;
+        rig.pass(stall).await;
+        gate.notify_one();
+    };
+    tokio::join!(sending, stalling).0.unwrap();
+    (states(&rig.tally().await), taken(&relay).len(), reason)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_that_could_die_on_the_way_is_not_sent() {
+    assert_eq!(ready_after(Duration::from_secs(29), How::default()).await, (vec![(State::Sent, 1)], 1, None));
+    let (states, mails, reason) = ready_after(Duration::from_secs(40), How::default()).await;
+    assert_eq!((states, mails), (vec![(State::Deferred, 1)], 0));
+    assert_eq!(
+        reason.unwrap(),
+        "the relay was ready so late that 20s were left of the link's 1m: nothing was sent, the next try gets a new link"
+    );
+    // The next try has a link of its own, and its time.
+    let (states, mails, _) = ready_after(Duration::from_secs(90), waiting()).await;
+    assert_eq!((states, mails), (vec![(State::Sent, 1)], 1));
 }
 
 #[tokio::test(start_paused = true)]

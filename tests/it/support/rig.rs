@@ -77,6 +77,12 @@ impl Rig {
         Self { fixture, campaign, letter, clock, began: Instant::now(), _hold: hold, _keeper: keeper }
     }
 
+    /// The same with links of this life.
+    pub(crate) fn links_live(mut self, life: jiff::SignedDuration) -> Self {
+        self.campaign.token_life = life;
+        self
+    }
+
     /// How long the clock has gone.
     pub(crate) fn elapsed(&self) -> Duration {
         self.began.elapsed()
