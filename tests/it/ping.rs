@@ -190,7 +190,8 @@ fn an_address_that_will_not_do_is_refused_and_not_repeated() {
     let mut command = fixture.command(&["due"]);
     command.env("LINKPOST_PING_URL", "5ecret-check");
     let said = fixture.finish(command);
-    assert_eq!(said.code, Some(78), "{said:?}");
+    // Nobody's mail waits for a monitor, which notices by itself that it hears nothing.
+    assert_eq!(said.code, Some(0), "{said:?}");
     assert!(
         said.err.contains("LINKPOST_PING_URL: expected an address") && !said.err.contains(SECRET),
         "{said:?}"
