@@ -151,7 +151,8 @@ pub struct Campaign {
     pub token_life: jiff::SignedDuration,
     /// The path or parameter values that every link of the campaign carries (UTM and others), in order.
     pub link_parameters: Vec<(String, String)>,
-    /// How long after the first try a mail may still leave.
+    /// How long after the first try a mail may still leave; and where a schedule wants it, how long after the
+    /// occasion's due time (or its beginning, where that was later) one that was never tried.
     pub not_after: jiff::SignedDuration,
     /// What goes along with every mail.
     pub attachments: Vec<Attachment>,

@@ -31,8 +31,9 @@ const SHOWN: usize = 3;
 const EXIT_CODES: &str = "\
 Exit codes, of all campaigns the one that stands last here:
    0  nothing is due, or all that was due is settled
-   3  a person should look: an occasion was skipped or given up (told by that tick), or mails
-      without an answer wait for a decision (every tick, until `linkpost resolve`)
+   3  a person should look: an occasion was skipped or given up, or mails have had their time
+      before they could leave (told by that tick); mails without an answer wait for a decision
+      (every tick, until `linkpost resolve`)
   75  the next tick goes on: mails wait for the relay or their window, or another runner works
   65  a list or a template has problems; tried again until `max_late`
   69  the relay or the token service is out of reach, or refuses everything

@@ -5,7 +5,11 @@ use std::time::Duration;
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::json;
 
-use crate::{delivery::Trouble, pipeline::News, ui::Ui};
+use crate::{
+    delivery::Trouble,
+    pipeline::News,
+    ui::{Ui, count},
+};
 
 /// Says what a person should know of it; a settled mail is the progress bar's.
 pub(super) fn tell(ui: &Ui, news: &News) {
@@ -35,6 +39,11 @@ pub(super) fn tell(ui: &Ui, news: &News) {
             ui.remark(format_args!(
                 "the relay says that this is too fast ({reason}): {rate:.1} mails a second from now on, rising again by the minute"
             ));
+        }
+        News::Lapsed { rows } => {
+            ui.event(&json!({ "event": "lapsed", "rows": rows }));
+            let (mails, they) = (count(*rows, "mail"), if *rows == 1 { "its" } else { "their" });
+            ui.note(format_args!("{mails} could not leave in {they} time (`not_after`) and expired"));
         }
         News::Waiting { due } => {
             ui.event(&json!({ "event": "waiting", "due": due.to_string() }));

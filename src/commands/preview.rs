@@ -65,6 +65,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: PreviewArgs) -> Result<Exi
         limit: arguments.whom.limit,
         selection: arguments.whom.selection(),
         not_after: campaign.not_after,
+        scheduled: false,
         wait: false,
         window: None,
     };

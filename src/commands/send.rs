@@ -123,7 +123,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
         let which = if arguments.whom.only.is_empty() { "every row" } else { "each row of `--only`" };
         let anew = if arguments.sandbox { " (remove the folder `sandbox` to rehearse anew)" } else { "" };
         ui.say(format_args!("nothing to send: {which} is settled{anew}"));
-        Ok(())
+        Ok(0)
     } else {
         clerk::tell_limit(ui, &world, &issuer, &run, waiting).await?;
         confirm(ui, &world, &stage, &arguments, waiting)?;
@@ -144,7 +144,9 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
     let books = ledger.books(&world.campaign.id).await?;
     let ours = books.into_iter().find(|books| books.occasion == world.campaign.occasion);
     let (tally, next_due) = ours.map(|books| (books.tally, books.next_due)).unwrap_or_default();
-    let exit = tell_end(ui, global, &arguments, &tally, next_due);
+    // Nobody is left out in silence: that mails had their time before they were tried is for a person to see.
+    let strict = arguments.strict || ended.as_ref().is_ok_and(|lapsed| *lapsed > 0);
+    let exit = tell_end(ui, global, &arguments, &tally, next_due, strict);
     tell_unknown(ui, &arguments, tally.get(State::Unknown), told);
     for line in kept {
         ui.say(line);
@@ -154,7 +156,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
     }
     // So that a plain copy of the file is a whole backup. A failure loses nothing: the next run folds the log in.
     let _ = ledger.close().await;
-    ended.map(|()| exit)
+    ended.map(|_| exit)
 }
 
 /// Settles which occasion it is, and its due time where it has one.
@@ -189,6 +191,7 @@ fn bounds(world: &World, arguments: &SendArgs) -> Bounds {
         limit: arguments.whom.limit,
         selection: arguments.whom.selection(),
         not_after: world.campaign.not_after,
+        scheduled: arguments.due.is_some(),
         wait: arguments.wait,
         window: world.campaign.schedule.as_ref().and_then(|schedule| schedule.window.clone()),
     }
@@ -214,16 +217,21 @@ fn confirm(ui: &Ui, world: &World, stage: &Stage, arguments: &SendArgs, due: u64
     }
 }
 
-/// Sends until nothing is due, a signal comes, or the run has to stop.
-pub(super) async fn deliver(ui: &Ui, parts: Parts, bounds: Bounds, total: u64) -> Result<(), Failure> {
+/// Sends until nothing is due, a signal comes, or the run has to stop. Returns how many mails have had their time before
+/// they were tried.
+pub(super) async fn deliver(ui: &Ui, parts: Parts, bounds: Bounds, total: u64) -> Result<u64, Failure> {
     let stop = CancellationToken::new();
     let mut progress = ui.progress(total);
+    let mut lapsed = 0;
     let sending = pipeline::send_all(Arc::new(parts), bounds, stop.clone(), |news| match news {
         News::Settled(settled) => {
             ui.event(&event(&settled));
             progress.settled(&settled);
         }
-        news @ (News::Trouble(_) | News::Slower { .. } | News::Waiting { .. }) => {
+        news @ (News::Trouble(_) | News::Slower { .. } | News::Lapsed { .. } | News::Waiting { .. }) => {
+            if let News::Lapsed { rows } = news {
+                lapsed += rows;
+            }
             progress.aside(|| news::tell(ui, &news));
         }
     });
@@ -232,7 +240,8 @@ pub(super) async fn deliver(ui: &Ui, parts: Parts, bounds: Bounds, total: u64) -
         interrupted = interrupted(ui, &stop) => interrupted,
     };
     progress.finish();
-    Ok(ended?)
+    ended?;
+    Ok(lapsed)
 }
 
 /// Ends only when the run has to end at once: a second signal, or the grace after the first is over.
@@ -295,8 +304,9 @@ fn tell_end(
     arguments: &SendArgs,
     tally: &Tally,
     next_due: Option<Timestamp>,
+    strict: bool,
 ) -> Exit {
-    let exit = exit(tally, arguments.strict);
+    let exit = exit(tally, strict);
     let books: serde_json::Map<_, _> =
         State::ALL.iter().map(|state| (state.name().to_owned(), tally.get(*state).into())).collect();
     let due = next_due.map(|due| due.to_string());

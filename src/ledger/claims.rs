@@ -78,8 +78,28 @@ where occasion_id = ?1 and state = 'claimed' and epoch = ?2";
 
 pub(super) const EXPIRE: &str = "
 update recipient set state = 'expired', reply = coalesce(reason, reply), reason = ?3, next_attempt_at = null,
-    changed_at = ?4
+    held_until = null, changed_at = ?4
 where occasion_id = ?1 and state in ('pending', 'deferred') and first_try_at < ?2";
+
+/// From when on the time of an occasion runs: its due time, or its beginning where that was later.
+macro_rules! time {
+    () => {
+        "max(due_at, coalesce(begun_at, due_at))"
+    };
+}
+
+/// What was never tried. Null where no schedule wanted the occasion, and then nothing is ended.
+pub(super) const LAPSE: &str = concat!(
+    "update recipient set state = 'expired',
+    reason = case when held_until is null then ?3 else ?3 || ': its window was closed' end,
+    next_attempt_at = null, held_until = null, changed_at = ?4
+where occasion_id = ?1 and state in ('pending', 'deferred') and first_try_at is null
+    and (select ",
+    time!(),
+    " from occasion where id = ?1) < ?2"
+);
+
+pub(super) const TIME: &str = concat!("select ", time!(), " from occasion where id = ?1");
 
 pub(super) const NEXT_DUE: &str =
     "select min(next_attempt_at) from recipient where occasion_id = ?1 and state = 'deferred'";
@@ -148,16 +168,17 @@ pub(super) async fn release_all(
     Ok(done.rows_affected())
 }
 
-/// Ends what was first tried before `limit`.
+/// Ends what was first tried before `limit`, or what was never tried of an occasion whose time was before it.
 pub(super) async fn expire(
     connection: &mut SqliteConnection,
+    statement: &'static str,
     occasion: i64,
     limit: i64,
     reason: &str,
     now: i64,
 ) -> Result<u64, LedgerError> {
     let done =
-        sqlx::query(EXPIRE).bind(occasion).bind(limit).bind(reason).bind(now).execute(connection).await?;
+        sqlx::query(statement).bind(occasion).bind(limit).bind(reason).bind(now).execute(connection).await?;
     Ok(done.rows_affected())
 }
 

@@ -217,6 +217,12 @@ impl Claim {
         self.first_date
     }
 
+    /// Whether no relay has heard of it yet.
+    #[must_use]
+    pub fn is_untried(&self) -> bool {
+        self.attempts == 0 && self.deferrals == 0
+    }
+
     /// How many tries went before.
     #[must_use]
     pub fn attempts(&self) -> u32 {

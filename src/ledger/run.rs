@@ -185,8 +185,27 @@ impl Run {
 
     /// Ends what was first tried longer than `not_after` ago and still waits. Returns how many.
     pub async fn expire(&self, not_after: SignedDuration) -> Result<u64, LedgerError> {
+        self.end_late(true, not_after).await
+    }
+
+    /// Ends what waits and was never tried, where the occasion was due, or begun if that was later, longer than
+    /// `not_after` ago. Returns how many. An occasion that no schedule wanted has no such time.
+    pub async fn lapse(&self, not_after: SignedDuration) -> Result<u64, LedgerError> {
+        self.end_late(false, not_after).await
+    }
+
+    async fn end_late(&self, tried: bool, not_after: SignedDuration) -> Result<u64, LedgerError> {
         let run = Arc::clone(&self.core);
-        self.ledger.requests.ask(|answer| Request::Alone(Alone::Expire { run, not_after, answer })).await
+        let expire = |answer| Request::Alone(Alone::Expire { run, tried, not_after, answer });
+        self.ledger.requests.ask(expire).await
+    }
+
+    /// Until when a mail that was never tried may leave; `None` where no schedule wanted the occasion.
+    pub async fn last_call(&self, not_after: SignedDuration) -> Result<Option<Timestamp>, LedgerError> {
+        let time: Option<i64> =
+            sqlx::query_scalar(claims::TIME).bind(self.core.occasion).fetch_one(&self.ledger.readers).await?;
+        let time = time.and_then(|time| Timestamp::from_millisecond(time).ok());
+        Ok(time.map(|time| time.saturating_add(not_after).unwrap_or(Timestamp::MAX)))
     }
 
     /// Puts off every waiting row whose window is closed now until it opens. Returns how many.

@@ -98,6 +98,8 @@ pub(super) enum Alone {
     },
     Expire {
         run: Arc<RunCore>,
+        /// What was tried, or what was not.
+        tried: bool,
         not_after: SignedDuration,
         answer: Answer<u64>,
     },
@@ -267,13 +269,17 @@ impl Writer {
                 });
                 let _ = answer.send(claims.await);
             }
-            Alone::Expire { run, not_after, answer } => {
+            Alone::Expire { run, tried, not_after, answer } => {
                 let hours = not_after.as_hours();
                 let limit = now.saturating_sub(i64::try_from(not_after.as_millis()).unwrap_or(i64::MAX));
-                let reason = format!("not delivered within {hours} h of the first try");
+                let (statement, reason) = if tried {
+                    (claims::EXPIRE, format!("not delivered within {hours} h of the first try"))
+                } else {
+                    (claims::LAPSE, format!("not sent within {hours} h of its occasion's time"))
+                };
                 let expired = write(connection, async |connection| {
                     run.check_going()?;
-                    claims::expire(connection, run.occasion, limit, &reason, now).await
+                    claims::expire(connection, statement, run.occasion, limit, &reason, now).await
                 });
                 let _ = answer.send(expired.await);
             }

@@ -3,6 +3,7 @@
 //! Knows no command line, no terminal, no file and no environment. A preview takes the same path with harmless parts.
 
 mod conduct;
+mod deadline;
 mod enlist;
 mod lifetime;
 mod supply;
@@ -25,6 +26,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use conduct::{Conduct, Consequence};
+use deadline::Deadline;
 pub use enlist::{EnlistError, People, Proof, enlist, look_up, prove};
 use supply::{Supplied, Supply};
 
@@ -75,6 +77,8 @@ pub struct Bounds {
     pub selection: Selection,
     /// How long after the first try a mail may still leave.
     pub not_after: SignedDuration,
+    /// Whether a schedule runs it: then a mail that was never tried may leave so long after the occasion's time.
+    pub scheduled: bool,
     /// Whether to stay until every deferred mail has come to an end.
     pub wait: bool,
     /// When mails may leave; `None`: at any time.
@@ -94,6 +98,11 @@ pub enum News {
         rate: f64,
         /// What it said.
         reason: String,
+    },
+    /// Mails that were never tried have had their time, and expired.
+    Lapsed {
+        /// How many.
+        rows: u64,
     },
     /// Nothing is due now: the run waits.
     Waiting {
@@ -137,6 +146,7 @@ struct Shared {
     parts: Arc<Parts>,
     selection: Selection,
     window: Option<Window>,
+    deadline: Option<Deadline>,
     /// How many mails may still be claimed.
     budget: AtomicU64,
     conduct: Conduct,
@@ -158,10 +168,12 @@ pub async fn send_all(
 ) -> Result<(), Halt> {
     let (news, mut reports) = mpsc::channel(256);
     let began = (parts.clock.now(), Instant::now());
+    let deadline = if bounds.scheduled { Deadline::of(&parts.run, bounds.not_after).await? } else { None };
     let shared = Arc::new(Shared {
         parts,
         selection: bounds.selection.clone(),
         window: bounds.window.clone(),
+        deadline,
         budget: AtomicU64::new(bounds.limit.unwrap_or(u64::MAX)),
         conduct: Conduct::default(),
         halt: stop.child_token(),
@@ -203,8 +215,13 @@ async fn rounds(shared: Arc<Shared>, bounds: &Bounds) -> Result<(), Halt> {
     let Shared { parts, halt, .. } = &*shared;
     loop {
         parts.run.expire(bounds.not_after).await?;
+        shared.lapse().await?;
         shared.hold().await?;
         round(&shared, bounds.connections).await?;
+        if shared.lapse().await? > 0 {
+            // What was tried before has a time of its own, and may still be due.
+            continue;
+        }
         if !bounds.wait || halt.is_cancelled() {
             return Ok(());
         }
@@ -267,6 +284,11 @@ async fn send_each(shared: &Shared, supply: &mut Supply, courier: &mut Courier) 
             ready = get_ready(shared, courier) => ready?,
         }
         let Some(supplied) = supply.next().await? else { break };
+        if !shared.in_time(&supplied.claim) {
+            // Behind the round, when all claims are given back, it ends with the others.
+            shared.give_back(supplied.claim).await?;
+            break;
+        }
         if !shared.admits(&supplied.claim) {
             shared.put_off(supplied.claim).await?;
             continue;
@@ -389,6 +411,12 @@ impl Shared {
     async fn tell(&self, news: News) {
         // Where nobody listens any more, the run is ending.
         let _ = self.news.send(news).await;
+    }
+
+    /// Gives a claim back that was not used.
+    async fn give_back(&self, claim: Claim) -> Result<(), Halt> {
+        self.budget.fetch_add(1, Ordering::Relaxed);
+        Ok(self.parts.run.release(vec![claim]).await?)
     }
 
     /// Words alone: where the listener is behind, they are left out.

@@ -1,7 +1,5 @@
 //! Mails leave in their window alone: looked at before each, since it may close while a run is at work.
 
-use std::sync::atomic::Ordering;
-
 use super::{Halt, Shared};
 use crate::{campaign::ZONE_COLUMN, ledger::Claim};
 
@@ -15,8 +13,7 @@ impl Shared {
 
     /// Gives a claim back, and puts off all rows whose window is closed.
     pub(super) async fn put_off(&self, claim: Claim) -> Result<(), Halt> {
-        self.budget.fetch_add(1, Ordering::Relaxed);
-        self.parts.run.release(vec![claim]).await?;
+        self.give_back(claim).await?;
         self.hold().await
     }
 

@@ -83,6 +83,29 @@ async fn an_older_occasion_that_waits_for_a_decision_shows_while_newer_ones_go_w
     assert!(said.err.contains("autumn: occasion 2026-11-23T09:01Z: finished, but a person"), "{said:?}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mails_whose_window_opens_too_late_are_3_when_their_time_is_over() {
+    let Some(library) = library() else { return };
+    let monday = "at = \"2026-11-23T09:00Z\"\nwindow = { hours = \"08:00-09:00\", zone = \"UTC\" }\n";
+    let (fixture, relay) = world(Script::new(), monday).await;
+    fixture.edit("campaigns/autumn.toml", "[audience]", "not_after = \"2 hours\"\n[audience]");
+    assert_eq!(at(&fixture, library, "2026-11-23 09:00:10").code, Some(75));
+    assert_eq!(at(&fixture, library, "2026-11-23 11:00:00").code, Some(75));
+    let said = at(&fixture, library, "2026-11-23 11:02:00");
+    assert_eq!((said.code, relay.count()), (Some(3), 0), "{said:?}");
+    assert!(
+        said.err.contains("note: 3 mails could not leave in their time (`not_after`) and expired"),
+        "{said:?}"
+    );
+    let rows = fixture.run(&["status", "campaigns/autumn.toml", "--rows", "expired"]);
+    assert!(
+        rows.out.contains("not sent within 2 h of its occasion's time: its window was closed"),
+        "{rows:?}"
+    );
+    assert_eq!(at(&fixture, library, "2026-11-24 08:30:00").code, Some(0));
+    assert_eq!(relay.count(), 0);
+}
+
 /// A tick at a time of the machine's clock.
 fn at(fixture: &Fixture, library: &str, time: &str) -> Said {
     let mut command = fixture.command(&["due"]);

@@ -117,6 +117,47 @@ async fn what_was_first_tried_too_long_ago_expires() {
     assert_eq!(desk.rows().await, ["2 expired: not delivered within 24 h of the first try", "3 pending"]);
 }
 
+/// An occasion that was due at ten and began ten minutes later, with a mail that was tried and two that were not.
+async fn begun(due: Option<&str>) -> Desk {
+    let desk = Desk::new();
+    let mut run = desk.run_at("2026-11-22T10:10:00Z").await;
+    run.plan(due.map(|due| due.parse().unwrap()), None).await.unwrap();
+    enlist(&run, vec![row(2, "ada"), row(3, "bob"), row(4, "eve")]).await;
+    run.settle(claim_one(&run).await, deferred()).await.unwrap();
+    desk
+}
+
+#[tokio::test]
+async fn what_was_never_tried_expires_when_the_time_of_its_occasion_is_over() {
+    let day = SignedDuration::from_hours(24);
+    // The later one counts: the due time, or the beginning.
+    for (due, over) in
+        [("2026-11-22T10:00:00Z", "2026-11-23T10:10:00Z"), ("2026-11-22T15:00:00Z", "2026-11-23T15:00:00Z")]
+    {
+        let desk = begun(Some(due)).await;
+        let over: Timestamp = over.parse().unwrap();
+        let run = desk.run_at(&over.to_string()).await;
+        assert_eq!(run.last_call(day).await.unwrap(), Some(over));
+        assert_eq!(run.lapse(day).await.unwrap(), 0);
+        drop(run);
+        let run = desk.run_at(&(over + SignedDuration::from_secs(1)).to_string()).await;
+        assert_eq!(run.lapse(day).await.unwrap(), 2);
+        let reason = "expired: not sent within 24 h of its occasion's time";
+        assert_eq!(
+            desk.rows().await,
+            ["2 deferred: 451 4.3.0 later".to_owned(), format!("3 {reason}"), format!("4 {reason}")]
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_no_schedule_wanted_waits_for_its_turn_however_long() {
+    let desk = begun(None).await;
+    let run = desk.run_at("2027-11-22T10:00:00Z").await;
+    assert_eq!(run.last_call(SignedDuration::from_hours(1)).await.unwrap(), None);
+    assert_eq!(run.lapse(SignedDuration::from_hours(1)).await.unwrap(), 0);
+}
+
 #[tokio::test]
 async fn only_those_who_were_named_are_claimed() {
     let desk = Desk::new();

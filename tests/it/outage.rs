@@ -47,7 +47,7 @@ async fn a_short_outage_delays_the_run_and_marks_nobody() {
     let ended = rig.send(one(&relay), How::default(), |news, _| match news {
         News::Trouble(Trouble::Failed { again_in, .. }) => waits.push(again_in.as_secs()),
         News::Trouble(Trouble::Back { .. }) => back += 1,
-        News::Settled(_) | News::Slower { .. } | News::Waiting { .. } => {}
+        News::Settled(_) | News::Slower { .. } | News::Lapsed { .. } | News::Waiting { .. } => {}
     });
     ended.await.unwrap();
     assert_eq!((waits, back), (vec![1, 2, 4, 8, 30, 30, 30, 30], 1));
@@ -118,6 +118,28 @@ async fn what_is_put_off_for_ever_expires_and_the_run_ends() {
     rig.send(one(&relay), waiting(), |_, _| {}).await.unwrap();
     assert_eq!(states(&rig.tally().await), [(State::Sent, 2), (State::Expired, 1)]);
     assert!(rig.elapsed() >= Duration::from_hours(72) && rig.elapsed() < Duration::from_hours(77));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_slow_run_could_not_send_in_its_time_expires_before_it_leaves() {
+    let gate = Arc::new(Notify::new());
+    let relay = relay(Script::new().at(Step::Dot, Act::Hold(Arc::clone(&gate))).times(1)).await;
+    let rig = Rig::new(4).mails_may_leave_for(SignedDuration::from_mins(5));
+    let mut lapsed = Vec::new();
+    let how = How { scheduled: true, ..How::default() };
+    let sending = rig.send(one(&relay), how, |news, _| {
+        if let News::Lapsed { rows } = news {
+            lapsed.push(*rows);
+        }
+    });
+    let stalling = async {
+        relay.accepted(1).await;
+        rig.pass(Duration::from_mins(6)).await;
+        gate.notify_one();
+    };
+    tokio::join!(sending, stalling).0.unwrap();
+    assert_eq!(states(&rig.tally().await), [(State::Sent, 1), (State::Expired, 3)]);
+    assert_eq!((lapsed, taken(&relay).len()), (vec![3], 1));
 }
 
 /// A relay that lets this time pass before it says that it is ready for the first body. What became of a link that

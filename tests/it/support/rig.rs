@@ -37,11 +37,12 @@ pub(crate) struct How {
     pub(crate) connections: usize,
     pub(crate) wait: bool,
     pub(crate) rate: f64,
+    pub(crate) scheduled: bool,
 }
 
 impl Default for How {
     fn default() -> Self {
-        Self { connections: 1, wait: false, rate: f64::INFINITY }
+        Self { connections: 1, wait: false, rate: f64::INFINITY, scheduled: false }
     }
 }
 
@@ -83,6 +84,12 @@ impl Rig {
         self
     }
 
+    /// The same with mails that may leave for so long.
+    pub(crate) fn mails_may_leave_for(mut self, not_after: jiff::SignedDuration) -> Self {
+        self.campaign.not_after = not_after;
+        self
+    }
+
     /// How long the clock has gone.
     pub(crate) fn elapsed(&self) -> Duration {
         self.began.elapsed()
@@ -118,7 +125,11 @@ impl Rig {
         how: How,
         mut watch: impl FnMut(&News, &CancellationToken),
     ) -> Result<(), Halt> {
-        let run = self.run().await;
+        let mut run = self.run().await;
+        if how.scheduled {
+            let due = "2026-11-22T06:00:00Z".parse().unwrap();
+            run.plan(Some(due), None).await.unwrap();
+        }
         if run.mark().await.unwrap().is_none() {
             let ListSource::File(list) = &self.campaign.list.source else { panic!("the list is a file") };
             let list = list.at(None).unwrap();
@@ -155,6 +166,7 @@ impl Rig {
             limit: None,
             selection: Selection::default(),
             not_after: self.campaign.not_after,
+            scheduled: how.scheduled,
             wait: how.wait,
             window: None,
         };
@@ -175,7 +187,7 @@ impl Rig {
                 News::Waiting { due } => {
                     push.send(Duration::try_from(due.duration_since(clock.now())).unwrap()).unwrap();
                 }
-                News::Trouble(_) | News::Settled(_) | News::Slower { .. } => {}
+                News::Trouble(_) | News::Settled(_) | News::Slower { .. } | News::Lapsed { .. } => {}
             }
         })
         .await;
