@@ -91,6 +91,8 @@ pub struct Plan {
 pub struct Enlistment {
     steps: mpsc::Sender<Step>,
     is_empty: bool,
+    /// Why a step failed: everything was undone then, and whatever is asked later fails for the same reason.
+    broken: Option<LedgerError>,
 }
 
 /// A step of an enlistment, for the writer.
@@ -103,7 +105,7 @@ pub(super) enum Step {
 
 impl Enlistment {
     pub(super) fn new(steps: mpsc::Sender<Step>) -> Self {
-        Self { steps, is_empty: true }
+        Self { steps, is_empty: true, broken: None }
     }
 
     /// Adds rows, in list order; a few hundred at a time is best. Returns those that are the same as another.
@@ -119,20 +121,25 @@ impl Enlistment {
     }
 
     /// Ends the list: what is not in it is withdrawn, and all of it is durable.
-    pub async fn finish(self, mark: NewMark) -> Result<Plan, LedgerError> {
+    pub async fn finish(mut self, mark: NewMark) -> Result<Plan, LedgerError> {
         self.ask(|answer| Step::Finish(mark, answer)).await
     }
 
     /// Tells what [`finish`](Self::finish) would do, and undoes everything.
-    pub async fn abandon(self) -> Result<Plan, LedgerError> {
+    pub async fn abandon(mut self) -> Result<Plan, LedgerError> {
         self.ask(Step::Abandon).await
     }
 
-    async fn ask<T>(&self, step: impl FnOnce(Answer<T>) -> Step) -> Result<T, LedgerError> {
+    async fn ask<T>(&mut self, step: impl FnOnce(Answer<T>) -> Step) -> Result<T, LedgerError> {
+        if let Some(cause) = &self.broken {
+            return Err(cause.clone());
+        }
         let over = || LedgerError::Storage("the list could not be taken in, nothing has changed".to_owned());
         let (answer, answered) = oneshot::channel();
-        self.steps.send(step(answer)).await.map_err(|_| over())?;
-        answered.await.unwrap_or_else(|_| Err(over()))
+        let sent = self.steps.send(step(answer)).await;
+        let done = if sent.is_ok() { answered.await.unwrap_or_else(|_| Err(over())) } else { Err(over()) };
+        self.broken = done.as_ref().err().cloned();
+        done
     }
 }
 

@@ -1,6 +1,6 @@
 //! A run: the right to work on an occasion of a campaign, and everything that takes it.
 
-use std::sync::{Arc, Mutex, atomic::AtomicBool};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -89,7 +89,7 @@ impl Run {
             occasion: started.occasion,
             epoch: started.epoch,
             journal: Mutex::new(journal),
-            stopped: AtomicBool::new(false),
+            stopped: OnceLock::new(),
             _lock: lock,
         };
         Ok(Self { ledger, core: Arc::new(core), recovered: started.recovered, elsewhere, once: false })

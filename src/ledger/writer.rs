@@ -6,10 +6,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -45,8 +42,9 @@ pub(super) struct RunCore {
     pub(super) occasion: i64,
     pub(super) epoch: i64,
     pub(super) journal: Mutex<Journal>,
-    /// Set when an outcome could not be written: the run may finish what it holds and start nothing.
-    pub(super) stopped: AtomicBool,
+    /// Why an outcome could not be written: the run may finish what it holds and start nothing. The first cause stays,
+    /// since whoever is refused on its account may be the one that is heard.
+    pub(super) stopped: OnceLock<LedgerError>,
     /// Here, so that it outlives a request whose caller is gone.
     pub(super) _lock: RunLock,
 }
@@ -176,17 +174,12 @@ fn closed() -> LedgerError {
 impl RunCore {
     /// Refuses to start anything once an outcome could not be written.
     pub(super) fn check_going(&self) -> Result<(), LedgerError> {
-        if self.stopped.load(Ordering::Acquire) {
-            return Err(LedgerError::Storage(
-                "the ledger could not be written a moment ago, so nothing new is started".to_owned(),
-            ));
-        }
-        Ok(())
+        self.stopped.get().map_or(Ok(()), |cause| Err(cause.clone()))
     }
 
     /// Keeps an outcome that the database did not take, and says so: the caller stops either way.
     fn keep(&self, settlement: &Settlement, cause: &LedgerError) -> LedgerError {
-        self.stopped.store(true, Ordering::Release);
+        let _later = self.stopped.set(cause.clone());
         let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
         // A write and an fsync on the writer's thread: the run is over, nobody is kept waiting who could go on.
         match journal.append(settlement) {

@@ -162,11 +162,16 @@ async fn an_outcome_that_the_database_refuses_is_kept_and_entered_by_the_next_ru
     let LedgerError::Storage(words) = &error else { panic!("{error}") };
     assert!(words.contains("disk full") && words.contains("is kept in"), "{words}");
     // The run starts nothing new, and what it still learns is kept as well.
-    assert!(matches!(run.claim(&Selection::default(), 9).await, Err(LedgerError::Storage(_))));
     let words = attempt(&kim);
-    assert!(matches!(run.intend(kim, words).await, Err(LedgerError::Storage(_))));
-    assert!(matches!(run.settle(bob, rejected()).await, Err(LedgerError::Storage(_))));
-    assert!(matches!(run.settle(eve, deferred()).await, Err(LedgerError::Storage(_))));
+    let refused = [
+        run.claim(&Selection::default(), 9).await.unwrap_err(),
+        run.intend(kim, words).await.unwrap_err(),
+        run.settle(bob, rejected()).await.unwrap_err(),
+        run.settle(eve, deferred()).await.unwrap_err(),
+    ];
+    for error in refused {
+        assert!(matches!(&error, LedgerError::Storage(words) if words.contains("disk full")), "{error}");
+    }
     let journal = std::fs::read(desk.path().with_file_name("ledger.db.spring.once.journal")).unwrap();
     let journal = String::from_utf8(journal).unwrap();
     assert_eq!(journal.lines().filter(|line| line.contains("epoch")).count(), 3);
@@ -187,6 +192,23 @@ async fn an_outcome_that_the_database_refuses_is_kept_and_entered_by_the_next_ru
     assert_eq!(desk.rows().await, expected);
     drop(run);
     assert_eq!(desk.run().await.recovered().replayed, 0, "entered once");
+}
+
+#[tokio::test]
+async fn a_list_that_does_not_fit_on_the_disk_says_so_to_the_end() {
+    let desk = Desk::new();
+    let run = desk.run().await;
+    enlist(&run, vec![row(2, "ada")]).await;
+    // As SQLite does it: the transaction is gone at once, and a rollback that follows fails.
+    let fail =
+        "create trigger full before insert on recipient begin select raise(rollback, 'disk full'); end";
+    let mut sql = desk.sql().await;
+    sqlx::query(fail).execute(&mut sql).await.unwrap();
+    let mut enlistment = run.enlist().await.unwrap();
+    let first = enlistment.add(vec![row(2, "ada"), row(3, "bob")]).await.unwrap_err();
+    assert!(first.to_string().contains("disk full"), "{first}");
+    assert_eq!(enlistment.abandon().await.unwrap_err(), first);
+    assert_eq!(desk.rows().await, ["2 pending"]);
 }
 
 #[tokio::test]
