@@ -99,6 +99,9 @@ pub async fn run(ui: &Ui, global: &Global, arguments: DueArgs) -> Result<Exit, F
         }
         return Ok(worst(&ended));
     }
+    if planned.is_empty() && ended.is_empty() {
+        ui.note(format_args!("no campaign in `{}` has a `[schedule]`", arguments.folder.display()));
+    }
     // The earliest goes first; where two are due together, the order of their names.
     let now = CLOCK.now();
     planned.sort_by_key(|one| (one.schedule.current(now), one.campaign.file.clone()));
@@ -172,12 +175,7 @@ async fn ping(ui: &Ui, due: &settings::Due, exit: Exit) {
 /// The campaigns of the folder that have a schedule; those that cannot be read are told and do not hold up the others.
 fn read(ui: &Ui, global: &Global, arguments: &DueArgs) -> Result<Folder, Failure> {
     let mut folder = Folder::default();
-    let files = files(&arguments.folder)?;
-    // Where there is no campaign, the monitor of the folder itself is told all the same.
-    if let Ok(own) = parts::settings_of(global, Some(&arguments.folder.join(settings::FILE_NAME))) {
-        folder.monitors.insert(own.file, own.due);
-    }
-    for file in files {
+    for file in files(&arguments.folder)? {
         let settings = parts::settings_of(global, Some(&file));
         let owner = settings.as_ref().ok().map(|settings| settings.file.clone());
         if let Ok(Settings { file, due, .. }) = &settings {
@@ -237,6 +235,12 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
         if is_campaign {
             files.push(path);
         }
+    }
+    if files.is_empty() {
+        // Not a quiet 0 for ever: cron's folder is a likely slip.
+        let words = format!("`{}` holds no campaign file", folder.display());
+        return Err(Failure::words(Exit::Configuration, words)
+            .hint("name the folder of the campaign files: `linkpost due DIR`"));
     }
     files.sort();
     Ok(files)

@@ -182,3 +182,17 @@ fn an_unknown_zone_is_a_problem_of_its_row() {
     assert_eq!(said.code, Some(65), "{said:?}");
     assert!(said.err.contains("people.csv:3") && said.err.contains("`Berlin` is no time zone"), "{said:?}");
 }
+
+#[test]
+fn a_folder_where_nothing_can_ever_be_due_is_told() {
+    let fixture = Fixture::new();
+    fixture.file("campaigns/notes.txt", "not a campaign");
+    let said = due(&fixture);
+    assert_eq!(said.code, Some(78), "{said:?}");
+    assert!(said.err.contains("`campaigns` holds no campaign file"), "{said:?}");
+    let unscheduled = fixture.read("spring.toml").replace("people.csv", "../people.csv");
+    fixture.file("campaigns/spring.toml", unscheduled);
+    let said = due(&fixture);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.err.contains("note: no campaign in `campaigns` has a `[schedule]`"), "{said:?}");
+}
