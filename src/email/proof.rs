@@ -85,6 +85,7 @@ impl<'a> Proof<'a> {
         let page = survey(&html, self.hosts().as_deref())?;
         self.check_text(&text)?;
         self.check_page(&page)?;
+        self.check_pictures(&page)?;
         let raw = html.matches(self.token).count();
         let accounted = page.links.iter().map(|link| link.matches(self.token).count()).sum::<usize>()
             + page.text.matches(self.token).count();
@@ -100,7 +101,7 @@ impl<'a> Proof<'a> {
     }
 
     /// The text part: the link and the way out of the list are there, no other token is.
-    pub(super) fn check_text(&self, text: &str) -> Result<(), Defect> {
+    fn check_text(&self, text: &str) -> Result<(), Defect> {
         self.check_plain(text, "text")?;
         if !self.check_links(web_urls(text), "text")? {
             return Err(missing("the text", "the sign-in link", "link"));
@@ -114,7 +115,7 @@ impl<'a> Proof<'a> {
     }
 
     /// The HTML: the same, and the token in no other attribute and in no preview.
-    pub(super) fn check_page(&self, page: &Page) -> Result<(), Defect> {
+    fn check_page(&self, page: &Page) -> Result<(), Defect> {
         self.check_plain(&page.text, "HTML")?;
         // A link that is shown in words besides must be this one, too.
         self.check_links(web_urls(&page.text), "HTML")?;
@@ -139,6 +140,19 @@ impl<'a> Proof<'a> {
                 Err(missing("the HTML", "the unsubscribe link", "unsubscribe_url"))
             }
             Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Every picture that the HTML takes from the mail comes along in it.
+    fn check_pictures(&self, page: &Page) -> Result<(), Defect> {
+        let comes_along = |id: &String| {
+            self.letter.attached.iter().any(|attached| attached.content_id.as_deref() == Some(id.as_str()))
+        };
+        match page.content_ids.iter().find(|id| !comes_along(id)) {
+            Some(id) => {
+                Err(Defect::new(format!("the HTML shows the picture `cid:{id}`, which no attachment has")))
+            }
+            None => Ok(()),
         }
     }
 

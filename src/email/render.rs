@@ -1,4 +1,4 @@
-//! One recipient's words: subject, text, HTML with its CSS inlined, each checked.
+//! One recipient's words: subject, text, HTML with its CSS inlined. What they say is checked on the message's bytes.
 
 use std::io::{self, Write};
 
@@ -6,7 +6,7 @@ use css_inline::CSSInliner;
 use tera::{Context, ErrorKind};
 
 use super::{
-    Defect, Email, Letter, Link, compose::unsubscribe, context, headers, proof::Proof, survey::survey,
+    Defect, Email, Letter, Link, compose::unsubscribe, context, headers, proof::Proof, survey,
     templates::fragment,
 };
 use crate::audience::Recipient;
@@ -46,13 +46,7 @@ pub(super) fn render(letter: &Letter, recipient: &Recipient, link: &Link<'_>) ->
         return Err(too_long(html.len()));
     }
     let proof = Proof::new(letter, recipient, link, &unsubscribe)?;
-    // Before inlining, so that the inliner never meets what we refuse, a stylesheet to load for example.
-    let page = survey(&html, proof.hosts().as_deref())?;
-    proof.check_text(&text)?;
-    proof.check_page(&page)?;
-    if let Some(id) = page.content_ids.iter().find(|id| !letter.has_content_id(id)) {
-        return Err(Defect::new(format!("the HTML shows the picture `cid:{id}`, which no attachment has")));
-    }
+    survey::before_inlining(&html, proof.hosts().as_deref())?;
     let html = letter
         .inliner
         .inline(&html)
@@ -66,12 +60,6 @@ pub(super) fn render(letter: &Letter, recipient: &Recipient, link: &Link<'_>) ->
         html: with_final_line_end(&html),
         key: recipient.key.clone(),
     })
-}
-
-impl Letter {
-    fn has_content_id(&self, id: &str) -> bool {
-        self.attached.iter().any(|attached| attached.content_id.as_deref() == Some(id))
-    }
 }
 
 fn too_long(length: usize) -> Defect {

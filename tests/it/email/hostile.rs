@@ -118,6 +118,25 @@ fn no_script_survives() {
     }
 }
 
+/// The inliner takes style sheets out, so the finished HTML would tell nothing of them; and it has a stack to overflow.
+#[test]
+fn what_inlining_would_hide_is_refused_before_it() {
+    for (html, expected) in [
+        ("<link rel=\"stylesheet\" href=\"https://evil.example/x.css\">".to_owned(), "the element `link`"),
+        (
+            "<STYLE>@import url(https://evil.example/x.css);</STYLE>".to_owned(),
+            "holds a `style` element that",
+        ),
+        ("<style>p.none{background:url(javascript:x)}".to_owned(), "holds a `style` element that"),
+        ("<div>".repeat(20_000), "opens more than 512 elements at a time"),
+    ] {
+        let found = defect("Hi", TEXT, &format!("{HTML}{html}"), &ada());
+        assert!(found.message.contains(expected), "{found}");
+    }
+    let (_root, campaign) = written("Hi", TEXT, &format!("{}{HTML}", "<p>x</p><br>".repeat(2000)));
+    assert!(compose(&Letter::load(&campaign, letterhead(), keys()).unwrap(), &ada()).is_ok());
+}
+
 /// Every start tag with its attributes.
 fn elements(html: &str) -> Vec<Element> {
     #[derive(Default)]
