@@ -5,7 +5,11 @@
 
 use std::{
     collections::{BTreeSet, VecDeque},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -13,11 +17,12 @@ use serde_json::Value;
 use tokio::{
     sync::mpsc,
     task::{JoinHandle, spawn_blocking},
+    time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    audience::{Audience, Recipient, Row, RowProblem},
+    audience::{Audience, Places, Recipient, Row, RowProblem},
     campaign::WithoutUser,
     email::{Defect, Letter, Link},
     ledger::{Duplicate, Enlistment, LedgerError},
@@ -32,6 +37,9 @@ use crate::{
 const BATCH: usize = 256;
 /// Batches that are rendered at the same time.
 const AT_ONCE: usize = 4;
+/// A mail is made in about a millisecond. One that takes longer than this has a template that loops without end, or as
+/// good as that, and a loop that writes nothing cannot be told to stop (bar I13).
+const LONGEST_RENDERING: Duration = Duration::from_secs(10);
 /// People about whom the token service is asked at the same time, in several requests.
 const LOOK_UP_AT_ONCE: usize = 1_000;
 
@@ -83,19 +91,19 @@ pub async fn prove(
     proof: Proof,
     mut tell: impl FnMut(u64, Vec<RowProblem>),
 ) -> Result<(), EnlistError> {
+    let places = audience.places().clone();
     let (reader, mut batches) = read(audience);
-    let mut proving: VecDeque<JoinHandle<(usize, Vec<RowProblem>)>> = VecDeque::new();
+    let mut proving: VecDeque<Proving> = VecDeque::new();
     let mut read_so_far = 0;
     loop {
         if proving.len() < AT_ONCE
             && let Some(rows) = batches.recv().await
         {
-            let proof = proof.clone();
-            proving.push_back(spawn_blocking(move || (rows.len(), proof.problems(rows))));
+            proving.push_back(Proving::begin(proof.clone(), rows));
             continue;
         }
-        let Some(proven) = proving.pop_front() else { break };
-        let (rows, problems) = proven.await.map_err(|_| EnlistError::Fault)?;
+        let Some(batch) = proving.pop_front() else { break };
+        let (rows, problems) = batch.end(&places).await?;
         read_so_far += rows as u64;
         tell(read_so_far, problems);
     }
@@ -175,14 +183,49 @@ fn read(audience: Audience) -> (JoinHandle<Result<(), Problem>>, mpsc::Receiver<
     (reader, batches)
 }
 
+/// A batch that is being proven on a thread of its own.
+struct Proving {
+    work: JoinHandle<(usize, Vec<RowProblem>)>,
+    /// The line whose mail is being made.
+    line: Arc<AtomicU64>,
+}
+
+impl Proving {
+    fn begin(proof: Proof, rows: Vec<Row>) -> Self {
+        let line = Arc::new(AtomicU64::new(0));
+        let at = Arc::clone(&line);
+        Self { work: spawn_blocking(move || (rows.len(), proof.problems(rows, &at))), line }
+    }
+
+    /// Waits for as long as it gets on. A thread that is stuck stays behind and ends with the program.
+    async fn end(mut self, places: &Places) -> Result<(usize, Vec<RowProblem>), EnlistError> {
+        loop {
+            let before = self.line.load(Ordering::Relaxed);
+            match timeout(LONGEST_RENDERING, &mut self.work).await {
+                Ok(proven) => return proven.map_err(|_| EnlistError::Fault),
+                Err(_) if before == self.line.load(Ordering::Relaxed) => {
+                    let seconds = LONGEST_RENDERING.as_secs();
+                    let words = format!("the mail is not made after {seconds} seconds");
+                    let hint = "look in the template for a loop inside a loop that goes through more than the mail shows";
+                    return Err(EnlistError::List(Problem::new(places.of(before), words).hint(hint)));
+                }
+                Err(_) => {}
+            }
+        }
+    }
+}
+
 impl Proof {
-    fn problems(&self, rows: Vec<Row>) -> Vec<RowProblem> {
+    fn problems(&self, rows: Vec<Row>, line: &AtomicU64) -> Vec<RowProblem> {
         let problem = |row| match row {
             Row::Bad(problem) => Some(problem),
-            Row::Good(recipient) => match self.row(recipient) {
-                Row::Bad(problem) => Some(problem),
-                Row::Good(_) => None,
-            },
+            Row::Good(recipient) => {
+                line.store(recipient.line, Ordering::Relaxed);
+                match self.row(recipient) {
+                    Row::Bad(problem) => Some(problem),
+                    Row::Good(_) => None,
+                }
+            }
         };
         rows.into_iter().filter_map(problem).collect()
     }

@@ -103,6 +103,22 @@ fn a_link_that_some_rows_go_without_is_told_for_those_rows() {
 }
 
 #[test]
+fn a_loop_that_is_as_good_as_endless_ends_the_check() {
+    let fixture = Fixture::new();
+    let text = fixture.read("templates/spring/body.txt");
+    let empty = "{% for a in range(end=100000) %}{% for b in range(end=100000) %}{% endfor %}{% endfor %}";
+    fixture.file(
+        "templates/spring/body.txt",
+        format!("{text}{{% if first_name == 'Person 2' %}}{empty}{{% endif %}}"),
+    );
+    assert_snapshot!(told(&fixture.run(&["check", "spring.toml"])), @r"
+    exit 65
+    error: people.csv:3: the mail is not made after 10 seconds
+      hint: look in the template for a loop inside a loop that goes through more than the mail shows
+    ");
+}
+
+#[test]
 fn files_that_are_not_there_are_told() {
     let fixture = Fixture::new();
     assert_snapshot!(told(&fixture.run(&["send", "sprign.toml"])), @r"
