@@ -93,6 +93,21 @@ impl Address {
         text::masked(&self.to_string())
     }
 
+    /// The domain as people see it, if one of its labels mixes alphabets with letters that look alike (UTS #39): such
+    /// a name is often chosen to be taken for another.
+    #[must_use]
+    pub fn mixed_domain(&self) -> Option<String> {
+        if !self.domain.contains("xn--") {
+            return None;
+        }
+        let (shown, _) = idna::domain_to_unicode(&self.domain);
+        let is_mixed = |label: &str| {
+            let mut alphabets = label.chars().filter_map(alphabet);
+            alphabets.next().is_some_and(|first| alphabets.any(|other| other != first))
+        };
+        shown.split('.').any(is_mixed).then_some(shown)
+    }
+
     /// Whether the domain is set aside for documentation and tests (RFC 2606, RFC 6761), so that no mail can arrive.
     #[must_use]
     pub fn is_reserved(&self) -> bool {
@@ -197,6 +212,19 @@ fn check_local(local: &str) -> Result<(), AddressError> {
 }
 
 /// Checks the domain and brings it into the form for the wire.
+/// The alphabet of a letter, among those whose letters are taken for one another's. Others may stand beside Latin, as
+/// they do in Japanese names.
+fn alphabet(letter: char) -> Option<&'static str> {
+    match letter {
+        'a'..='z' | 'A'..='Z' | '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}' => Some("Latin"),
+        '\u{370}'..='\u{3ff}' | '\u{1f00}'..='\u{1fff}' => Some("Greek"),
+        '\u{400}'..='\u{52f}' | '\u{1c80}'..='\u{1c8f}' | '\u{a640}'..='\u{a69f}' => Some("Cyrillic"),
+        '\u{530}'..='\u{58f}' => Some("Armenian"),
+        '\u{13a0}'..='\u{13ff}' | '\u{ab70}'..='\u{abbf}' => Some("Cherokee"),
+        _ => None,
+    }
+}
+
 fn parse_domain(domain: &str) -> Result<String, AddressError> {
     if domain.is_empty() {
         return Err("nothing stands after the `@`".into());
@@ -247,6 +275,22 @@ mod tests {
         check("ada@مثال.example", "ada@xn--mgbh0fb.example");
         check("ada@straße.example", "ada@xn--strae-oqa.example");
         check(&format!("{}@example.com", "a".repeat(64)), &format!("{}@example.com", "a".repeat(64)));
+    }
+
+    #[test]
+    fn a_domain_that_mixes_alphabets_is_known() {
+        let check = |domain: &str, expected: bool| {
+            let address = Address::parse(&format!("ada@{domain}")).unwrap();
+            assert_eq!(address.mixed_domain().is_some(), expected, "{domain}");
+        };
+        check("p\u{430}ypal.example", true);
+        check("mail.g\u{3bf}\u{3bf}gle.example", true);
+        for good in
+            ["example.com", "bücher.example", "пример.example", "παράδειγμα.example", "例え-test.example"]
+        {
+            check(good, false);
+        }
+        check("пример.bücher.example", false);
     }
 
     #[test]

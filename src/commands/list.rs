@@ -74,7 +74,7 @@ pub(super) async fn check(
     };
     let (digests, places) = (audience.digests().to_vec(), audience.places().clone());
     let mut aside = Aside::new(arguments, &audience)?;
-    pipeline::prove(audience, proof.clone(), |rows, problems| {
+    let mixed = pipeline::prove(audience, proof.clone(), |rows, problems| {
         for problem in problems {
             aside.add(&places, problem);
         }
@@ -83,6 +83,13 @@ pub(super) async fn check(
         }
     })
     .await?;
+    if let Some((line, domain)) = mixed.first {
+        ui.note(format_args!(
+            "{}: the domain `{domain}` mixes alphabets: is it what it looks like? ({} with such a domain)",
+            places.of(line),
+            count(mixed.rows, "row")
+        ));
+    }
     let unfit = aside.finish(arguments)?;
     Ok(Checked { proof, digests, unfit })
 }

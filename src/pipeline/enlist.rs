@@ -78,6 +78,15 @@ pub enum EnlistError {
     Fault,
 }
 
+/// The rows whose address has a domain that mixes alphabets. They are mailed: it may be meant.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Mixed {
+    /// How many.
+    pub rows: u64,
+    /// The line of the first, and its domain as people see it.
+    pub first: Option<(u64, String)>,
+}
+
 impl From<LedgerError> for EnlistError {
     fn from(error: LedgerError) -> Self {
         Self::Ledger(error)
@@ -85,20 +94,21 @@ impl From<LedgerError> for EnlistError {
 }
 
 /// Renders every mail of the list. Rows are proven in parallel and told in the order of the list: how many were read
-/// so far, and the problem of each that cannot be mailed.
+/// so far, and the problem of each that cannot be mailed. Returns what looks odd.
 pub async fn prove(
     audience: Audience,
     proof: Proof,
     mut tell: impl FnMut(u64, Vec<RowProblem>),
-) -> Result<(), EnlistError> {
+) -> Result<Mixed, EnlistError> {
     let places = audience.places().clone();
     let (reader, mut batches) = read(audience);
     let mut proving: VecDeque<Proving> = VecDeque::new();
-    let mut read_so_far = 0;
+    let (mut read_so_far, mut mixed) = (0, Mixed::default());
     loop {
         if proving.len() < AT_ONCE
             && let Some(rows) = batches.recv().await
         {
+            mixed.look_at(&rows);
             proving.push_back(Proving::begin(proof.clone(), rows));
             continue;
         }
@@ -107,7 +117,8 @@ pub async fn prove(
         read_so_far += rows as u64;
         tell(read_so_far, problems);
     }
-    reader.await.map_err(|_| EnlistError::Fault)?.map_err(EnlistError::List)
+    reader.await.map_err(|_| EnlistError::Fault)?.map_err(EnlistError::List)?;
+    Ok(mixed)
 }
 
 /// Books the list. `unfit` are the lines that [`prove`] found a problem with; a row that reads well but is unfit is
@@ -181,6 +192,19 @@ fn read(audience: Audience) -> (JoinHandle<Result<(), Problem>>, mpsc::Receiver<
         Ok(())
     });
     (reader, batches)
+}
+
+impl Mixed {
+    fn look_at(&mut self, rows: &[Row]) {
+        for row in rows {
+            if let Row::Good(recipient) = row
+                && let Some(domain) = recipient.address.mixed_domain()
+            {
+                self.rows += 1;
+                self.first.get_or_insert((recipient.line, domain));
+            }
+        }
+    }
 }
 
 /// A batch that is being proven on a thread of its own.

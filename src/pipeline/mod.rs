@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use conduct::{Conduct, Consequence};
 use deadline::Deadline;
-pub use enlist::{EnlistError, People, Proof, enlist, look_up, prove};
+pub use enlist::{EnlistError, Mixed, People, Proof, enlist, look_up, prove};
 use supply::{Supplied, Supply};
 
 use crate::{

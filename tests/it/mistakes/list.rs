@@ -189,3 +189,23 @@ async fn three_bad_rows_of_a_thousand_stop_the_run_before_the_first_mail() {
     // `--strict` counts them as a failure.
     assert_eq!(send(&fixture, &["--strict"]).code, Some(3));
 }
+
+#[test]
+fn a_domain_that_mixes_alphabets_is_told_once_and_mailed() {
+    let fixture = Fixture::new();
+    // A Cyrillic letter among Latin ones; a domain that is all Cyrillic is somebody's own.
+    fixture
+        .edit("people.csv", "person2@example.com", "person2@ex\u{430}mple.com")
+        .edit("people.csv", "person3@example.com", "person3@ex\u{430}mple.com")
+        .edit(
+            "people.csv",
+            "person1@example.com",
+            "person1@\u{43f}\u{440}\u{438}\u{43c}\u{435}\u{440}.example",
+        );
+    assert_snapshot!(told(&fixture.run(&["check", "spring.toml"])), @r"
+    exit 0
+    note: people.csv:3: the domain `exаmple.com` mixes alphabets: is it what it looks like? (2 rows with such a domain)
+    3 rows: 3 new
+    every row can be mailed; nothing was sent
+    ");
+}
