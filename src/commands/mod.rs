@@ -120,6 +120,8 @@ impl From<LedgerError> for Failure {
         match error {
             LedgerError::Busy { .. } => Self::words(Exit::Unfinished, words)
                 .hint("wait for the other run to end, or stop it; what it leaves is sent by the next run"),
+            LedgerError::Over { .. } => Self::words(Exit::Configuration, words)
+                .hint("`--occasion NAME` sends one of its own, beside those of the schedule"),
             LedgerError::Storage(_) => Self::words(Exit::Ledger, words)
                 .hint("free the disk or mend the file, then run the same command again; nothing is lost"),
             LedgerError::Refused { message, hint } => Self::words(Exit::Configuration, message).hint(hint),

@@ -20,7 +20,7 @@ use crate::{
         unknown::{OnUnknown, Unknown},
     },
     exit::Exit,
-    ledger::{Ledger, Run, Settled, State, Tally},
+    ledger::{Ledger, LedgerError, Run, Settled, State, Tally},
     pipeline::{self, Bounds, Halt, News, Parts},
     schedule::Standing,
     ui::{Ui, count, tally_table},
@@ -105,7 +105,14 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
     let ledger = Ledger::open_with(&stage.ledger, CLOCK, &options).await?;
     let accept = arguments.accept.accept();
     let mut run = ledger.begin_accepting(&world.campaign.id, &world.campaign.occasion, accept).await?;
-    run.plan(due_at, world.campaign.once_in()).await?;
+    match run.plan(due_at, world.campaign.once_in()).await {
+        // Between the look at the schedule and here another tick has ended it, and told so.
+        Err(over @ LedgerError::Over { .. }) if arguments.due.is_some() => {
+            ui.remark(over);
+            return Ok(Exit::Settled);
+        }
+        planned => planned?,
+    }
     let run = Arc::new(run);
     tell_recovered(ui, &run);
     let told = run.tally().await?.get(State::Unknown).saturating_sub(run.recovered().unknown);

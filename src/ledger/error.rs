@@ -10,6 +10,13 @@ pub enum LedgerError {
         /// Host, process id and since when.
         holder: String,
     },
+    /// The occasion was skipped or given up, maybe by another program a moment ago: nothing of it is sent any more.
+    Over {
+        /// Its name.
+        occasion: String,
+        /// Why.
+        reason: String,
+    },
     /// The ledger cannot be read or written. Nothing new may be started.
     Storage(String),
     /// The ledger is in order but must not be used like this.
@@ -37,6 +44,7 @@ impl fmt::Display for LedgerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Busy { holder } => write!(f, "another run is at work on this campaign: {holder}"),
+            Self::Over { occasion, reason } => write!(f, "the occasion `{occasion}` is over: {reason}"),
             Self::Storage(what) => f.write_str(what),
             Self::Refused { message, hint } => write!(f, "{message}\n  hint: {hint}"),
         }

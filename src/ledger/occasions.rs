@@ -188,10 +188,7 @@ async fn plan(
         sqlx::query_as(PLAN).bind(occasion).bind(due).bind(once_in).fetch_one(connection).await?;
     match closed {
         None => Ok(()),
-        Some(closed) => Err(LedgerError::refused(
-            format!("the occasion `{name}` is over: {closed}"),
-            "`--occasion NAME` sends one of its own, beside those of the schedule",
-        )),
+        Some(reason) => Err(LedgerError::Over { occasion: name, reason }),
     }
 }
 

@@ -45,8 +45,12 @@ impl Ledger {
             let one = Skipped { occasion: name(skip.due), due: skip.due, reason: reason(skip, name) };
             if history.open.is_some_and(|open| open.due == skip.due) {
                 // A run may be at it: its lock is the only way to know.
-                self.begin(id, &one.occasion).await?.give_up(&one.reason).await?;
-                skipped.push(one);
+                let run = self.begin(id, &one.occasion).await?;
+                // What another program has begun or ended before the lock was ours is not ours to end, nor to tell.
+                if self.history(id).await?.open == history.open {
+                    run.give_up(&one.reason).await?;
+                    skipped.push(one);
+                }
             } else {
                 passing.push(one);
             }

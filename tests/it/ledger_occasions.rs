@@ -151,7 +151,7 @@ async fn a_due_time_passes_once_and_is_never_begun_afterwards() {
     assert!(ledger.skip(&desk.campaign, vec![skipped]).await.unwrap().is_empty());
     let mut run = ledger.begin(&desk.campaign, "2026-11-23T08:00Z").await.unwrap();
     let error = run.plan(Some(due), None).await.unwrap_err();
-    assert!(matches!(&error, LedgerError::Refused { .. }), "{error}");
+    assert!(matches!(&error, LedgerError::Over { .. }), "{error}");
     assert!(error.to_string().contains("is over: 2h late"), "{error}");
 }
 
