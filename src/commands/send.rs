@@ -146,24 +146,29 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
         let total = arguments.whom.limit.map_or(waiting, |limit| limit.min(waiting));
         deliver(ui, parts, bounds(&world, &arguments), total).await
     };
-    clerk::tell_tokens(ui, &ledger, &run, &world.campaign).await?;
-    let kept = stage.end().await?;
-    let books = ledger.books(&world.campaign.id).await?;
-    let ours = books.into_iter().find(|books| books.occasion == world.campaign.occasion);
-    let (tally, next_due) = ours.map(|books| (books.tally, books.next_due)).unwrap_or_default();
-    // Nobody is left out in silence: that mails had their time before they were tried is for a person to see.
-    let strict = arguments.strict || ended.as_ref().is_ok_and(|lapsed| *lapsed > 0);
-    let exit = tell_end(ui, global, &arguments, &tally, next_due, strict);
-    tell_unknown(ui, &arguments, tally.get(State::Unknown), told);
-    for line in kept {
-        ui.say(line);
+    let concluded = async {
+        clerk::tell_tokens(ui, &ledger, &run, &world.campaign).await?;
+        let kept = stage.end().await?;
+        let books = ledger.books(&world.campaign.id).await?;
+        let ours = books.into_iter().find(|books| books.occasion == world.campaign.occasion);
+        let (tally, next_due) = ours.map(|books| (books.tally, books.next_due)).unwrap_or_default();
+        // Nobody is left out in silence: that mails had their time before they were tried is for a person to see.
+        let strict = arguments.strict || ended.as_ref().is_ok_and(|lapsed| *lapsed > 0);
+        let exit = tell_end(ui, global, &arguments, &tally, next_due, strict);
+        tell_unknown(ui, &arguments, tally.get(State::Unknown), told);
+        for line in kept {
+            ui.say(line);
+        }
+        if !arguments.sandbox {
+            find::move_done(ui, &ledger, &world).await?;
+        }
+        Ok(exit)
     }
-    if !arguments.sandbox {
-        find::move_done(ui, &ledger, &world).await?;
-    }
+    .await;
     // So that a plain copy of the file is a whole backup. A failure loses nothing: the next run folds the log in.
     let _ = ledger.close().await;
-    ended.map(|_| exit)
+    // What ended the run comes before what failed behind it.
+    ended.and(concluded)
 }
 
 /// Settles which occasion it is, and its due time where it has one.
