@@ -10,7 +10,7 @@ use linkpost::{
 
 use crate::ledger_desk::{Desk, accepted, at, claim, enlist, intend, recipient};
 
-const ZONES: [&str; 30] = [
+pub(crate) const ZONES: [&str; 30] = [
     "Pacific/Kiritimati",
     "Pacific/Apia",
     "Pacific/Chatham",
