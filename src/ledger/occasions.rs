@@ -48,8 +48,8 @@ struct Written<'a> {
 const WATCH: &str = "insert into watch (campaign, since) values (?1, ?2) on conflict (campaign) do nothing";
 
 const NEWEST: &str = "
-select coalesce((select max(due_at) from occasion where campaign = ?1 and due_at is not null),
-    (select since from watch where campaign = ?1))";
+select (select max(due_at) from occasion where campaign = ?1 and due_at is not null),
+    (select since from watch where campaign = ?1)";
 
 /// Begun and not at its end, or begun by nobody yet.
 macro_rules! open {
@@ -128,13 +128,13 @@ impl Entry {
 /// What is known of a campaign's occasions.
 pub(super) async fn history(readers: &SqlitePool, campaign: &CampaignId) -> Result<History, LedgerError> {
     let mut transaction = readers.begin().await?;
-    let newest: Option<i64> =
-        sqlx::query_scalar(NEWEST).bind(campaign.as_str()).fetch_one(&mut *transaction).await?;
+    let (newest, since): (Option<i64>, Option<i64>) =
+        sqlx::query_as(NEWEST).bind(campaign.as_str()).fetch_one(&mut *transaction).await?;
     let open: Option<(i64, Option<i64>)> =
         sqlx::query_as(OPEN).bind(campaign.as_str()).fetch_optional(&mut *transaction).await?;
     let time = |at: i64| Timestamp::from_millisecond(at).ok();
     let open = open.and_then(|(due, begun)| Some(Open { due: time(due)?, begun: begun.and_then(time) }));
-    Ok(History { newest: newest.and_then(time), open })
+    Ok(History { newest: newest.and_then(time), since: since.and_then(time), open })
 }
 
 /// The occasions that were due before `due` and are not at their end, oldest first.

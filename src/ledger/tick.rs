@@ -32,7 +32,8 @@ impl Ledger {
     pub async fn tick(&self, campaign: &Campaign, schedule: &Schedule) -> Result<Tick, LedgerError> {
         let now = self.inner.clock.now();
         let id = &campaign.id;
-        if self.history(id).await?.newest.is_none() {
+        let seen = self.history(id).await?;
+        if seen.newest.or(seen.since).is_none() {
             self.watch(id, schedule.floor(now)).await?;
         }
         let history = self.history(id).await?;

@@ -7,8 +7,10 @@ use super::{Late, MOST_MISSED, Schedule, Standing, Timing};
 /// What the ledger remembers of a campaign's occasions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct History {
-    /// The newest due time that was begun or skipped; before the first, the time from which on due times count.
+    /// The newest due time that was begun or skipped.
     pub newest: Option<Timestamp>,
+    /// From when on due times count: since the campaign was first seen.
+    pub since: Option<Timestamp>,
     /// The newest occasion that is not finished.
     pub open: Option<Open>,
 }
@@ -159,7 +161,12 @@ impl Schedule {
 
     /// The due times up to `now` of which the ledger knows nothing.
     fn missed(&self, now: Timestamp, history: &History) -> Vec<Timestamp> {
-        let since = history.newest.unwrap_or_else(|| self.floor(now));
+        let seen = match self.timing {
+            // Whoever moves a single time, and be it into the past, means it: it runs, or is told as late.
+            Timing::Once(_) => history.newest,
+            Timing::Cron(_) | Timing::Every { .. } => history.newest.or(history.since),
+        };
+        let since = seen.unwrap_or_else(|| self.floor(now));
         let mut dues: Vec<_> =
             self.dues_after(since).take_while(|due| *due <= now).take(MOST_MISSED + 1).collect();
         if dues.len() > MOST_MISSED {
@@ -221,11 +228,12 @@ mod tests {
     }
 
     fn known(newest: &str) -> History {
-        History { newest: Some(at(newest)), open: None }
+        History { newest: Some(at(newest)), ..History::default() }
     }
 
     fn open(due: &str, begun: Option<&str>) -> History {
-        History { newest: Some(at(due)), open: Some(Open { due: at(due), begun: begun.map(at) }) }
+        let open = Some(Open { due: at(due), begun: begun.map(at) });
+        History { newest: Some(at(due)), open, since: None }
     }
 
     #[test]
@@ -255,6 +263,11 @@ mod tests {
         assert_eq!(decided(&once, "23T08:10", &new), "begin 23T08:00");
         assert_eq!(decided(&once, "25T08:00", &new), "skip 23T08:00 late 48h, Over");
         assert_eq!(decided(&once, "25T08:00", &known("23T08:00")), "Over");
+        // Seen with a later time, which was then moved to one that had passed already.
+        let seen = History { since: Some(at("23T08:05")), ..History::default() };
+        assert_eq!(decided(&once, "23T08:10", &seen), "begin 23T08:00");
+        assert_eq!(decided(&once, "23T10:00", &seen), "skip 23T08:00 late 2h, Over");
+        assert_eq!(decided(&daily(), "23T08:10", &seen), "NotDue");
     }
 
     #[test]
@@ -333,7 +346,7 @@ mod tests {
     #[test]
     fn a_machine_that_was_off_for_months_tells_the_last_week_of_minutes() {
         let minutely = schedule(Timing::cron("* * * * *").unwrap());
-        let history = History { newest: Some("2026-03-01T00:00Z".parse().unwrap()), open: None };
+        let history = History { newest: Some("2026-03-01T00:00Z".parse().unwrap()), ..History::default() };
         let decision = minutely.decide(at("23T08:00:30"), &history);
         assert_eq!(decision.skipped.len(), 7 * 24 * 60 - 1);
         assert_eq!(decision.act, Act::Begin(at("23T08:00")));

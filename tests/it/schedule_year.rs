@@ -171,7 +171,9 @@ impl World {
     /// Most ticks have nothing to do; they are decided like any other, without opening the files anew.
     fn has_to_do(&self, machine: usize, history: &History) -> bool {
         let decision = self.schedule().decide(self.clock(machine), history);
-        history.newest.is_none() || !decision.skipped.is_empty() || !matches!(decision.act, Act::Nothing(_))
+        history.newest.or(history.since).is_none()
+            || !decision.skipped.is_empty()
+            || !matches!(decision.act, Act::Nothing(_))
     }
 
     /// Somebody else's cron does not wait.
