@@ -75,6 +75,8 @@ struct Ended {
     name: String,
     what: String,
     exit: Exit,
+    /// Whether it went as it should: all is settled, or mails wait for their time.
+    good: bool,
     /// The settings that it belongs to, as far as they could be read.
     settings: Option<PathBuf>,
 }
@@ -130,6 +132,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: DueArgs) -> Result<Exit, F
                     name: campaign,
                     what: format!("failed ({})", file.display()),
                     exit,
+                    good: false,
                     settings,
                 });
             }
@@ -145,8 +148,8 @@ pub async fn run(ui: &Ui, global: &Global, arguments: DueArgs) -> Result<Exit, F
     }
     if !arguments.sandbox {
         for (file, due) in &monitors {
-            let ours = ended.iter().filter(|end| end.settings.as_ref() == Some(file));
-            ping(ui, due, worst(ours)).await;
+            let ours = || ended.iter().filter(|end| end.settings.as_ref() == Some(file));
+            ping(ui, due, worst(ours()), ours().all(|end| end.good)).await;
         }
     }
     Ok(worst(&ended))
@@ -156,15 +159,16 @@ fn worst<'a>(ended: impl IntoIterator<Item = &'a Ended>) -> Exit {
     ended.into_iter().map(|end| end.exit).max_by_key(|exit| exit.severity()).unwrap_or(Exit::Settled)
 }
 
-/// Tells a monitor how the tick ended. "Not finished" is neither good nor a failure: the next tick goes on.
-async fn ping(ui: &Ui, due: &settings::Due, exit: Exit) {
+/// Tells a monitor how the tick ended. Another runner or a list that is not there yet is neither good nor a failure: the
+/// next tick goes on.
+async fn ping(ui: &Ui, due: &settings::Due, exit: Exit, good: bool) {
     for problem in &due.unusable {
         ui.note(format_args!("no monitor is told: {problem}"));
     }
-    let told = match (exit, &due.ping, &due.ping_failure) {
-        (Exit::Settled, Some(monitor), _) => monitor.tell(None).await,
-        (Exit::Settled, None, _) | (Exit::Unfinished, ..) | (_, _, None) => return,
-        (_, _, Some(monitor)) => monitor.tell(Some(exit.code())).await,
+    let told = match (&due.ping, &due.ping_failure) {
+        (Some(monitor), _) if good => monitor.tell(None).await,
+        (_, Some(monitor)) if !good && exit != Exit::Unfinished => monitor.tell(Some(exit.code())).await,
+        (_, _) => return,
     };
     if let Err(untold) = told {
         ui.event(&json!({ "event": "ping_failed", "host": untold.host, "reason": untold.reason }));
@@ -183,7 +187,7 @@ fn read(ui: &Ui, global: &Global, arguments: &DueArgs) -> Result<Folder, Failure
         }
         if let Err((name, failure)) = folder.take_in(ui, arguments, &file, settings) {
             let what = "not run".to_owned();
-            folder.ended.push(Ended { name, what, exit: failure.exit(), settings: owner });
+            folder.ended.push(Ended { name, what, exit: failure.exit(), good: false, settings: owner });
             failure.tell(ui);
         }
     }
@@ -280,17 +284,18 @@ async fn tick(ui: &Ui, global: &Global, arguments: &DueArgs, one: Planned) -> Re
         due: Some(Due { at: due, goes_on: matches!(done.act, Act::GoOn(_)) }),
         ..SendArgs::default()
     };
-    let exit = match send::run(ui, global, sending).await {
-        Ok(exit) => exit,
+    let (exit, waits) = match send::run(ui, global, sending).await {
+        Ok(exit) => (exit, exit == Exit::Unfinished),
         Err(failure) => {
             let exit = failure.exit();
             failure.tell_of_tick(ui);
-            exit
+            (exit, false)
         }
     };
     // What is open is told by every tick: whoever missed the first still sees it.
     let exit = if exit == Exit::Settled && (passed || undecided > 0) { Exit::Undecided } else { exit };
-    Ok(Some(Ended::new(&one, &format!("occasion {occasion}"), exit)))
+    let ended = Ended::new(&one, &format!("occasion {occasion}"), exit);
+    Ok(Some(Ended { good: ended.good || waits, ..ended }))
 }
 
 /// Tells what passed by and what was given up; whether a person may want to look at it.
@@ -393,6 +398,7 @@ fn time(text: &str) -> Result<Timestamp, String> {
 impl Ended {
     fn new(one: &Planned, what: &str, exit: Exit) -> Self {
         let settings = Some(one.settings.file.clone());
-        Self { name: one.campaign.id.to_string(), what: what.to_owned(), exit, settings }
+        let good = exit == Exit::Settled;
+        Self { name: one.campaign.id.to_string(), what: what.to_owned(), exit, good, settings }
     }
 }

@@ -52,7 +52,7 @@ impl World {
             (Ok(campaign), Ok(settings)) => {
                 if campaign.token_life > SignedDuration::from_hours(7 * 24) {
                     let days = campaign.token_life.as_hours() / 24;
-                    ui.note(format_args!(
+                    ui.remark(format_args!(
                         "{}: links live for {days} days; whoever finds one in an old mailbox is signed in (`token_life`)",
                         campaign.file.display()
                     ));

@@ -18,7 +18,7 @@ pub const PING_FAILURE_URL: &str = "LINKPOST_PING_FAILURE_URL";
 /// Whom `linkpost due` tells how its ticks ended.
 #[derive(Debug, Clone, Default)]
 pub struct Due {
-    /// Told of every tick that ended with 0.
+    /// Told of every tick that ended with 0, or with 75 since mails wait for their time.
     pub ping: Option<Monitor>,
     /// Told of every tick that ended with anything but 0 and 75.
     pub ping_failure: Option<Monitor>,

@@ -117,8 +117,14 @@ fn a_bad_tick_is_told_at_the_failure_address_alone() {
     scheduled(&fixture, "broken", "at = \"soon\"\n");
     assert_eq!((due(&fixture).code, monitor.asked().len()), (Some(78), 0));
     assert_eq!(failures.asked(), ["GET /5ecret-check/fail?source=linkpost&exit=78 HTTP/1.1"]);
-    // "Run again" is neither.
+    // Mails that wait for their window are as they should be.
     scheduled(&fixture, "broken", &format!("{NOW}{}", closed_window()));
+    let said = due(&fixture);
+    assert_eq!((said.code, monitor.asked().len(), failures.asked().len()), (Some(75), 1, 0), "{said:?}");
+    // A list that has not come yet is neither good nor a failure.
+    scheduled(&fixture, "broken", NOW);
+    fixture.edit("campaigns/broken.toml", "name = \"broken\"", "name = \"listless\"");
+    fixture.edit("campaigns/broken.toml", "people.csv", "people-{date}.csv");
     let said = due(&fixture);
     assert_eq!((said.code, monitor.asked().len(), failures.asked().len()), (Some(75), 0, 0), "{said:?}");
 }
