@@ -6,6 +6,8 @@ mod conduct;
 mod deadline;
 mod enlist;
 mod lifetime;
+mod parts;
+mod shared;
 mod supply;
 mod window;
 
@@ -28,16 +30,15 @@ use tokio_util::sync::CancellationToken;
 use conduct::{Conduct, Consequence};
 use deadline::Deadline;
 pub use enlist::{EnlistError, Mixed, People, Proof, enlist, look_up, prove};
+pub use parts::{Bounds, Halt, News, Parts};
+use shared::Shared;
 use supply::{Supplied, Supply};
 
 use crate::{
-    clock::Clock,
-    delivery::{Courier, Delivery, Offer, Stop, Trouble},
-    email::{Letter, Link},
+    delivery::{Courier, Offer},
+    email::Link,
     failpoint,
-    ledger::{Claim, Intended, LedgerError, Outcome, Run, Selection, Settled, Try},
-    pace::Pace,
-    schedule::Window,
+    ledger::{Claim, Intended, Outcome, Settled, Try},
     token::{IssueError, TokenIssuer, clerk::Swept},
 };
 
@@ -47,116 +48,6 @@ const SAME_BYTES_FOR: SignedDuration = SignedDuration::from_hours(2);
 const HURRIED: Duration = Duration::from_secs(10);
 /// The shortest wait for a deferred mail.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
-/// How far the wall clock may move against the monotonic one while a run goes on.
-const LARGEST_JUMP: SignedDuration = SignedDuration::from_hours(1);
-
-/// Everything that sending needs, put together by a command.
-pub struct Parts {
-    /// Proof that this process may work on the campaign.
-    pub run: Arc<Run>,
-    /// Where tokens come from.
-    pub issuer: TokenIssuer,
-    /// The words.
-    pub letter: Arc<Letter>,
-    /// Where messages go.
-    pub delivery: Delivery,
-    /// How fast.
-    pub pace: Pace,
-    /// What time it is.
-    pub clock: Clock,
-}
-
-/// How much of the campaign this run takes on.
-#[derive(Debug, Clone)]
-pub struct Bounds {
-    /// How many connections at once.
-    pub connections: usize,
-    /// At most so many mails; `None`: all.
-    pub limit: Option<u64>,
-    /// Whom.
-    pub selection: Selection,
-    /// How long after the first try a mail may still leave.
-    pub not_after: SignedDuration,
-    /// Whether a schedule runs it: then a mail that was never tried may leave so long after the occasion's time.
-    pub scheduled: bool,
-    /// Whether to stay until every deferred mail has come to an end.
-    pub wait: bool,
-    /// When mails may leave; `None`: at any time.
-    pub window: Option<Window>,
-}
-
-/// What there is to tell while a run goes on.
-#[derive(Debug)]
-pub enum News {
-    /// A mail is through.
-    Settled(Settled),
-    /// A relay cannot be reached, or can again.
-    Trouble(Trouble),
-    /// A relay said that we are too fast.
-    Slower {
-        /// Mails a second from now on.
-        rate: f64,
-        /// What it said.
-        reason: String,
-    },
-    /// Mails that were never tried have had their time, and expired.
-    Lapsed {
-        /// How many.
-        rows: u64,
-    },
-    /// Nothing is due now: the run waits.
-    Waiting {
-        /// When the next mail is due.
-        due: Timestamp,
-    },
-}
-
-/// Why a run ended before its time. Nobody's mail is lost: unsent rows wait in the ledger.
-#[derive(Debug)]
-pub enum Halt {
-    /// The ledger cannot record.
-    Ledger(LedgerError),
-    /// The relay takes nothing from us.
-    Relay(Stop),
-    /// The relay refuses our mails by its policy: the next ones would be lost as well.
-    Policy {
-        /// How many of the last answers.
-        refused: usize,
-        /// The last of them.
-        reason: String,
-    },
-    /// The token service gives nothing, or the ledger cannot record what it gave.
-    Tokens(IssueError),
-    /// The machine's clock jumped while the run went on: what is due cannot be told any more.
-    ClockJumped(SignedDuration),
-    /// The run was ended from outside before the relay had answered.
-    Interrupted,
-    /// A fault of the program: a worker panicked.
-    Fault,
-}
-
-impl From<LedgerError> for Halt {
-    fn from(error: LedgerError) -> Self {
-        Self::Ledger(error)
-    }
-}
-
-/// What the workers of a run share.
-struct Shared {
-    parts: Arc<Parts>,
-    selection: Selection,
-    window: Option<Window>,
-    deadline: Option<Deadline>,
-    /// How many mails may still be claimed.
-    budget: AtomicU64,
-    conduct: Conduct,
-    /// Cancelled when the run is to end, or has to.
-    halt: CancellationToken,
-    news: mpsc::Sender<News>,
-    /// When the run began, by both clocks.
-    began: (Timestamp, Instant),
-}
-
 /// Sends every due mail of the run, each result told to `report`. With `wait` it stays until nothing is left that a
 /// later try could send. Ends early when `stop` is cancelled: nothing new is claimed, what is under way is finished,
 /// and what was claimed is released.
@@ -407,41 +298,7 @@ async fn settle_one(
     }
 }
 
-impl Shared {
-    async fn tell(&self, news: News) {
-        // Where nobody listens any more, the run is ending.
-        let _ = self.news.send(news).await;
-    }
-
-    /// Gives a claim back that was not used.
-    async fn give_back(&self, claim: Claim) -> Result<(), Halt> {
-        self.budget.fetch_add(1, Ordering::Relaxed);
-        Ok(self.parts.run.release(vec![claim]).await?)
-    }
-
-    /// Words alone: where the listener is behind, they are left out.
-    fn mention(&self, trouble: Trouble) {
-        let _ = self.news.try_send(News::Trouble(trouble));
-    }
-
-    /// What is due, what has expired and what a link's life is are told by the wall clock, so a jump ends the run. A
-    /// machine that slept looks the same.
-    fn check_clock(&self) -> Result<(), Halt> {
-        let (then, since) = self.began;
-        let jump = self.parts.clock.jumped(then, since);
-        if jump.abs() >= LARGEST_JUMP { Err(Halt::ClockJumped(jump)) } else { Ok(()) }
-    }
-}
-
 /// The `Date` header: that of the first try as long as the bytes shall stay the same.
 fn date_of(claim: &Claim, now: Timestamp) -> Timestamp {
     claim.first_date().filter(|first| now.duration_since(*first).abs() <= SAME_BYTES_FOR).unwrap_or(now)
-}
-
-/// Takes up to `wanted` from the budget and says how much there was.
-fn take(budget: &AtomicU64, wanted: u64) -> u64 {
-    let before = budget
-        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(wanted)))
-        .unwrap_or_else(|left| left);
-    before.min(wanted)
 }

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::task::JoinHandle;
 
-use super::{Halt, Shared, take};
+use super::{Halt, Shared, shared::take};
 use crate::{
     ledger::Claim,
     token::{IssueError, Issued},

@@ -1,0 +1,106 @@
+//! What a run is handed, and what it has to tell.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    clock::Clock,
+    delivery::{Delivery, Stop, Trouble},
+    email::Letter,
+    ledger::{LedgerError, Run, Selection, Settled},
+    pace::Pace,
+    schedule::Window,
+    token::{IssueError, TokenIssuer},
+};
+
+/// Everything that sending needs, put together by a command.
+pub struct Parts {
+    /// Proof that this process may work on the campaign.
+    pub run: Arc<Run>,
+    /// Where tokens come from.
+    pub issuer: TokenIssuer,
+    /// The words.
+    pub letter: Arc<Letter>,
+    /// Where messages go.
+    pub delivery: Delivery,
+    /// How fast.
+    pub pace: Pace,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+/// How much of the campaign this run takes on.
+#[derive(Debug, Clone)]
+pub struct Bounds {
+    /// How many connections at once.
+    pub connections: usize,
+    /// At most so many mails; `None`: all.
+    pub limit: Option<u64>,
+    /// Whom.
+    pub selection: Selection,
+    /// How long after the first try a mail may still leave.
+    pub not_after: SignedDuration,
+    /// Whether a schedule runs it: then a mail that was never tried may leave so long after the occasion's time.
+    pub scheduled: bool,
+    /// Whether to stay until every deferred mail has come to an end.
+    pub wait: bool,
+    /// When mails may leave; `None`: at any time.
+    pub window: Option<Window>,
+}
+
+/// What there is to tell while a run goes on.
+#[derive(Debug)]
+pub enum News {
+    /// A mail is through.
+    Settled(Settled),
+    /// A relay cannot be reached, or can again.
+    Trouble(Trouble),
+    /// A relay said that we are too fast.
+    Slower {
+        /// Mails a second from now on.
+        rate: f64,
+        /// What it said.
+        reason: String,
+    },
+    /// Mails that were never tried have had their time, and expired.
+    Lapsed {
+        /// How many.
+        rows: u64,
+    },
+    /// Nothing is due now: the run waits.
+    Waiting {
+        /// When the next mail is due.
+        due: Timestamp,
+    },
+}
+
+/// Why a run ended before its time. Nobody's mail is lost: unsent rows wait in the ledger.
+#[derive(Debug)]
+pub enum Halt {
+    /// The ledger cannot record.
+    Ledger(LedgerError),
+    /// The relay takes nothing from us.
+    Relay(Stop),
+    /// The relay refuses our mails by its policy: the next ones would be lost as well.
+    Policy {
+        /// How many of the last answers.
+        refused: usize,
+        /// The last of them.
+        reason: String,
+    },
+    /// The token service gives nothing, or the ledger cannot record what it gave.
+    Tokens(IssueError),
+    /// The machine's clock jumped while the run went on: what is due cannot be told any more.
+    ClockJumped(SignedDuration),
+    /// The run was ended from outside before the relay had answered.
+    Interrupted,
+    /// A fault of the program: a worker panicked.
+    Fault,
+}
+
+impl From<LedgerError> for Halt {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(error)
+    }
+}

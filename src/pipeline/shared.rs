@@ -1,0 +1,70 @@
+//! What the workers of a run share: the parts, the budget, the news, and the reasons to end.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::{sync::mpsc, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use super::{Halt, News, Parts, conduct::Conduct, deadline::Deadline};
+use crate::{
+    delivery::Trouble,
+    ledger::{Claim, Selection},
+    schedule::Window,
+};
+
+/// How far the wall clock may move against the monotonic one while a run goes on.
+const LARGEST_JUMP: SignedDuration = SignedDuration::from_hours(1);
+
+/// What the workers of a run share.
+pub(super) struct Shared {
+    pub(super) parts: Arc<Parts>,
+    pub(super) selection: Selection,
+    pub(super) window: Option<Window>,
+    pub(super) deadline: Option<Deadline>,
+    /// How many mails may still be claimed.
+    pub(super) budget: AtomicU64,
+    pub(super) conduct: Conduct,
+    /// Cancelled when the run is to end, or has to.
+    pub(super) halt: CancellationToken,
+    pub(super) news: mpsc::Sender<News>,
+    /// When the run began, by both clocks.
+    pub(super) began: (Timestamp, Instant),
+}
+
+impl Shared {
+    pub(super) async fn tell(&self, news: News) {
+        // Where nobody listens any more, the run is ending.
+        let _ = self.news.send(news).await;
+    }
+
+    /// Gives a claim back that was not used.
+    pub(super) async fn give_back(&self, claim: Claim) -> Result<(), Halt> {
+        self.budget.fetch_add(1, Ordering::Relaxed);
+        Ok(self.parts.run.release(vec![claim]).await?)
+    }
+
+    /// Words alone: where the listener is behind, they are left out.
+    pub(super) fn mention(&self, trouble: Trouble) {
+        let _ = self.news.try_send(News::Trouble(trouble));
+    }
+
+    /// What is due, what has expired and what a link's life is are told by the wall clock, so a jump ends the run. A
+    /// machine that slept looks the same.
+    pub(super) fn check_clock(&self) -> Result<(), Halt> {
+        let (then, since) = self.began;
+        let jump = self.parts.clock.jumped(then, since);
+        if jump.abs() >= LARGEST_JUMP { Err(Halt::ClockJumped(jump)) } else { Ok(()) }
+    }
+}
+
+/// Takes up to `wanted` from the budget and says how much there was.
+pub(super) fn take(budget: &AtomicU64, wanted: u64) -> u64 {
+    let before = budget
+        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(wanted)))
+        .unwrap_or_else(|left| left);
+    before.min(wanted)
+}
