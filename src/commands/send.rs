@@ -149,8 +149,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
     let concluded = async {
         clerk::tell_tokens(ui, &ledger, &run, &world.campaign).await?;
         let kept = stage.end().await?;
-        let books = ledger.books(&world.campaign.id).await?;
-        let ours = books.into_iter().find(|books| books.occasion == world.campaign.occasion);
+        let ours = ledger.books_of(&world.campaign.id, &world.campaign.occasion).await?;
         let (tally, next_due) = ours.map(|books| (books.tally, books.next_due)).unwrap_or_default();
         // Nobody is left out in silence: that mails had their time before they were tried is for a person to see.
         let strict = arguments.strict || ended.as_ref().is_ok_and(|lapsed| *lapsed > 0);

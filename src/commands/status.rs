@@ -13,6 +13,8 @@ use crate::{
     ui::{Ui, count, grouped, table, tally_table},
 };
 
+/// How many occasions are shown where nobody asks for more.
+const NEWEST: usize = 5;
 /// Rows that are read from the ledger at once.
 const PAGE: u32 = 500;
 
@@ -21,6 +23,12 @@ const PAGE: u32 = 500;
 pub struct StatusArgs {
     /// The campaign file, or the campaign's name
     pub campaign: PathBuf,
+    /// One occasion alone [default: the newest five; with --rows or --json all of them]
+    #[arg(long, value_name = "NAME")]
+    pub occasion: Option<String>,
+    /// Every occasion
+    #[arg(long, conflicts_with = "occasion")]
+    pub all: bool,
     /// List the rows in this state as CSV on stdout
     #[arg(long, value_name = "STATE", value_parser = state)]
     pub rows: Option<State>,
@@ -33,12 +41,24 @@ pub struct StatusArgs {
 pub async fn run(ui: &Ui, global: &Global, arguments: StatusArgs) -> Result<Exit, Failure> {
     let (settings, campaign) = parts::named(global, &arguments.campaign)?;
     let ledger = parts::existing_ledger(&settings, arguments.sandbox).await?;
-    let all = ledger.books(&campaign).await?;
+    let all = match &arguments.occasion {
+        Some(occasion) => ledger.books_of(&campaign, occasion).await?.into_iter().collect(),
+        None => ledger.books(&campaign).await?,
+    };
+    if let (Some(occasion), []) = (&arguments.occasion, all.as_slice()) {
+        let words = format!("the ledger has no occasion `{occasion}` of `{campaign}`");
+        return Err(Failure::words(Exit::Configuration, words).hint("`status --all` shows every one"));
+    }
     if all.is_empty() {
         return Err(Failure::words(Exit::Configuration, format!("the ledger has no campaign `{campaign}`"))
             .hint("it is booked by `linkpost send`; rehearsals are under `--sandbox`"));
     }
-    for books in &all {
+    let newest = if arguments.all || arguments.rows.is_some() || ui.json { all.len() } else { NEWEST };
+    let older = all.len().saturating_sub(newest);
+    if older > 0 {
+        ui.say(format_args!("{} before these: `--all` shows them", count(older as u64, "occasion")));
+    }
+    for books in all.iter().skip(older) {
         if let Some(state) = arguments.rows {
             rows(ui, &ledger, &campaign, &books.occasion, state).await?;
         } else {
@@ -57,6 +77,7 @@ fn tell(ui: &Ui, campaign: &crate::campaign::CampaignId, books: &Books, returns:
             .collect();
         ui.event(&json!({
             "campaign": campaign.as_str(), "occasion": books.occasion, "books": states,
+            "due": books.due.map(|due| due.to_string()), "over": books.over,
             "rows": books.tally.total(), "left_the_list": books.gone.0.total(),
             "redeemed": returns.redeemed, "answers": returns.answers.iter().map(|given| {
                 json!({ "question": given.question, "answer": given.answer, "count": given.count })
@@ -65,7 +86,12 @@ fn tell(ui: &Ui, campaign: &crate::campaign::CampaignId, books: &Books, returns:
         return;
     }
     ui.data(format_args!("{campaign}, occasion {}", books.occasion));
-    ui.data(tally_table(&books.tally));
+    if let Some(reason) = &books.over {
+        ui.data(format_args!("over: {reason}"));
+    }
+    if books.over.is_none() || books.tally.total() > 0 {
+        ui.data(tally_table(&books.tally));
+    }
     let gone = books.gone.0.total();
     if gone > 0 {
         ui.data(format_args!("{} left the list since", count(gone, "row")));

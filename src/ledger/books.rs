@@ -70,6 +70,10 @@ pub struct Books {
     pub next_due: Option<Timestamp>,
     /// When the personal data was removed.
     pub purged: Option<Timestamp>,
+    /// When the schedule wanted it; `None` where none did.
+    pub due: Option<Timestamp>,
+    /// Why nothing of it is sent any more: it was skipped or given up.
+    pub over: Option<String>,
 }
 
 /// Rows that earlier lists held and the current one does not: withdrawn, or settled before they left. An `unknown` one
@@ -123,10 +127,11 @@ select state, seen = ?2 as listed, count(*) as rows from recipient where occasio
 
 const OCCASIONS: &str = "
 select o.id, o.occasion, o.generation, o.list, o.list_rows, o.enlisted_at, o.first_try_at, o.purged_at,
+    o.due_at, o.closed,
     (select min(started_at) from epoch e where e.occasion_id = o.id) as first_run,
     (select max(started_at) from epoch e where e.occasion_id = o.id) as last_run,
     (select min(next_attempt_at) from recipient r where r.occasion_id = o.id and r.state = 'deferred') as next_due
-from occasion o where o.campaign = ?1 order by o.id";
+from occasion o where o.campaign = ?1 and (?2 is null or o.occasion = ?2) order by o.id";
 
 macro_rules! page {
     ($filter:literal) => {
@@ -160,11 +165,16 @@ pub(super) async fn counts<'e>(
     Ok((listed.into_iter().collect(), gone.into_iter().collect()))
 }
 
-/// The books of every occasion of a campaign, oldest first.
-pub(super) async fn books(readers: &SqlitePool, campaign: &CampaignId) -> Result<Vec<Books>, LedgerError> {
+/// The books of an occasion of a campaign, or of all of them, in the order in which they came up.
+pub(super) async fn books(
+    readers: &SqlitePool,
+    campaign: &CampaignId,
+    occasion: Option<&str>,
+) -> Result<Vec<Books>, LedgerError> {
     // One snapshot for all figures, so that they agree while a run goes on.
     let mut transaction = readers.begin().await?;
-    let rows = sqlx::query(OCCASIONS).bind(campaign.as_str()).fetch_all(&mut *transaction).await?;
+    let rows =
+        sqlx::query(OCCASIONS).bind(campaign.as_str()).bind(occasion).fetch_all(&mut *transaction).await?;
     let mut books = Vec::with_capacity(rows.len());
     for row in rows {
         let (tally, gone) = counts(&mut *transaction, row.try_get("id")?, row.try_get("generation")?).await?;
@@ -185,6 +195,8 @@ pub(super) async fn books(readers: &SqlitePool, campaign: &CampaignId) -> Result
             first_try: time(&row, "first_try_at")?,
             next_due: time(&row, "next_due")?,
             purged: time(&row, "purged_at")?,
+            due: time(&row, "due_at")?,
+            over: row.try_get("closed")?,
         });
     }
     Ok(books)

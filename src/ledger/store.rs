@@ -212,9 +212,18 @@ impl Ledger {
         files::taken(&self.inner.readers, campaign).await
     }
 
-    /// The books of every occasion of a campaign, oldest first.
+    /// The books of every occasion of a campaign, in the order in which they came up.
     pub async fn books(&self, campaign: &CampaignId) -> Result<Vec<Books>, LedgerError> {
-        books::books(&self.inner.readers, campaign).await
+        books::books(&self.inner.readers, campaign, None).await
+    }
+
+    /// The books of one occasion of a campaign; `None` where the ledger does not know it.
+    pub async fn books_of(
+        &self,
+        campaign: &CampaignId,
+        occasion: &str,
+    ) -> Result<Option<Books>, LedgerError> {
+        Ok(books::books(&self.inner.readers, campaign, Some(occasion)).await?.pop())
     }
 
     /// Checks that the file is whole and that its books hold what is promised: every rule, and where it is broken.

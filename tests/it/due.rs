@@ -56,6 +56,12 @@ fn a_missed_time_is_told_once_with_the_reason_and_exits_3() {
         "{said:?}"
     );
     assert_eq!(due(&fixture).code, Some(0));
+    // Whoever missed the words finds them in the books.
+    let said = fixture.run(&["status", "campaigns/autumn.toml"]);
+    assert!(
+        said.out.starts_with("autumn, occasion once\nover: ") && said.out.contains("`max_late` is 1h"),
+        "{said:?}"
+    );
     let said = fixture.run(&["send", "campaigns/autumn.toml", "--yes"]);
     assert_eq!(said.code, Some(78), "{said:?}");
     assert!(said.err.contains("is over"), "{said:?}");
