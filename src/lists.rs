@@ -106,10 +106,12 @@ impl List {
         }
     }
 
-    /// The files that an occasion took, as long as they are what they were: it keeps them whatever is new since.
+    /// The files that an occasion took last, as long as they are what they were: it keeps them whatever is new since.
     pub fn again(taken: &[TakenFile], occasion: &str) -> Result<Self, ListError> {
         let mut files = Vec::new();
-        for taken in taken.iter().filter(|taken| taken.occasion == occasion) {
+        let ours = || taken.iter().filter(|taken| taken.occasion == occasion);
+        let newest = ours().map(|taken| taken.generation).max();
+        for taken in ours().filter(|taken| Some(taken.generation) == newest) {
             let file = read(&taken.file.path)?;
             if file.digest != taken.file.digest {
                 let problem =

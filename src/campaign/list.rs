@@ -37,7 +37,7 @@ pub enum ListSource {
     File(ListPath),
     /// The file that changed last, of those whose names match.
     Newest(ListPath),
-    /// All files whose names match and that no earlier occasion took.
+    /// All files whose names match and that were not taken before.
     AllNew(ListPath),
     /// What a program prints: its name and its arguments. No shell is asked.
     Command(Vec<String>),

@@ -12,7 +12,7 @@ use crate::{
     },
     email::Letter,
     exit::Exit,
-    ledger::{Ledger, ListMark, Run},
+    ledger::{Ledger, Run, Selection},
     lists::List,
     token::TokenIssuer,
     ui::Ui,
@@ -35,16 +35,22 @@ impl Enlisting<'_> {
         let known = run.mark().await?;
         let content = world.content_digest(letter);
         let same_words = known.as_ref().is_some_and(|known| known.content_digest == content);
-        let all_new = matches!(world.campaign.list.source, ListSource::AllNew(_));
-        // What is new since then is for the next occasion.
-        let keeps_list = all_new || arguments.due.is_some_and(|due| due.goes_on);
-        if same_words && keeps_list {
+        let waits = known.is_some() && run.chosen(&Selection::default()).await?.1 > 0;
+        let source = &world.campaign.list.source;
+        // What is new waits until nobody of those who are booked does: it takes their list's place.
+        let keeps_files = waits && matches!(source, ListSource::AllNew(_));
+        if same_words && (keeps_files || arguments.due.is_some_and(|due| due.goes_on)) {
             return Ok(());
         }
-        let list = match self.find(world, known.as_ref().filter(|_| all_new)).await {
+        // A run goes on without the list as long as nothing else changed; but no list to come is taken for one.
+        let goes_without = same_words && (waits || matches!(source, ListSource::File(_)));
+        let list = match self.find(world, keeps_files).await {
+            Ok(list) if list.files.is_empty() && known.is_some() => {
+                ui.say(&list.name);
+                return Ok(());
+            }
             Ok(list) => list,
-            // A run goes on without the list as long as nothing else changed.
-            Err(failure) if same_words => {
+            Err(failure) if goes_without => {
                 ui.note(format_args!("{}; going on with the rows in the ledger", failure.first_words()));
                 return Ok(());
             }
@@ -82,16 +88,12 @@ impl Enlisting<'_> {
         list::book(ui, world, &list, checked, live, run, mark).await
     }
 
-    /// The list as it is now; of an occasion that keeps its files, those.
-    async fn find(&self, world: &World, kept: Option<&ListMark>) -> Result<List, Failure> {
-        let mut taken = self.ledger.taken(&world.campaign.id).await?;
-        let occasion = &world.campaign.occasion;
-        match kept {
-            Some(kept) if kept.rows > 0 => Ok(List::again(&taken, occasion)?),
-            Some(_) | None => {
-                taken.retain(|taken| taken.occasion != *occasion);
-                find::list(world, &taken).await
-            }
+    /// The list as it is now, or the files that this occasion took.
+    async fn find(&self, world: &World, again: bool) -> Result<List, Failure> {
+        let taken = self.ledger.taken(&world.campaign.id).await?;
+        if again {
+            return Ok(List::again(&taken, &world.campaign.occasion)?);
         }
+        find::list(world, &taken).await
     }
 }

@@ -1,6 +1,6 @@
 //! `status`: what the ledger knows.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use clap::Args;
 use serde_json::json;
@@ -9,7 +9,7 @@ use crate::{
     audience::{Places, problems::quoted_row},
     commands::{Failure, Global, parts},
     exit::Exit,
-    ledger::{Books, Ledger, Returns, State},
+    ledger::{Books, Ledger, Returns, State, TakenFile},
     ui::{Ui, count, grouped, table, tally_table},
 };
 
@@ -118,16 +118,15 @@ async fn rows(
     if !ui.json {
         ui.data("line,user_id,address,state,attempts,message_id,reason,in_list");
     }
-    let taken = ledger.taken(campaign).await?.into_iter().filter(|taken| taken.occasion == occasion);
-    let name = |path: PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let places = Places::new(taken.map(|taken| (taken.file.lines_before, name(taken.file.path))).collect());
-    let several = places.files().len() > 1;
+    let places = places(ledger.taken(campaign).await?, occasion);
+    let none = Places::new(Vec::new());
     let mut after = 0;
     loop {
         let page = ledger.rows(campaign, occasion, Some(state), after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(()) };
         after = last.id;
         for row in &page {
+            let places = places.get(&row.generation).unwrap_or(&none);
             let address = row.address.as_deref().map(|address| ui.address(address)).unwrap_or_default();
             let (user_id, message_id) =
                 (row.user_id.clone().unwrap_or_default(), row.message_id.clone().unwrap_or_default());
@@ -140,7 +139,11 @@ async fn rows(
                     "attempts": row.attempts, "message_id": message_id, "reason": reason, "in_list": row.listed,
                 }));
             } else {
-                let line = if several { places.of(row.line).to_string() } else { row.line.to_string() };
+                let line = if places.files().len() > 1 {
+                    places.of(row.line).to_string()
+                } else {
+                    row.line.to_string()
+                };
                 let attempts = row.attempts.to_string();
                 let listed = if row.listed { "yes" } else { "no" };
                 let cells =
@@ -149,6 +152,16 @@ async fn rows(
             }
         }
     }
+}
+
+/// Where the lines of each list of an occasion are.
+fn places(taken: Vec<TakenFile>, occasion: &str) -> BTreeMap<i64, Places> {
+    let mut files: BTreeMap<i64, Vec<(u64, String)>> = BTreeMap::new();
+    for TakenFile { generation, file, .. } in taken.into_iter().filter(|taken| taken.occasion == occasion) {
+        let name = file.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        files.entry(generation).or_default().push((file.lines_before, name));
+    }
+    files.into_iter().map(|(generation, files)| (generation, Places::new(files))).collect()
 }
 
 fn state(text: &str) -> Result<State, String> {

@@ -101,6 +101,8 @@ pub struct RowView {
     pub line: u64,
     /// Whether the current list holds it.
     pub listed: bool,
+    /// Which list of the occasion held it last.
+    pub generation: i64,
     /// The key; `None` for rows that cannot be mailed.
     pub key: Option<String>,
     /// Whom the link signs in.
@@ -136,7 +138,7 @@ from occasion o where o.campaign = ?1 and (?2 is null or o.occasion = ?2) order 
 macro_rules! page {
     ($filter:literal) => {
         concat!(
-            "select r.id, r.line, r.seen = o.generation as listed, r.key, r.user_id, r.address, r.state, r.reason, r.reply,
+            "select r.id, r.line, r.seen, r.seen = o.generation as listed, r.key, r.user_id, r.address, r.state, r.reason, r.reply,
     r.message_id, r.attempts, r.changed_at
 from occasion o join recipient r on r.occasion_id = o.id
 where o.campaign = ?1 and o.occasion = ?2 and r.id > ?3",
@@ -224,6 +226,7 @@ fn view(row: &SqliteRow) -> Result<RowView, LedgerError> {
         id: row.try_get("id")?,
         line: u64::try_from(row.try_get::<i64, _>("line")?).unwrap_or_default(),
         listed: row.try_get("listed")?,
+        generation: row.try_get("seen")?,
         key: row.try_get("key")?,
         user_id: row.try_get("user_id")?,
         address: row.try_get("address")?,

@@ -264,7 +264,7 @@ async fn finish(
                 "`linkpost due --explain` says why",
             ));
         }
-        files::replace(connection, occasion, &mark.files).await?;
+        files::add(connection, occasion, generation, &mark.files).await?;
     }
     Ok(plan)
 }

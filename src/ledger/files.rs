@@ -23,31 +23,33 @@ pub struct NewFile {
 pub struct TakenFile {
     /// By which occasion.
     pub occasion: String,
+    /// With which of its lists.
+    pub generation: i64,
     /// The file as it was.
     pub file: NewFile,
     /// Whether nobody of the occasion waits for a mail any more.
     pub settled: bool,
 }
 
-const FORGET: &str = "delete from list_file where occasion_id = ?1";
-
-const ADD: &str = "insert into list_file (occasion_id, lines_before, path, sha256) values (?1, ?2, ?3, ?4)";
+const ADD: &str = "
+insert into list_file (occasion_id, generation, lines_before, path, sha256) values (?1, ?2, ?3, ?4, ?5)";
 
 const TAKEN: &str = "
-select o.occasion, f.lines_before, f.path, f.sha256, not exists (select 1 from recipient r
+select o.occasion, f.generation, f.lines_before, f.path, f.sha256, not exists (select 1 from recipient r
         where r.occasion_id = o.id and r.state in ('pending', 'claimed', 'sending', 'deferred')) as settled
 from occasion o join list_file f on f.occasion_id = o.id
-where o.campaign = ?1 order by o.id, f.lines_before";
+where o.campaign = ?1 order by o.id, f.generation, f.lines_before";
 
-/// Puts the files of a new list in the place of the former one's.
-pub(super) async fn replace(
+/// Notes the files of a new list. Those of the former one stay: what was taken once is not new any more.
+pub(super) async fn add(
     connection: &mut SqliteConnection,
     occasion: i64,
+    generation: i64,
     files: &[NewFile],
 ) -> Result<(), LedgerError> {
-    sqlx::query(FORGET).bind(occasion).execute(&mut *connection).await?;
     for NewFile { lines_before, path, digest } in files {
-        let add = sqlx::query(ADD).bind(occasion).bind(i64::try_from(*lines_before).unwrap_or(i64::MAX));
+        let lines_before = i64::try_from(*lines_before).unwrap_or(i64::MAX);
+        let add = sqlx::query(ADD).bind(occasion).bind(generation).bind(lines_before);
         let add = add.bind(path.to_string_lossy().into_owned()).bind(digest.as_slice());
         add.execute(&mut *connection).await?;
     }
@@ -68,7 +70,8 @@ pub(super) async fn taken(
                 path: row.try_get::<String, _>("path")?.into(),
                 digest: row.try_get::<Vec<u8>, _>("sha256")?.try_into().map_err(broken)?,
             };
-            Ok(TakenFile { occasion: row.try_get("occasion")?, file, settled: row.try_get("settled")? })
+            let (occasion, generation) = (row.try_get("occasion")?, row.try_get("generation")?);
+            Ok(TakenFile { occasion, generation, file, settled: row.try_get("settled")? })
         })
         .collect()
 }

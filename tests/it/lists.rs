@@ -154,8 +154,16 @@ async fn all_new_lists_are_taken_once_and_moved_away() {
     assert_eq!(said.code, Some(0), "{said:?}");
     assert_eq!(mailed(&relay), ["ada", "bea", "ben", "bob", "cat"]);
     assert_eq!(names(&fixture, "in/done"), ["a.csv", "a.csv.2", "b.csv", "b.csv.2", "c.csv"]);
+    // An occasion on which everybody is settled takes what is new as well: cron may run one campaign for ever.
+    list(&fixture, "in/d.csv", &["dan"], 1);
+    let said = send("two", &[]);
+    assert_eq!((said.code, mailed(&relay).len()), (Some(0), 6), "{said:?}");
+    assert!(mailed(&relay).contains(&"dan".into()));
+    let said = fixture.run(&["status", "spring.toml", "--rows", "sent", "--occasion", "two"]);
+    assert!(said.out.contains("\n2,dan,") && said.out.contains("c.csv:2,cat,"), "{said:?}");
+    assert!(send("two", &[]).err.contains("nothing new in in/*.csv"));
     let said = send("three", &[]);
-    assert_eq!((said.code, mailed(&relay).len()), (Some(0), 5), "{said:?}");
+    assert_eq!((said.code, mailed(&relay).len()), (Some(0), 6), "{said:?}");
     assert!(said.err.contains("nothing new in in/*.csv"), "{said:?}");
 }
 
