@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use linkpost::{
     audience::Row,
     campaign::Campaign,
-    ledger::{Claim, Intended, LedgerError, Run, Tick},
+    ledger::{Claim, Intended, LedgerError, Run, Tick, hash_of},
     schedule::{Act, History, Schedule, zone},
 };
 
@@ -250,9 +250,7 @@ impl World {
             }
             let key = recipient.key.0.clone();
             let mut attempt = attempt(&claim);
-            for (at, byte) in occasion.bytes().enumerate() {
-                attempt.token.jti_hash[at % 32] ^= byte.rotate_left(3);
-            }
+            attempt.token.jti_hash = hash_of(&format!("{occasion} {key}"));
             let Intended::Go(intent) = run.intend(claim, attempt).await.unwrap() else { continue };
             *self.year.mailed.entry((key, occasion.to_owned())).or_default() += 1;
             if deadly && self.dice.one_in(4) {
