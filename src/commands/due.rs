@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::Args;
-use jiff::{SignedDuration, Timestamp, Zoned};
+use jiff::{Timestamp, Zoned};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -15,18 +15,15 @@ use crate::{
     clock::Clock,
     commands::{
         Failure, Global,
+        explain::explain,
         parts::{self, CLOCK},
-        send::{self, Due, SendArgs},
+        send,
+        tick::{Ended, Planned, turns},
     },
     exit::Exit,
-    ledger::{Ledger, PAUSED, Tick},
-    schedule::{Act, Decision, History, Schedule},
     settings::{self, Settings},
-    ui::{Ui, count},
+    ui::Ui,
 };
-
-/// How many coming due times `--explain` shows.
-const SHOWN: usize = 3;
 
 const EXIT_CODES: &str = "\
 Exit codes, of all campaigns the one that stands last here:
@@ -60,25 +57,6 @@ pub struct DueArgs {
     /// Has no effect: nobody is asked
     #[arg(long, short, hide = true)]
     pub yes: bool,
-}
-
-/// A campaign with a schedule.
-struct Planned {
-    campaign: Campaign,
-    schedule: Schedule,
-    settings: Settings,
-    sandbox: bool,
-}
-
-/// How it ended for one campaign.
-struct Ended {
-    name: String,
-    what: String,
-    exit: Exit,
-    /// Whether it went as it should: all is settled, or mails wait for their time.
-    good: bool,
-    /// The settings that it belongs to, as far as they could be read.
-    settings: Option<PathBuf>,
 }
 
 /// What the folder holds.
@@ -115,29 +93,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: DueArgs) -> Result<Exit, F
             stop.cancel();
         }
     });
-    for one in planned {
-        if stop.is_cancelled() {
-            ended.push(Ended::new(&one, "not looked at: stopped by a signal", Exit::Unfinished));
-            continue;
-        }
-        let (campaign, file) = (one.campaign.id.to_string(), one.campaign.file.clone());
-        let settings = Some(one.settings.file.clone());
-        match tick(ui, global, &arguments, one).await {
-            Ok(Some(end)) => ended.push(end),
-            Ok(None) => {}
-            Err(failure) => {
-                let exit = failure.exit();
-                failure.tell_of_tick(ui);
-                ended.push(Ended {
-                    name: campaign,
-                    what: format!("failed ({})", file.display()),
-                    exit,
-                    good: false,
-                    settings,
-                });
-            }
-        }
-    }
+    ended.extend(turns(ui, global, &planned, &stop).await);
     signals.abort();
     for Ended { name, what, exit, .. } in &ended {
         ui.event(&json!({ "event": "due", "campaign": name, "what": what, "exit": exit.code() }));
@@ -187,7 +143,14 @@ fn read(ui: &Ui, global: &Global, arguments: &DueArgs) -> Result<Folder, Failure
         }
         if let Err((name, failure)) = folder.take_in(ui, arguments, &file, settings) {
             let what = "not run".to_owned();
-            folder.ended.push(Ended { name, what, exit: failure.exit(), good: false, settings: owner });
+            folder.ended.push(Ended {
+                name,
+                what,
+                exit: failure.exit(),
+                good: false,
+                told: false,
+                settings: owner,
+            });
             failure.tell(ui);
         }
     }
@@ -250,155 +213,9 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(files)
 }
 
-/// Does what is to be done for one campaign; `None` where nothing is.
-async fn tick(ui: &Ui, global: &Global, arguments: &DueArgs, one: Planned) -> Result<Option<Ended>, Failure> {
-    let Planned { campaign, schedule, settings, sandbox } = &one;
-    let options = parts::ledger_options(settings, *sandbox);
-    let ledger = Ledger::open_with(&parts::ledger(settings, *sandbox), CLOCK, &options).await?;
-    let done = ledger.tick(campaign, schedule).await?;
-    let undecided = ledger.undecided(&campaign.id).await?;
-    ledger.close().await?;
-    let passed = tell(ui, campaign, &done);
-    let due = match done.act {
-        Act::Begin(due) | Act::GoOn(due) => due,
-        Act::GiveUp(_) | Act::Nothing(_) => {
-            let what = if passed {
-                let cancelled = matches!(done.act, Act::GiveUp(_));
-                if cancelled { "cancelled, the rest given up" } else { "an occasion was skipped" }.to_owned()
-            } else if undecided > 0 {
-                let wait = if undecided == 1 { "waits" } else { "wait" };
-                format!("{} {wait} for a decision", count(undecided, "mail"))
-            } else {
-                return Ok(None);
-            };
-            return Ok(Some(Ended::new(&one, &what, Exit::Undecided)));
-        }
-    };
-    let occasion = schedule.occasion(due, &campaign.occasion);
-    ui.say(format_args!("{}, occasion {occasion}", campaign.id));
-    let sending = SendArgs {
-        campaign: campaign.file.clone(),
-        occasion: Some(occasion.clone()),
-        sandbox: arguments.sandbox,
-        yes: true,
-        due: Some(Due { at: due, goes_on: matches!(done.act, Act::GoOn(_)) }),
-        ..SendArgs::default()
-    };
-    let (exit, waits) = match send::run(ui, global, sending).await {
-        Ok(exit) => (exit, exit == Exit::Unfinished),
-        Err(failure) => {
-            let exit = failure.exit();
-            failure.tell_of_tick(ui);
-            (exit, false)
-        }
-    };
-    // What is open is told by every tick: whoever missed the first still sees it.
-    let exit = if exit == Exit::Settled && (passed || undecided > 0) { Exit::Undecided } else { exit };
-    let ended = Ended::new(&one, &format!("occasion {occasion}"), exit);
-    Ok(Some(Ended { good: ended.good || waits, ..ended }))
-}
-
-/// Tells what passed by and what was given up; whether a person may want to look at it.
-fn tell(ui: &Ui, campaign: &Campaign, tick: &Tick) -> bool {
-    let mut passed = false;
-    for skipped in &tick.skipped {
-        let words =
-            format!("{}: the occasion `{}` is skipped: {}", campaign.id, skipped.occasion, skipped.reason);
-        // Whoever paused a campaign knows that its times pass.
-        if skipped.reason == PAUSED {
-            ui.remark(words);
-        } else {
-            ui.note(words);
-            passed = true;
-        }
-        ui.event(&json!({
-            "event": "skipped", "campaign": campaign.id.as_str(), "occasion": skipped.occasion, "reason": skipped.reason,
-        }));
-    }
-    for (occasion, waited) in tick.given_up.iter().filter(|(_, waited)| *waited > 0) {
-        ui.note(format_args!(
-            "{}: the occasion `{occasion}` is over: {} that waited expired",
-            campaign.id,
-            count(*waited, "mail")
-        ));
-        passed = true;
-    }
-    passed
-}
-
-/// Says what is due at a time, why or why not, and what comes next.
-async fn explain(ui: &Ui, one: &Planned, clock: Clock) -> Result<(), Failure> {
-    let Planned { campaign, schedule, settings, sandbox } = one;
-    let now = clock.now();
-    let history = if parts::ledger(settings, *sandbox).exists() {
-        parts::existing_ledger(settings, *sandbox).await?.history(&campaign.id).await?
-    } else {
-        History::default()
-    };
-    let decision = schedule.decide(now, &history);
-    let coming: Vec<_> = schedule.dues_after(now).take(SHOWN).collect();
-    if ui.json {
-        let next: Vec<_> = coming.iter().map(ToString::to_string).collect();
-        ui.event(&json!({
-            "event": "explained", "campaign": campaign.id.as_str(), "at": now.to_string(),
-            "schedule": schedule.in_words(), "answer": answer(campaign, schedule, &decision), "next": next,
-        }));
-        return Ok(());
-    }
-    ui.data(format_args!("{}: {}", campaign.id, schedule.in_words()));
-    ui.data(format_args!("  {}", answer(campaign, schedule, &decision)));
-    for due in coming {
-        ui.data(format_args!(
-            "  next: {}, in {}",
-            schedule.time_in_words(due),
-            span(due.duration_since(now))
-        ));
-    }
-    Ok(())
-}
-
-/// What is to be done, in words.
-fn answer(campaign: &Campaign, schedule: &Schedule, decision: &Decision) -> String {
-    let named = |due| format!("occasion `{}`", schedule.occasion(due, &campaign.occasion));
-    let words = match decision.act {
-        Act::Begin(due) => format!("due: {} begins", named(due)),
-        Act::GoOn(due) => format!("due: {} goes on, mails wait", named(due)),
-        Act::GiveUp(due) => format!("cancelled: what waits of {} is given up", named(due)),
-        Act::Nothing(idle) => idle.in_words().to_owned(),
-    };
-    match decision.skipped.as_slice() {
-        [] => words,
-        [one] => format!("{words}; skipped: {}", named(one.due)),
-        [before @ .., last] => {
-            format!("{words}; skipped: {} and {} before it", named(last.due), before.len())
-        }
-    }
-}
-
-/// `2d 3h 15m`, or seconds where there is nothing else.
-fn span(span: SignedDuration) -> String {
-    let minutes = span.as_mins();
-    if minutes == 0 {
-        return format!("{} s", span.as_secs());
-    }
-    let (days, hours, minutes) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
-    let parts = [(days, "d"), (hours, "h"), (minutes, "min")];
-    let words =
-        parts.iter().filter(|(number, _)| *number > 0).map(|(number, unit)| format!("{number} {unit}"));
-    words.collect::<Vec<_>>().join(" ")
-}
-
 fn time(text: &str) -> Result<Timestamp, String> {
     let zoned = || text.parse::<Zoned>().map(|time| time.timestamp());
     text.parse().or_else(|_| zoned()).map_err(|_| {
         "expected a time with its zone such as `2026-11-27T09:00+01:00` or `2026-11-27T09:00[Europe/Berlin]`".into()
     })
-}
-
-impl Ended {
-    fn new(one: &Planned, what: &str, exit: Exit) -> Self {
-        let settings = Some(one.settings.file.clone());
-        let good = exit == Exit::Settled;
-        Self { name: one.campaign.id.to_string(), what: what.to_owned(), exit, good, settings }
-    }
 }

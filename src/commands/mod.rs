@@ -6,6 +6,7 @@ mod clerk;
 pub mod doctor;
 pub mod due;
 mod enlist;
+mod explain;
 mod find;
 pub mod keys;
 pub mod ledger;
@@ -20,6 +21,7 @@ mod sandbox;
 pub mod send;
 pub mod serve;
 pub mod status;
+mod tick;
 mod unknown;
 
 pub use arguments::{AcceptArgs, Global, ListArgs, WhomArgs};

@@ -6,6 +6,7 @@ use std::{
 };
 
 use clap::Args;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     commands::{
@@ -77,7 +78,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: PreviewArgs) -> Result<Exi
         pace: parts::unlimited(),
         clock: CLOCK,
     };
-    send::deliver(ui, parts, bounds, total).await?;
+    send::deliver(ui, parts, bounds, total, CancellationToken::new()).await?;
     outbox.finish().map_err(|error| {
         Failure::words(Exit::Ledger, format!("the preview's index cannot be written: {error}"))
     })?;

@@ -75,6 +75,9 @@ pub struct SendArgs {
     /// What a schedule asks for; not from the command line.
     #[arg(skip)]
     pub due: Option<Due>,
+    /// Cancelled when another campaign's turn has come: this one goes on later.
+    #[arg(skip)]
+    pub turn: CancellationToken,
 }
 
 /// What a schedule asks for.
@@ -144,7 +147,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
             clock: CLOCK,
         };
         let total = arguments.whom.limit.map_or(waiting, |limit| limit.min(waiting));
-        deliver(ui, parts, bounds(&world, &arguments), total).await
+        deliver(ui, parts, bounds(&world, &arguments), total, arguments.turn.child_token()).await
     };
     let concluded = async {
         clerk::tell_tokens(ui, &ledger, &run, &world.campaign).await?;
@@ -230,8 +233,15 @@ fn confirm(ui: &Ui, world: &World, stage: &Stage, arguments: &SendArgs, due: u64
 
 /// Sends until nothing is due, a signal comes, or the run has to stop. Returns how many mails have had their time before
 /// they were tried.
-pub(super) async fn deliver(ui: &Ui, parts: Parts, bounds: Bounds, total: u64) -> Result<u64, Failure> {
-    let stop = CancellationToken::new();
+///
+/// A run that `stop` ends has mails left, and whoever stopped it goes on with them.
+pub(super) async fn deliver(
+    ui: &Ui,
+    parts: Parts,
+    bounds: Bounds,
+    total: u64,
+    stop: CancellationToken,
+) -> Result<u64, Failure> {
     let mut progress = ui.progress(total);
     let mut lapsed = 0;
     let sending = pipeline::send_all(Arc::new(parts), bounds, stop.clone(), |news| match news {

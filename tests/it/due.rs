@@ -202,3 +202,28 @@ fn a_folder_where_nothing_can_ever_be_due_is_told() {
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(said.err.contains("note: no campaign in `campaigns` has a `[schedule]`"), "{said:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_campaign_yields_to_one_whose_time_comes_and_goes_on_behind_it() {
+    let relay = relay(Script::new()).await;
+    let fixture = Fixture::new();
+    // Fifteen seconds of work, and four of patience with it.
+    fixture.relay(relay.address()).people(30).sending("rate = \"2/s\"");
+    scheduled(&fixture, "autumn", NOW);
+    let soon = linkpost::clock::Clock::System.now() + jiff::SignedDuration::from_secs(2);
+    scheduled(&fixture, "baskets", &format!("at = \"{soon}\"\nmax_late = \"16 seconds\"\n"));
+    fixture.file("eve.csv", "user_id,email,first_name\neve,eve@example.com,Eve\n");
+    fixture.edit("campaigns/baskets.toml", "people.csv", "eve.csv");
+    let said = due(&fixture);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.err.contains("the time of `baskets` has come"), "{said:?}");
+    let order: Vec<_> = taken(&relay).iter().map(|mail| mail.recipient.clone()).collect();
+    let eve = order.iter().position(|recipient| recipient == "eve@example.com").unwrap();
+    assert!(order.len() == 31 && (1..30).contains(&eve), "{eve} of {order:?}");
+    for line in [
+        "autumn: occasion once: every row is settled (0)",
+        "baskets: occasion once: every row is settled (0)",
+    ] {
+        assert!(said.err.contains(line), "{said:?}");
+    }
+}

@@ -1,0 +1,253 @@
+//! A tick of `due`: the campaigns in turn, each one's occasion begun or gone on with.
+
+use std::{collections::BTreeSet, convert::Infallible, path::PathBuf, time::Duration};
+
+use jiff::Timestamp;
+use serde_json::json;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    campaign::Campaign,
+    commands::{
+        Failure, Global,
+        parts::{self, CLOCK},
+        send::{self, Due, SendArgs},
+    },
+    exit::Exit,
+    ledger::{Ledger, LedgerError, PAUSED, Tick},
+    schedule::{Act, Decision, History, Late, Schedule},
+    settings::Settings,
+    ui::{Ui, count},
+};
+
+/// How long a due time waits for a campaign that is at work, where it may be late: another tick of cron would have
+/// begun it by now.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The shortest of such waits.
+const SHORTEST_PATIENCE: Duration = Duration::from_secs(1);
+
+/// A campaign with a schedule.
+pub(super) struct Planned {
+    pub(super) campaign: Campaign,
+    pub(super) schedule: Schedule,
+    pub(super) settings: Settings,
+    pub(super) sandbox: bool,
+}
+
+/// How it ended for one campaign.
+pub(super) struct Ended {
+    pub(super) name: String,
+    pub(super) what: String,
+    pub(super) exit: Exit,
+    /// Whether it went as it should: all is settled, or mails wait for their time.
+    pub(super) good: bool,
+    /// Whether it told what happens once, and what a later look does not find any more.
+    pub(super) told: bool,
+    /// The settings that it belongs to, as far as they could be read.
+    pub(super) settings: Option<PathBuf>,
+}
+
+impl Planned {
+    /// What is to be done at a time.
+    pub(super) async fn decide(&self, now: Timestamp) -> Result<Decision, LedgerError> {
+        let Self { campaign, schedule, settings, sandbox } = self;
+        let history = if parts::ledger(settings, *sandbox).exists() {
+            parts::existing_ledger(settings, *sandbox).await?.history(&campaign.id).await?
+        } else {
+            History::default()
+        };
+        Ok(schedule.decide(now, &history))
+    }
+
+    /// How long an occasion may wait for another campaign: a part of what it may be late.
+    fn patience(&self) -> Duration {
+        match self.schedule.late {
+            Late::Skip(limit) => (limit.unsigned_abs() / 4).clamp(SHORTEST_PATIENCE, PATIENCE),
+            Late::CatchUp => PATIENCE,
+        }
+    }
+
+    /// The due time of an occasion that has waited as long as it may.
+    async fn overdue(&self) -> Option<Timestamp> {
+        let now = CLOCK.now();
+        match self.decide(now).await.ok()?.act {
+            Act::Begin(due) if now.duration_since(due).unsigned_abs() >= self.patience() => Some(due),
+            Act::Begin(_) | Act::GoOn(_) | Act::GiveUp(_) | Act::Nothing(_) => None,
+        }
+    }
+}
+
+impl Ended {
+    pub(super) fn new(one: &Planned, what: &str, exit: Exit) -> Self {
+        let settings = Some(one.settings.file.clone());
+        let good = exit == Exit::Settled;
+        Self { name: one.campaign.id.to_string(), what: what.to_owned(), exit, good, told: false, settings }
+    }
+
+    /// What is true behind a later turn of the same campaign: what was told once stays, the rest is what it is now.
+    fn then(self, later: Option<Self>) -> Option<Self> {
+        match later {
+            _ if !self.told => later,
+            None => Some(self),
+            Some(later) if later.exit.severity() >= self.exit.severity() => {
+                Some(Self { told: true, ..later })
+            }
+            Some(later) => Some(Self { what: later.what, ..self }),
+        }
+    }
+}
+
+/// Gives each campaign its turn, in order. One that takes long yields to occasions that would be late otherwise, and
+/// goes on behind them: a relay sees one campaign at a time, and nobody waits for hours.
+pub(super) async fn turns(
+    ui: &Ui,
+    global: &Global,
+    planned: &[Planned],
+    stop: &CancellationToken,
+) -> Vec<Ended> {
+    let mut ended: Vec<Option<Ended>> = planned.iter().map(|_| None).collect();
+    // A due time is yielded to once: one that cannot begin does not stop the others again and again.
+    let mut heeded = BTreeSet::new();
+    loop {
+        let mut yielded = false;
+        for (nth, (one, ended)) in planned.iter().zip(&mut ended).enumerate() {
+            if stop.is_cancelled() {
+                ended.get_or_insert_with(|| {
+                    Ended::new(one, "not looked at: stopped by a signal", Exit::Unfinished)
+                });
+                continue;
+            }
+            let turn = CancellationToken::new();
+            let ticked = tokio::select! {
+                biased;
+                ticked = tick(ui, global, one, &turn) => ticked,
+                never = heed(ui, planned, nth, &mut heeded, &turn) => match never {},
+            };
+            yielded |= turn.is_cancelled();
+            let now = ticked.unwrap_or_else(|failure| {
+                let what = format!("failed ({})", one.campaign.file.display());
+                let failed = Ended::new(one, &what, failure.exit());
+                failure.tell_of_tick(ui);
+                Some(failed)
+            });
+            *ended = match ended.take() {
+                Some(before) => before.then(now),
+                None => now,
+            };
+        }
+        if !yielded || stop.is_cancelled() {
+            return ended.into_iter().flatten().collect();
+        }
+    }
+}
+
+/// Ends a campaign's turn when an occasion of another one has waited long enough.
+async fn heed(
+    ui: &Ui,
+    planned: &[Planned],
+    at_work: usize,
+    heeded: &mut BTreeSet<(usize, Timestamp)>,
+    turn: &CancellationToken,
+) -> Infallible {
+    let others = || planned.iter().enumerate().filter(|(nth, _)| *nth != at_work);
+    let Some(pause) = others().map(|(_, other)| other.patience()).min() else {
+        return std::future::pending().await;
+    };
+    loop {
+        sleep(pause).await;
+        for (nth, other) in others() {
+            if let Some(due) = other.overdue().await
+                && heeded.insert((nth, due))
+            {
+                ui.say(format_args!(
+                    "the time of `{}` has come: the rest goes on behind it",
+                    other.campaign.id
+                ));
+                turn.cancel();
+            }
+        }
+    }
+}
+
+/// Does what is to be done for one campaign; `None` where nothing is.
+async fn tick(
+    ui: &Ui,
+    global: &Global,
+    one: &Planned,
+    turn: &CancellationToken,
+) -> Result<Option<Ended>, Failure> {
+    let Planned { campaign, schedule, settings, sandbox } = one;
+    let options = parts::ledger_options(settings, *sandbox);
+    let ledger = Ledger::open_with(&parts::ledger(settings, *sandbox), CLOCK, &options).await?;
+    let done = ledger.tick(campaign, schedule).await?;
+    let undecided = ledger.undecided(&campaign.id).await?;
+    ledger.close().await?;
+    let passed = tell(ui, campaign, &done);
+    let due = match done.act {
+        Act::Begin(due) | Act::GoOn(due) => due,
+        Act::GiveUp(_) | Act::Nothing(_) => {
+            let what = if passed {
+                let cancelled = matches!(done.act, Act::GiveUp(_));
+                if cancelled { "cancelled, the rest given up" } else { "an occasion was skipped" }.to_owned()
+            } else if undecided > 0 {
+                let wait = if undecided == 1 { "waits" } else { "wait" };
+                format!("{} {wait} for a decision", count(undecided, "mail"))
+            } else {
+                return Ok(None);
+            };
+            return Ok(Some(Ended { told: passed, ..Ended::new(one, &what, Exit::Undecided) }));
+        }
+    };
+    let occasion = schedule.occasion(due, &campaign.occasion);
+    ui.say(format_args!("{}, occasion {occasion}", campaign.id));
+    let sending = SendArgs {
+        campaign: campaign.file.clone(),
+        occasion: Some(occasion.clone()),
+        sandbox: *sandbox,
+        yes: true,
+        due: Some(Due { at: due, goes_on: matches!(done.act, Act::GoOn(_)) }),
+        turn: turn.clone(),
+        ..SendArgs::default()
+    };
+    let (exit, waits) = match send::run(ui, global, sending).await {
+        Ok(exit) => (exit, exit == Exit::Unfinished),
+        Err(failure) => {
+            let exit = failure.exit();
+            failure.tell_of_tick(ui);
+            (exit, false)
+        }
+    };
+    // What is open is told by every tick: whoever missed the first still sees it.
+    let exit = if exit == Exit::Settled && (passed || undecided > 0) { Exit::Undecided } else { exit };
+    let ended = Ended::new(one, &format!("occasion {occasion}"), exit);
+    Ok(Some(Ended { good: ended.good || waits, told: passed, ..ended }))
+}
+
+/// Tells what passed by and what was given up; whether a person may want to look at it.
+fn tell(ui: &Ui, campaign: &Campaign, tick: &Tick) -> bool {
+    let mut passed = false;
+    for skipped in &tick.skipped {
+        let words =
+            format!("{}: the occasion `{}` is skipped: {}", campaign.id, skipped.occasion, skipped.reason);
+        // Whoever paused a campaign knows that its times pass.
+        if skipped.reason == PAUSED {
+            ui.remark(words);
+        } else {
+            ui.note(words);
+            passed = true;
+        }
+        ui.event(&json!({
+            "event": "skipped", "campaign": campaign.id.as_str(), "occasion": skipped.occasion, "reason": skipped.reason,
+        }));
+    }
+    for (occasion, waited) in tick.given_up.iter().filter(|(_, waited)| *waited > 0) {
+        ui.note(format_args!(
+            "{}: the occasion `{occasion}` is over: {} that waited expired",
+            campaign.id,
+            count(*waited, "mail")
+        ));
+        passed = true;
+    }
+    passed
+}
