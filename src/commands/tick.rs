@@ -221,7 +221,9 @@ async fn tick(
     // What is open is told by every tick: whoever missed the first still sees it.
     let exit = if exit == Exit::Settled && (passed || undecided > 0) { Exit::Undecided } else { exit };
     let ended = Ended::new(one, &format!("occasion {occasion}"), exit);
-    Ok(Some(Ended { good: ended.good || waits, told: passed, ..ended }))
+    // Mails that had their time before they were tried are told by the run that ended them alone.
+    let told = passed || (exit == Exit::Undecided && undecided == 0);
+    Ok(Some(Ended { good: ended.good || waits, told, ..ended }))
 }
 
 /// Tells what passed by and what was given up; whether a person may want to look at it.
