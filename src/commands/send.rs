@@ -20,7 +20,7 @@ use crate::{
         unknown::{OnUnknown, Unknown},
     },
     exit::Exit,
-    ledger::{Ledger, LedgerError, Run, Settled, State, Tally},
+    ledger::{Books, Ledger, LedgerError, Run, Settled, State, Tally},
     pipeline::{self, Bounds, Halt, News, Parts},
     schedule::Standing,
     ui::{Ui, count, tally_table},
@@ -118,7 +118,8 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
     }
     let run = Arc::new(run);
     tell_recovered(ui, &run);
-    let told = run.tally().await?.get(State::Unknown).saturating_sub(run.recovered().unknown);
+    let known = ledger.books_of(&world.campaign.id, &world.campaign.occasion).await?;
+    let told = known.map_or(0, |books| books.unknown()).saturating_sub(run.recovered().unknown);
     run.describe(world.page_facts()).await?;
     let issuer = world.issuer(&stage)?;
     clerk::sweep(ui, &issuer, &run).await?;
@@ -153,11 +154,12 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
         clerk::tell_tokens(ui, &ledger, &run, &world.campaign).await?;
         let kept = stage.end().await?;
         let ours = ledger.books_of(&world.campaign.id, &world.campaign.occasion).await?;
+        let unknown = ours.as_ref().map_or(0, Books::unknown);
         let (tally, next_due) = ours.map(|books| (books.tally, books.next_due)).unwrap_or_default();
         // Nobody is left out in silence: that mails had their time before they were tried is for a person to see.
         let strict = arguments.strict || ended.as_ref().is_ok_and(|lapsed| *lapsed > 0);
-        let exit = tell_end(ui, global, &arguments, &tally, next_due, strict);
-        tell_unknown(ui, &arguments, tally.get(State::Unknown), told);
+        let exit = tell_end(ui, global, &arguments, (&tally, unknown), next_due, strict);
+        tell_unknown(ui, &arguments, unknown, told);
         for line in kept {
             ui.say(line);
         }
@@ -323,11 +325,11 @@ fn tell_end(
     ui: &Ui,
     global: &Global,
     arguments: &SendArgs,
-    tally: &Tally,
+    (tally, unknown): (&Tally, u64),
     next_due: Option<Timestamp>,
     strict: bool,
 ) -> Exit {
-    let exit = exit(tally, strict);
+    let exit = exit(tally, unknown, strict);
     let books: serde_json::Map<_, _> =
         State::ALL.iter().map(|state| (state.name().to_owned(), tally.get(*state).into())).collect();
     let due = next_due.map(|due| due.to_string());
@@ -364,12 +366,13 @@ fn tell_unknown(ui: &Ui, arguments: &SendArgs, unknown: u64, told: u64) {
     if arguments.due.is_some() && unknown <= told { ui.remark(words) } else { ui.note(words) }
 }
 
-fn exit(tally: &Tally, strict: bool) -> Exit {
+/// `unknown` counts the rows that have left the list as well: they wait for a decision all the same.
+fn exit(tally: &Tally, unknown: u64, strict: bool) -> Exit {
     let failed = [State::Rejected, State::Expired, State::Invalid];
     let waiting = [State::Pending, State::Claimed, State::Sending, State::Deferred];
     if waiting.iter().any(|state| tally.get(*state) > 0) {
         Exit::Unfinished
-    } else if tally.get(State::Unknown) > 0 || (strict && failed.iter().any(|state| tally.get(*state) > 0)) {
+    } else if unknown > 0 || (strict && failed.iter().any(|state| tally.get(*state) > 0)) {
         Exit::Undecided
     } else {
         Exit::Settled

@@ -76,6 +76,14 @@ pub struct Books {
     pub over: Option<String>,
 }
 
+impl Books {
+    /// The rows that wait for a decision, whether the current list has them or not.
+    #[must_use]
+    pub fn unknown(&self) -> u64 {
+        self.tally.get(State::Unknown) + self.gone.0.get(State::Unknown)
+    }
+}
+
 /// Rows that earlier lists held and the current one does not: withdrawn, or settled before they left. An `unknown` one
 /// among them still waits for a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

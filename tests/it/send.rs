@@ -83,6 +83,11 @@ async fn a_lost_answer_after_the_dot_is_unknown_and_is_not_resent() {
     assert!(counts(&taken(&relay)).values().all(|count| *count == 1));
     let rows = fixture.run(&["status", "spring.toml", "--rows", "unknown"]);
     assert_eq!(rows.out.lines().count(), 2, "{rows:?}");
+    // Whoever leaves the list takes no open question along.
+    fixture.people(1);
+    let shorter = fixture.run(&["send", "spring.toml", "--yes"]);
+    assert_eq!(shorter.code, Some(3), "{shorter:?}");
+    assert!(shorter.err.contains("1 mail was handed over without an answer"), "{shorter:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
