@@ -10,10 +10,7 @@ use std::{
 };
 
 use glob::{MatchOptions, Pattern};
-use jiff::{
-    SignedDuration, Timestamp, Unit, Zoned,
-    fmt::friendly::{Designator, Spacing, SpanPrinter},
-};
+use jiff::{SignedDuration, Timestamp, Unit, Zoned};
 use tempfile::NamedTempFile;
 use tokio::{process::Command, time::timeout};
 
@@ -22,16 +19,13 @@ use crate::{
     campaign::{ListPath, ListSource, ListSpec},
     ledger::TakenFile,
     problem::{Place, Problem, cause},
+    schedule::SPAN,
 };
 
 /// How long a program may take to print a list.
 const LONGEST_COMMAND: Duration = Duration::from_mins(10);
 /// How many files are read as one list.
 const MOST_FILES: usize = 256;
-
-/// `49 hours 5 minutes`.
-const WORDS: SpanPrinter =
-    SpanPrinter::new().designator(Designator::Verbose).spacing(Spacing::BetweenUnitsAndDesignators);
 
 /// A list that was found.
 #[derive(Debug)]
@@ -126,7 +120,7 @@ impl List {
     }
 
     /// Runs a program and takes what it prints for the list. No shell is asked; `folder` is where it works, and
-    /// `without` are the variables of the environment that it does not see.
+    /// `without` are the variables of the environment that it does not see, nor their `_FILE`.
     pub async fn printed(words: &[String], folder: &Path, without: &[&str]) -> Result<Self, ListError> {
         let Some((program, arguments)) = words.split_first() else {
             return Err(ListError::Wrong(Problem::new(
@@ -146,7 +140,7 @@ impl List {
             command.current_dir(folder);
         }
         for name in without {
-            command.env_remove(name);
+            command.env_remove(name).env_remove(format!("{name}_FILE"));
         }
         let failed = |error: io::Error| {
             let problem = wrong(format!("the program cannot be run: {}", cause(&error)));
@@ -342,5 +336,5 @@ fn located(program: &str, folder: &Path) -> PathBuf {
 /// A span in words, in whole minutes where it is long.
 fn words(span: SignedDuration) -> String {
     let unit = if span.abs() < SignedDuration::from_mins(2) { Unit::Second } else { Unit::Minute };
-    WORDS.duration_to_string(&span.round(unit).unwrap_or(span))
+    SPAN.duration_to_string(&span.round(unit).unwrap_or(span))
 }

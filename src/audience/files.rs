@@ -3,7 +3,6 @@
 use std::{
     fs::File,
     io::{self, Read},
-    iter,
     path::{Path, PathBuf},
     vec,
 };
@@ -32,9 +31,10 @@ pub struct Audience {
     notes: Vec<(String, String)>,
     digests: Vec<[u8; 32]>,
     places: Places,
+    /// The file that is being read, and how many lines are before it.
     reading: ListFile,
     before: u64,
-    waiting: iter::Zip<vec::IntoIter<ListFile>, vec::IntoIter<u64>>,
+    waiting: vec::IntoIter<(ListFile, u64)>,
 }
 
 /// Where the lines of a list are: the name of each file, and how many lines are before it.
@@ -88,10 +88,9 @@ impl Audience {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let (mut places, mut starts, mut lines) = (Vec::new(), Vec::new(), 0);
+        let (mut places, mut lines) = (Vec::new(), 0);
         for (file, (_, name)) in open.iter().zip(files) {
             places.push((lines, name.clone()));
-            starts.push(lines);
             lines += file.totals().0;
         }
         let notes = open.iter().zip(files).flat_map(|(file, (_, name))| {
@@ -101,7 +100,8 @@ impl Audience {
         let digests = open.iter().map(|file| file.totals().1).collect();
         let names: Vec<_> = files.iter().map(|(_, name)| name.as_str()).collect();
         check_headers(&open, &names)?;
-        let mut waiting = open.into_iter().zip(starts);
+        let starts = places.iter().map(|(before, _)| *before);
+        let mut waiting = open.into_iter().zip(starts).collect::<Vec<_>>().into_iter();
         let Some((reading, before)) = waiting.next() else {
             return Err(vec![Problem::new(Place::file("the list"), "there is no file to read")]);
         };
@@ -187,7 +187,7 @@ impl Iterator for Audience {
                 }
                 Some(Err(problem)) => {
                     // What follows is not read: the list has no other end than this.
-                    self.waiting = Vec::new().into_iter().zip(Vec::new());
+                    self.waiting = Vec::new().into_iter();
                     return Some(Err(problem));
                 }
                 None => (self.reading, self.before) = self.waiting.next()?,

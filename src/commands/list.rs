@@ -126,26 +126,19 @@ pub(super) async fn book(
         enlistment.abandon().await?;
         return Err(error.into());
     }
-    finish(ui, run, enlistment, mark, places.files().len()).await
+    finish(ui, run, enlistment, mark).await
 }
 
 /// Books that nobody is on the list: there was no new file.
 pub(super) async fn book_nobody(ui: &Ui, run: &Run, mark: NewMark) -> Result<(), Failure> {
     ui.say(&mark.list);
-    let enlistment = run.enlist().await?;
-    finish(ui, run, enlistment, mark, 0).await
+    tell(ui, &run.enlist().await?.finish(mark).await?);
+    Ok(())
 }
 
 /// An export that broke off looks like a list without anybody: it does not take the mails of those who wait.
-async fn finish(
-    ui: &Ui,
-    run: &Run,
-    enlistment: Enlistment,
-    mark: NewMark,
-    files: usize,
-) -> Result<(), Failure> {
-    let mut enlistment = enlistment;
-    if enlistment.is_empty() && files > 0 {
+async fn finish(ui: &Ui, run: &Run, mut enlistment: Enlistment, mark: NewMark) -> Result<(), Failure> {
+    if enlistment.is_empty() {
         let would = enlistment.abandon().await?;
         if would.withdrawn > 0 {
             let message = format!(

@@ -36,6 +36,9 @@ use crate::{
     ui::Ui,
 };
 
+/// What can be done where the schedule has no occasion to send.
+const OWN_OCCASION: &str = "`--occasion NAME` sends one of its own, beside those of the schedule";
+
 /// Why a command ended badly: what to say and which code to leave.
 #[derive(Debug)]
 pub enum Failure {
@@ -122,8 +125,7 @@ impl From<LedgerError> for Failure {
         match error {
             LedgerError::Busy { .. } => Self::words(Exit::Unfinished, words)
                 .hint("wait for the other run to end, or stop it; what it leaves is sent by the next run"),
-            LedgerError::Over { .. } => Self::words(Exit::Configuration, words)
-                .hint("`--occasion NAME` sends one of its own, beside those of the schedule"),
+            LedgerError::Over { .. } => Self::words(Exit::Configuration, words).hint(OWN_OCCASION),
             LedgerError::Storage(_) => Self::words(Exit::Ledger, words)
                 .hint("free the disk or mend the file, then run the same command again; nothing is lost"),
             LedgerError::Refused { message, hint } => Self::words(Exit::Configuration, message).hint(hint),

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     campaign,
     commands::{
-        AcceptArgs, Failure, Global, ListArgs, WhomArgs, clerk,
+        AcceptArgs, Failure, Global, ListArgs, OWN_OCCASION, WhomArgs, clerk,
         enlist::Enlisting,
         find, news,
         parts::{self, CLOCK, World},
@@ -190,7 +190,7 @@ fn choose_occasion(world: &mut World, arguments: &SendArgs) -> Result<Option<Tim
     let scheduled = at.map(|at| schedule.occasion(at, &campaign.occasion));
     let Some(name) = arguments.occasion.clone().or_else(|| scheduled.clone()) else {
         return Err(Failure::words(Exit::Usage, format!("no occasion of `{}` was due yet", campaign.id))
-            .hint("`--occasion NAME` sends one of its own, beside those of the schedule"));
+            .hint(OWN_OCCASION));
     };
     let is_scheduled = scheduled.as_ref() == Some(&name);
     campaign.occasion = name;
@@ -315,7 +315,7 @@ fn tell_recovered(ui: &Ui, run: &Run) {
     if recovered.unknown > 0 {
         ui.note(format_args!(
             "an earlier run ended while {} under way: the relay may have taken them, so they are `unknown` and not sent again",
-            if recovered.unknown == 1 { "1 mail was".to_owned() } else { format!("{} mails were", recovered.unknown) }
+            mails_were(recovered.unknown)
         ));
     }
 }
@@ -357,13 +357,17 @@ fn tell_unknown(ui: &Ui, arguments: &SendArgs, unknown: u64, told: u64) {
     if unknown == 0 {
         return;
     }
-    let mails = if unknown == 1 { "1 mail was".to_owned() } else { format!("{unknown} mails were") };
     let words = format!(
-        "{mails} handed over without an answer: `{} --log FILE` asks the relay's log, `{} --rows unknown` lists them",
+        "{} handed over without an answer: `{} --log FILE` asks the relay's log, `{} --rows unknown` lists them",
+        mails_were(unknown),
         arguments.resolve(),
         arguments.status()
     );
     if arguments.due.is_some() && unknown <= told { ui.remark(words) } else { ui.note(words) }
+}
+
+fn mails_were(number: u64) -> String {
+    if number == 1 { "1 mail was".to_owned() } else { format!("{number} mails were") }
 }
 
 /// `unknown` counts the rows that have left the list as well: they wait for a decision all the same.

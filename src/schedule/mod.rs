@@ -22,8 +22,8 @@ use jiff::{
     tz::TimeZone,
 };
 
-/// `2 hours`.
-const STEP: SpanPrinter =
+/// How a span is told to people: `2 hours`.
+pub const SPAN: SpanPrinter =
     SpanPrinter::new().designator(Designator::Verbose).spacing(Spacing::BetweenUnitsAndDesignators);
 
 /// How many due times are looked at to find the newest: a week of minutes.
@@ -142,7 +142,7 @@ impl Schedule {
             Timing::Cron(cron) => format!("{}, {zone}", cron.in_words()),
             Timing::Every { step, .. } => {
                 let since = self.timing.anchor().map(|at| self.time_in_words(at)).unwrap_or_default();
-                format!("every {} since {since}", STEP.span_to_string(step))
+                format!("every {} since {since}", SPAN.span_to_string(step))
             }
         };
         if let Some(window) = &self.window {
