@@ -1,22 +1,32 @@
 //! Tests of `due`: what cron starts, as cron starts it.
 
-use linkpost::delivery::sandbox::{Act, Keep, Options, SandboxRelay, Script, Step};
+use std::{process::Child, sync::Arc};
+
+use linkpost::delivery::sandbox::{Act, SandboxRelay, Script, Step};
+use tokio::sync::Notify;
 
 use crate::support::{
     fixture::{Fixture, Said, scheduled},
-    mails::taken,
+    mails::{relay, taken},
 };
 
 /// Due since long ago, and begun however late.
 const NOW: &str = "at = \"2020-01-01T09:00[Europe/Berlin]\"\nmax_late = \"36500 days\"\n";
 
-async fn relay(script: Script) -> SandboxRelay {
-    let options = Options { script, keep: Keep::Memory, ..Options::default() };
-    SandboxRelay::start(options).await.unwrap()
-}
-
 fn due(fixture: &Fixture) -> Said {
     fixture.run(&["due"])
+}
+
+/// A tick whose first mail the relay has taken and not answered, until the gate opens.
+async fn held_at_the_first_mail() -> (Arc<Notify>, SandboxRelay, Fixture, Child) {
+    let gate = Arc::new(Notify::new());
+    let relay = relay(Script::new().at(Step::Dot, Act::Hold(Arc::clone(&gate))).times(1)).await;
+    let fixture = Fixture::new();
+    fixture.relay(relay.address()).sending("connections = 1");
+    scheduled(&fixture, "autumn", NOW);
+    let first = fixture.spawn(&["due"]);
+    relay.accepted(1).await;
+    (gate, relay, fixture, first)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -89,13 +99,7 @@ async fn the_exit_code_is_the_worst_and_a_bad_campaign_holds_up_no_other() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_that_overlap_send_once_and_the_second_exits_75() {
-    let gate = std::sync::Arc::new(tokio::sync::Notify::new());
-    let relay = relay(Script::new().at(Step::Dot, Act::Hold(std::sync::Arc::clone(&gate))).times(1)).await;
-    let fixture = Fixture::new();
-    fixture.relay(relay.address()).edit("linkpost.toml", "[sign_in", "[sending]\nconnections = 1\n[sign_in");
-    scheduled(&fixture, "autumn", NOW);
-    let mut first = fixture.spawn(&["due"]);
-    relay.accepted(1).await;
+    let (gate, relay, fixture, mut first) = held_at_the_first_mail().await;
     let said = due(&fixture);
     assert_eq!(said.code, Some(75), "{said:?}");
     assert!(said.err.contains(&first.id().to_string()), "{said:?}");
@@ -106,13 +110,7 @@ async fn two_that_overlap_send_once_and_the_second_exits_75() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_run_goes_on_with_the_list_it_began_with() {
-    let gate = std::sync::Arc::new(tokio::sync::Notify::new());
-    let relay = relay(Script::new().at(Step::Dot, Act::Hold(std::sync::Arc::clone(&gate))).times(1)).await;
-    let fixture = Fixture::new();
-    fixture.relay(relay.address()).edit("linkpost.toml", "[sign_in", "[sending]\nconnections = 1\n[sign_in");
-    scheduled(&fixture, "autumn", NOW);
-    let mut first = fixture.spawn(&["due"]);
-    relay.accepted(1).await;
+    let (gate, relay, fixture, mut first) = held_at_the_first_mail().await;
     first.kill().unwrap();
     first.wait().unwrap();
     fixture.people(9);

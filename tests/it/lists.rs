@@ -8,18 +8,16 @@ use std::{
 
 use linkpost::{
     clock::Clock,
-    delivery::sandbox::{Keep, Options, SandboxRelay, Script},
+    delivery::sandbox::{SandboxRelay, Script},
 };
 
-use crate::support::{fixture::Fixture, mails::taken};
+use crate::support::{
+    fixture::Fixture,
+    mails::{relay, taken},
+};
 
 /// Due since long ago, and begun however late.
 const DUE: &str = "[schedule]\nat = \"2020-01-01T09:00[Europe/Berlin]\"\nmax_late = \"36500 days\"\n";
-
-async fn relay() -> SandboxRelay {
-    let options = Options { script: Script::new(), keep: Keep::Memory, ..Options::default() };
-    SandboxRelay::start(options).await.unwrap()
-}
 
 /// A promo for the list that these lines of `[audience]` name.
 fn promo(relay: &SandboxRelay, audience: &str) -> Fixture {
@@ -58,7 +56,7 @@ fn names(fixture: &Fixture, folder: &str) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_list_of_the_day_is_waited_for_and_read_when_it_is_whole() {
-    let relay = relay().await;
+    let relay = relay(Script::new()).await;
     let fixture = promo(&relay, "csv = \"../in/people-{date}.csv\"");
     let text = fixture.read("spring.toml").replace("templates/", "../templates/");
     fixture.file("campaigns/spring.toml", text + DUE);
@@ -84,7 +82,7 @@ async fn the_list_of_the_day_is_waited_for_and_read_when_it_is_whole() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stale_list_is_refused_and_one_that_is_booked_already_is_not() {
-    let relay = relay().await;
+    let relay = relay(Script::new()).await;
     let fixture = promo(&relay, "csv = \"people.csv\"\nmax_age = \"36 hours\"");
     let send = |more: &[&str]| fixture.run(&[&["send", "spring.toml", "--yes"], more].concat());
     age(&fixture, "people.csv", 60 * 49);
@@ -108,7 +106,7 @@ async fn a_stale_list_is_refused_and_one_that_is_booked_already_is_not() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_newest_list_is_the_one_that_changed_last() {
-    let relay = relay().await;
+    let relay = relay(Script::new()).await;
     let fixture = promo(&relay, "csv = \"in/week-*.csv\"");
     fs::create_dir(fixture.path("in")).unwrap();
     let said = fixture.run(&["send", "spring.toml", "--yes"]);
@@ -125,7 +123,7 @@ async fn the_newest_list_is_the_one_that_changed_last() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_new_lists_are_taken_once_and_moved_away() {
-    let relay = relay().await;
+    let relay = relay(Script::new()).await;
     let audience = "csv = \"in/*.csv\"\ntake = \"all-new\"\ndone = \"in/done\"";
     let fixture = promo(&relay, audience);
     let send = |occasion: &str, more: &[&str]| {
@@ -169,7 +167,7 @@ async fn all_new_lists_are_taken_once_and_moved_away() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_problem_is_told_in_its_file_and_files_of_different_columns_are_refused() {
-    let relay = relay().await;
+    let relay = relay(Script::new()).await;
     let fixture = promo(&relay, "csv = \"in/*.csv\"\ntake = \"all-new\"");
     list(&fixture, "in/a.csv", &["ada"], 9);
     list(&fixture, "in/b.csv", &["bob", "no address"], 5);
@@ -188,7 +186,7 @@ async fn a_problem_is_told_in_its_file_and_files_of_different_columns_are_refuse
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_program_prints_the_list_where_the_settings_allow_it() {
-    let relay = relay().await;
+    let relay = relay(Script::new()).await;
     let fixture = promo(&relay, "command = [\"./export.sh\", \"ada\", \"b o b\"]");
     let script = "#!/bin/sh\n[ -z \"$LINKPOST_SMTP_PASSWORD\" ] || exit 9\necho email,user_id,first_name\n\
                   for who; do echo \"${who% *}@example.com,${who% *},x\" | tr -d ' '; done\n[ ! -e broken ]\n";
@@ -223,7 +221,7 @@ async fn a_program_prints_the_list_where_the_settings_allow_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_list_without_rows_takes_nobodys_mail() {
-    let relay = relay().await;
+    let relay = relay(Script::new()).await;
     let fixture = promo(&relay, "csv = \"people.csv\"");
     fixture.file("people.csv", "user_id,email,first_name\n");
     let said = fixture.run(&["send", "spring.toml", "--yes", "--occasion", "empty"]);

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use linkpost::{
     delivery::{
         Relays, Stop, Trouble,
-        sandbox::{Act, Event, Options, SandboxRelay, Script, Step},
+        sandbox::{Act, Event, SandboxRelay, Script, Step},
     },
     ledger::{State, Tally},
     pipeline::{Halt, News},
@@ -15,13 +15,9 @@ use linkpost::{
 use tokio::sync::Notify;
 
 use crate::support::{
-    mails::{counts, taken},
+    mails::{counts, relay, taken},
     rig::{How, Rig, smtp},
 };
-
-async fn relay(script: Script) -> SandboxRelay {
-    SandboxRelay::start(Options { script, ..Options::default() }).await.unwrap()
-}
 
 fn one(relay: &SandboxRelay) -> Relays {
     smtp(relay, |_| {}).into()

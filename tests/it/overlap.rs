@@ -4,19 +4,15 @@ use std::time::{Duration, Instant};
 
 use linkpost::{
     clock::Clock,
-    delivery::sandbox::{Act, Options, SandboxRelay, Script, Step},
+    delivery::sandbox::{Act, Script, Step},
     ledger::{Accept, LedgerError},
 };
 use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use crate::{
     ledger_desk::{Desk, OCCASION, at, enlist, row, sent},
-    support::fixture::Fixture,
+    support::{fixture::Fixture, mails::relay},
 };
-
-async fn relay(script: Script) -> SandboxRelay {
-    SandboxRelay::start(Options { script, ..Options::default() }).await.unwrap()
-}
 
 async fn sql(fixture: &Fixture) -> SqliteConnection {
     SqliteConnectOptions::new().filename(fixture.path("linkpost.db")).connect().await.unwrap()

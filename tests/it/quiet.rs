@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use linkpost::delivery::sandbox::{Act, Keep, Options, SandboxRelay, Script, Step};
+use linkpost::delivery::sandbox::{Act, Script, Step};
 use tokio::sync::Notify;
 
-use crate::support::fixture::{Fixture, Said, scheduled};
+use crate::support::{
+    fixture::{Fixture, Said, scheduled},
+    mails::relay,
+};
 
 const NOW: &str = "at = \"2020-01-01T09:00[Europe/Berlin]\"\nmax_late = \"36500 days\"\n";
-
-async fn relay(script: Script) -> SandboxRelay {
-    SandboxRelay::start(Options { script, keep: Keep::Memory, ..Options::default() }).await.unwrap()
-}
 
 fn tick(fixture: &Fixture) -> Said {
     fixture.run(&["due", "--quiet"])

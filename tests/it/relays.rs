@@ -12,13 +12,9 @@ use linkpost::{
 
 use crate::support::{
     fixture::Fixture,
-    mails::taken,
+    mails::{relay, taken},
     rig::{How, Rig, smtp},
 };
-
-async fn relay(script: Script) -> SandboxRelay {
-    SandboxRelay::start(Options { script, ..Options::default() }).await.unwrap()
-}
 
 fn recipients(relay: &SandboxRelay) -> BTreeSet<String> {
     taken(relay).into_iter().map(|mail| mail.recipient).collect()

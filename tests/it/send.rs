@@ -6,12 +6,8 @@ use linkpost::delivery::sandbox::{Act, Auth, Event, Keep, Options, SandboxRelay,
 
 use crate::support::{
     fixture::Fixture,
-    mails::{counts, taken, token},
+    mails::{counts, relay, taken, token},
 };
-
-async fn relay(script: Script) -> SandboxRelay {
-    SandboxRelay::start(Options { keep: Keep::Memory, script, ..Options::default() }).await.unwrap()
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everybody_gets_one_mail_with_a_link_of_their_own() {

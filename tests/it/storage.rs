@@ -8,22 +8,18 @@ use std::{
     sync::Arc,
 };
 
-use linkpost::delivery::sandbox::{Act, Options, SandboxRelay, Script, Step};
+use linkpost::delivery::sandbox::{Act, SandboxRelay, Script, Step};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::sync::Notify;
 
 use crate::support::{
     fixture::Fixture,
     judge,
-    mails::{counts, taken},
+    mails::{counts, relay, taken},
     skipped,
 };
 
 const SEND: [&str; 3] = ["send", "spring.toml", "--yes"];
-
-async fn relay(script: Script) -> SandboxRelay {
-    SandboxRelay::start(Options { script, ..Options::default() }).await.unwrap()
-}
 
 async fn other_program(fixture: &Fixture) -> SqliteConnection {
     SqliteConnectOptions::new().filename(fixture.path("linkpost.db")).connect().await.unwrap()

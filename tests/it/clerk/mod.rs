@@ -9,23 +9,18 @@ mod recall;
 
 use std::collections::BTreeMap;
 
-use linkpost::delivery::sandbox::{Act, Keep, Options as RelayOptions, SandboxRelay, Script, Step};
+use linkpost::delivery::sandbox::{Act, SandboxRelay, Script, Step};
 use sqlx::{Connection, SqliteConnection};
 
 use crate::support::{
     clerk::{FakeClerk, KEY, Options},
     fixture::{Fixture, Said},
-    mails::{Mail, taken, token},
+    mails::{Mail, relay, taken, token},
 };
 
 /// The settings' sign-in, in place of the local one.
 const PAGE: &str = "[sign_in.clerk]\npage = \"https://app.example.com/accept-token\"\nshare = 1.0\nrate = \"1000/s\"\ndeadline = \"2 seconds\"\n";
 const LOCAL: &str = "[sign_in.local]\npage = \"https://app.example.com/accept-token\"\nissuer = \"https://example.com\"\naudience = \"https://app.example.com\"\n";
-
-async fn relay(script: Script) -> SandboxRelay {
-    let options = RelayOptions { keep: Keep::Memory, script, ..RelayOptions::default() };
-    SandboxRelay::start(options).await.unwrap()
-}
 
 /// A campaign of so many people, through a relay, with links from Clerk.
 fn campaign(relay: &SandboxRelay, sign_in: &str, number: usize) -> Fixture {

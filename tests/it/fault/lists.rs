@@ -161,11 +161,7 @@ async fn a_list_that_changes_between_and_during_runs_repeats_nobody() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_list_that_is_gone_or_emptied_sends_nothing_new() {
     let mut ordeal = Ordeal::scripted(Script::new(), 40, 2).await;
-    let mut run = ordeal.start();
-    ordeal.postbox.relay().accepted(5).await;
-    run.kill().unwrap();
-    run.wait().unwrap();
-    ordeal.killed();
+    ordeal.killed_after(5).await;
     let list = ordeal.fixture.path("people.csv");
     let text = fs::read_to_string(&list).unwrap();
     fs::write(&list, "").unwrap();
@@ -183,11 +179,7 @@ async fn a_list_that_is_gone_or_emptied_sends_nothing_new() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_template_that_changes_after_the_first_mails_is_refused_until_it_is_confirmed() {
     let mut ordeal = Ordeal::scripted(Script::new(), 40, 2).await;
-    let mut run = ordeal.start();
-    ordeal.postbox.relay().accepted(5).await;
-    run.kill().unwrap();
-    run.wait().unwrap();
-    ordeal.killed();
+    ordeal.killed_after(5).await;
     ordeal.fixture.edit("templates/spring/body.txt", "Hello", "Good morning");
     let before = ordeal.postbox.accepted().len();
     let said = ordeal.run();

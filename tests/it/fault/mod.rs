@@ -78,6 +78,15 @@ impl Ordeal {
         self.lost += self.connections;
     }
 
+    /// Starts `send` and kills it once its relay has taken so many mails.
+    async fn killed_after(&mut self, mails: u64) {
+        let mut run = self.start();
+        self.postbox.relay().accepted(mails).await;
+        run.kill().unwrap();
+        run.wait().unwrap();
+        self.killed();
+    }
+
     /// Holds everything to the invariants as they are now, after a run that ended with this code.
     async fn check(&self, exit: Option<i32>) -> Found {
         let allowed = Allowed { unknown: self.lost, quiet: false };

@@ -3,17 +3,13 @@
 use std::process::Command;
 
 use insta::assert_snapshot;
-use linkpost::delivery::sandbox::{Keep, Options, SandboxRelay};
+use linkpost::delivery::sandbox::Script;
 
 use super::{books, send, steady, told};
 use crate::support::{
     fixture::Fixture,
-    mails::{counts, taken},
+    mails::{counts, relay, taken},
 };
-
-async fn relay() -> SandboxRelay {
-    SandboxRelay::start(Options { keep: Keep::Memory, ..Options::default() }).await.unwrap()
-}
 
 /// The program under a limit for the size of files, in blocks of 512 bytes: beyond it every write fails, as on a full
 /// disk.
@@ -28,7 +24,7 @@ fn cramped(fixture: &Fixture, blocks: u32) -> Command {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disk_that_is_full_before_the_list_is_booked_lets_nothing_out() {
-    let relay = relay().await;
+    let relay = relay(Script::new()).await;
     let fixture = Fixture::new();
     fixture.relay(relay.address());
     let said = fixture.finish(cramped(&fixture, 200));
@@ -45,7 +41,7 @@ async fn a_disk_that_is_full_before_the_list_is_booked_lets_nothing_out() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disk_that_fills_up_on_the_way_loses_nobody_and_mails_nobody_twice() {
     let _steady = steady();
-    let relay = relay().await;
+    let relay = relay(Script::new()).await;
     let fixture = Fixture::new();
     fixture.relay(relay.address()).people(400);
     let said = fixture.finish(cramped(&fixture, 3072));
@@ -70,7 +66,7 @@ async fn a_disk_that_fills_up_on_the_way_loses_nobody_and_mails_nobody_twice() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn words_that_changed_after_the_first_mails_are_not_sent_unasked() {
     let _steady = steady();
-    let relay = relay().await;
+    let relay = relay(Script::new()).await;
     let fixture = Fixture::new();
     fixture.relay(relay.address());
     assert_eq!(send(&fixture, &["--limit", "1"]).code, Some(75));
@@ -100,7 +96,7 @@ async fn words_that_changed_after_the_first_mails_are_not_sent_unasked() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_edited_list_is_reconciled() {
     let _steady = steady();
-    let relay = relay().await;
+    let relay = relay(Script::new()).await;
     let fixture = Fixture::new();
     fixture.relay(relay.address());
     assert_eq!(send(&fixture, &["--only", "user_1"]).code, Some(75));

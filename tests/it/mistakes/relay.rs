@@ -1,14 +1,13 @@
 //! Relays that do not want our mails.
 
 use insta::assert_snapshot;
-use linkpost::delivery::sandbox::{Act, Keep, Options, SandboxRelay, Script, Step};
+use linkpost::delivery::sandbox::{Act, Script, Step};
 
 use super::{books, send, steady, told};
-use crate::support::{fixture::Fixture, mails::taken};
-
-async fn relay(script: Script) -> SandboxRelay {
-    SandboxRelay::start(Options { keep: Keep::Memory, script, ..Options::default() }).await.unwrap()
-}
+use crate::support::{
+    fixture::Fixture,
+    mails::{relay, taken},
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_relay_that_refuses_everything_stops_the_run_and_everybody_waits() {

@@ -1,8 +1,8 @@
-//! Reading what a relay took, with a parser that is not the sender's.
+//! A relay with a script, and reading what it took with a parser that is not the sender's.
 
 use std::collections::BTreeMap;
 
-use linkpost::delivery::sandbox::{Event, SandboxRelay};
+use linkpost::delivery::sandbox::{Event, Options, SandboxRelay, Script};
 use mail_parser::MessageParser;
 
 /// One mail as its reader sees it.
@@ -13,6 +13,11 @@ pub(crate) struct Mail {
     pub(crate) subject: String,
     pub(crate) text: String,
     pub(crate) html: String,
+}
+
+/// A relay that keeps in memory what it takes.
+pub(crate) async fn relay(script: Script) -> SandboxRelay {
+    SandboxRelay::start(Options { script, ..Options::default() }).await.unwrap()
 }
 
 /// Every mail that the relay took, in order. The relay has to keep them in memory.
