@@ -245,6 +245,7 @@ fn tell(ui: &Ui, plan: &Plan) {
         (plan.withdrawn, "withdrawn (left the list)"),
         (plan.duplicates, "duplicate"),
         (plan.mailed_before, "mailed on an earlier occasion (not sent again)"),
+        (plan.refused_before, "refused on an earlier occasion, since there is no such mailbox (not sent)"),
         (plan.invalid, "with a problem"),
         (plan.changed_after_sent, "changed after their mail was sent (not sent again)"),
         (plan.changed_after_end, "changed after they were refused or expired (not sent)"),

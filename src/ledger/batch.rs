@@ -13,7 +13,7 @@ use sqlx::SqliteConnection;
 use super::{
     Duplicate, LedgerError, Plan, State,
     journal::hex,
-    once,
+    once::{self, Elsewhere},
     reconcile::{Known, Rival, SameBy, Verdict, decide},
     settle::{json, parse_state},
     words::printable,
@@ -164,8 +164,11 @@ async fn add_batch(
                 let hash =
                     if elsewhere.is_empty() { String::new() } else { once::key_hash(&recipient.key.0) };
                 if let Some(other) = elsewhere.get(&hash).filter(|_| !found.contains_key(&recipient.key.0)) {
-                    plan.mailed_before += 1;
-                    writes.add.push(mailed_before(good(recipient), other));
+                    match other {
+                        Elsewhere::Mailed(_) => plan.mailed_before += 1,
+                        Elsewhere::NoMailbox(..) => plan.refused_before += 1,
+                    }
+                    writes.add.push(stays_out(good(recipient), other));
                     continue;
                 }
                 decide_row(recipient, &mut found, &mut holders, &mut writes, plan, duplicates);
@@ -350,9 +353,14 @@ fn duplicate(written: Written, by: SameBy, first_line: Option<u64>) -> Written {
     Written { key: None, name: None, fields: None, zone: None, state, reason: Some(reason), ..written }
 }
 
-/// A row that stays out, since its key has had its mail.
-fn mailed_before(written: Written, occasion: &str) -> Written {
-    let reason = Some(format!("mailed on the occasion `{occasion}`"));
+/// A row that stays out for what another occasion has made of its key.
+fn stays_out(written: Written, other: &Elsewhere) -> Written {
+    let reason = Some(match other {
+        Elsewhere::Mailed(occasion) => format!("mailed on the occasion `{occasion}`"),
+        Elsewhere::NoMailbox(occasion, words) => {
+            printable(format!("refused on the occasion `{occasion}`: {words}"))
+        }
+    });
     Written {
         key: None,
         name: None,

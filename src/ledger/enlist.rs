@@ -54,7 +54,7 @@ pub struct Duplicate {
 /// What taking in a list does.
 ///
 /// `rows` is the sum of `new`, `changed`, `unchanged`, `returned`, `changed_after_sent`, `changed_after_end`,
-/// `duplicates`, `mailed_before` and `invalid`, and also the total of `tally`.
+/// `duplicates`, `mailed_before`, `refused_before` and `invalid`, and also the total of `tally`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {
     /// Rows of the list.
@@ -75,6 +75,8 @@ pub struct Plan {
     pub duplicates: u64,
     /// Rows whose key another occasion has mailed: they stay out.
     pub mailed_before: u64,
+    /// Rows whose mailbox does not exist, as another occasion was told: they stay out.
+    pub refused_before: u64,
     /// Rows with a problem.
     pub invalid: u64,
     /// Rows of the former list that were not mailed and are not in this one. They are not among `rows`.

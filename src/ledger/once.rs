@@ -1,15 +1,16 @@
 //! Keys that are mailed once, whatever the occasion: people on a waiting list, carts, the people of a survey.
 //!
-//! A key belongs to the row that tried it last. While that row was mailed, may have been, or was refused for good, no
-//! row of another occasion may go. What decides is [`TAKEN`], in the transaction of the intent; the look-up at the
-//! enlistment only keeps such rows from waiting in vain.
+//! A key belongs to the row that tried it last. While that row was mailed, or may have been, no row of another occasion
+//! may go. What decides is [`TAKEN`], in the transaction of the intent; the look-up at the enlistment only keeps such
+//! rows from waiting in vain. Whoever was refused has had no mail, so another occasion may try, unless the refusal says
+//! that there is no such mailbox.
 
 use std::collections::HashMap;
 
 use aws_lc_rs::digest;
 use sqlx::SqliteConnection;
 
-use super::{LedgerError, journal::hex};
+use super::{LedgerError, journal::hex, settle::parse_state};
 
 /// Puts aside what another occasion has mailed; before the intents of a group.
 pub(super) const TAKEN: &str = "
@@ -27,19 +28,31 @@ where recipient.id = j.value ->> 'id' and recipient.epoch = j.value ->> 'epoch' 
             and m.key_hash = unhex(j.value ->> 'key_hash')
         join recipient r on r.id = m.recipient_id
         where o.id = recipient.occasion_id and r.id <> recipient.id
-            and r.state in ('sending', 'sent', 'unknown', 'rejected'))";
+            and r.state in ('sending', 'sent', 'unknown'))";
 
-/// Enters who holds a key now; behind the intents of a group, and behind refusals before any intent.
+/// Enters who holds a key now; behind the intents of a group, and behind refusals before any intent. A refusal takes no
+/// key from a row that was mailed.
 const HOLD: &str = "
 insert into mailed (campaign, once_in, key_hash, recipient_id)
 select o.campaign, o.once_in, unhex(j.value ->> 1), r.id
 from json_each(?1) j cross join recipient r on r.id = j.value ->> 0 join occasion o on o.id = r.occasion_id
 where o.once_in is not null
-on conflict (campaign, once_in, key_hash) do update set recipient_id = excluded.recipient_id";
+on conflict (campaign, once_in, key_hash) do update set recipient_id = excluded.recipient_id
+    where not exists (select 1 from recipient h
+        where h.id = mailed.recipient_id and h.id <> excluded.recipient_id and h.state in ('sending', 'sent', 'unknown'))";
 
-/// The keys of a list that another occasion has mailed, with that occasion.
+/// What another occasion has made of a key: its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Elsewhere {
+    /// It has mailed it, or may have.
+    Mailed(String),
+    /// It tried, and there is no such mailbox; with the words that say so.
+    NoMailbox(String, String),
+}
+
+/// The keys of a list that another occasion has mailed or tried in vain, with that occasion.
 pub(super) const ELSEWHERE: &str = "
-select lower(hex(m.key_hash)), c.occasion
+select lower(hex(m.key_hash)), c.occasion, r.state, coalesce(r.reason, '')
 from json_each(?2) j cross join occasion o on o.id = ?1
     cross join mailed m on m.campaign = o.campaign and m.once_in = o.once_in and m.key_hash = unhex(j.value)
     cross join recipient r on r.id = m.recipient_id
@@ -59,12 +72,13 @@ pub(super) async fn hold(connection: &mut SqliteConnection, rows: &[(i64, &str)]
     Ok(())
 }
 
-/// The occasions that mailed these keys: hash → occasion. Nothing where the occasion counts for itself.
+/// What other occasions have made of these keys, by hash. Nothing where the occasion counts for itself, and nothing of
+/// refusals that another occasion may see otherwise.
 pub(super) async fn elsewhere(
     connection: &mut SqliteConnection,
     occasion: i64,
     keys: &[&str],
-) -> Result<HashMap<String, String>, LedgerError> {
+) -> Result<HashMap<String, Elsewhere>, LedgerError> {
     let once: bool = sqlx::query_scalar("select once_in is not null from occasion where id = ?1")
         .bind(occasion)
         .fetch_one(&mut *connection)
@@ -74,6 +88,56 @@ pub(super) async fn elsewhere(
     }
     let hashes: Vec<_> = keys.iter().map(|key| key_hash(key)).collect();
     let query = sqlx::query_as(ELSEWHERE).bind(occasion).bind(super::settle::json(&hashes));
-    let found: Vec<(String, String)> = query.fetch_all(connection).await?;
-    Ok(found.into_iter().collect())
+    let found: Vec<(String, String, String, String)> = query.fetch_all(connection).await?;
+    let mut elsewhere = HashMap::new();
+    for (hash, occasion, state, reason) in found {
+        if parse_state(&state)?.is_mailed() {
+            elsewhere.insert(hash, Elsewhere::Mailed(occasion));
+        } else if is_no_mailbox(&reason) {
+            elsewhere.insert(hash, Elsewhere::NoMailbox(occasion, reason));
+        }
+    }
+    Ok(elsewhere)
+}
+
+/// Whether a refusal says that the mailbox does not exist, in the words of RFC 3463: nothing mends that but another
+/// address. The first code counts; the text behind it may quote others.
+fn is_no_mailbox(reason: &str) -> bool {
+    let is_code = |word: &&str| {
+        let digits =
+            |part: &str| !part.is_empty() && part.len() <= 3 && part.bytes().all(|b| b.is_ascii_digit());
+        word.split('.').count() == 3 && word.split('.').all(digits)
+    };
+    let code = reason.split_whitespace().find(is_code);
+    // No such mailbox, no such form of address, moved without a new one, a domain that takes no mail.
+    matches!(code, Some("5.1.1" | "5.1.3" | "5.1.6" | "5.1.10"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_refusal_of_the_mailbox_lasts_beyond_its_occasion() {
+        for reason in [
+            "550 5.1.1 no such user",
+            "after the final dot: 550 5.1.1 gone (5.7.1 says another)",
+            "556 5.1.10 null MX",
+        ] {
+            assert!(is_no_mailbox(reason), "{reason}");
+        }
+        for reason in [
+            "550 relay not permitted",
+            "550 5.7.1 relaying denied, see 5.1.1",
+            "550 5.4.5 Daily user sending limit exceeded",
+            "552 5.2.2 mailbox full",
+            "550 5.1.8 sender's domain does not exist",
+            "550 5.1.12 no such code",
+            "127.0.0.1 refused",
+            "5.1.",
+            "",
+        ] {
+            assert!(!is_no_mailbox(reason), "{reason}");
+        }
+    }
 }

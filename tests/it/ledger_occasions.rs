@@ -6,8 +6,7 @@ use linkpost::{
 };
 
 use crate::ledger_desk::{
-    Desk, accepted, at, attempt, cart, claim, claim_none, claim_one, deferred, enlist, mark, rejected, row,
-    unknown,
+    Desk, accepted, at, attempt, cart, claim, claim_none, claim_one, deferred, enlist, mark, row, unknown,
 };
 
 /// A run of an occasion in which keys are mailed once in the campaign.
@@ -38,8 +37,8 @@ async fn states(desk: &Desk, occasion: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_cart_that_was_mailed_or_refused_stays_out_of_later_occasions() {
-    for (outcome, word) in [(accepted(), "sent"), (unknown(), "unknown"), (rejected(), "rejected")] {
+async fn a_cart_that_was_mailed_or_may_have_been_stays_out_of_later_occasions() {
+    for (outcome, word) in [(accepted(), "sent"), (unknown(), "unknown")] {
         let desk = Desk::new();
         let first = run(&desk, "first").await;
         enlist(&first, vec![cart(2, "ada", "c1")]).await;
@@ -53,16 +52,70 @@ async fn a_cart_that_was_mailed_or_refused_stays_out_of_later_occasions() {
     }
 }
 
-#[tokio::test]
-async fn a_cart_that_was_refused_before_its_body_left_stays_out_as_well() {
-    let desk = Desk::new();
-    let first = run(&desk, "first").await;
+/// Refuses the first cart of a new occasion, before its body left or behind it.
+async fn refuse(desk: &Desk, behind_the_body: bool, words: &str) {
+    let first = run(desk, "first").await;
     enlist(&first, vec![cart(2, "ada", "c1")]).await;
-    let claim = claim_one(&first).await;
-    first.settle(claim, rejected()).await.unwrap();
-    let second = run(&desk, "second").await;
-    let plan = enlist(&second, vec![cart(2, "ada", "c1")]).await;
-    assert_eq!((plan.new, plan.mailed_before), (0, 1));
+    let outcome = Outcome::Rejected { reason: words.into() };
+    if behind_the_body {
+        assert_eq!(settle(&first, 1, outcome).await, State::Rejected);
+    } else {
+        let claim = claim_one(&first).await;
+        first.settle(claim, outcome).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_mailbox_that_does_not_exist_is_not_tried_on_the_next_occasion_and_the_words_are_true() {
+    for behind_the_body in [false, true] {
+        let desk = Desk::new();
+        refuse(&desk, behind_the_body, "550 5.1.1 no such user").await;
+        let second = run(&desk, "second").await;
+        let plan = enlist(&second, vec![cart(2, "ada", "c1")]).await;
+        assert_eq!((plan.rows, plan.new, plan.mailed_before, plan.refused_before), (1, 0, 0, 1));
+        let words = "duplicate refused on the occasion `first`: 550 5.1.1 no such user";
+        assert_eq!(states(&desk, "second").await, [words]);
+    }
+}
+
+#[tokio::test]
+async fn who_was_refused_for_another_reason_has_had_no_mail_and_may_have_one_on_the_next_occasion() {
+    for behind_the_body in [false, true] {
+        let desk = Desk::new();
+        refuse(&desk, behind_the_body, "550 relay not permitted").await;
+        let second = run(&desk, "second").await;
+        let plan = enlist(&second, vec![cart(2, "ada", "c1")]).await;
+        assert_eq!((plan.new, plan.mailed_before, plan.refused_before), (1, 0, 0));
+        assert_eq!(settle(&second, 2, accepted()).await, State::Sent);
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_takes_no_key_from_the_occasion_that_mailed_it() {
+    for outcome in [accepted(), unknown()] {
+        let desk = Desk::new();
+        let (first, second) = (run(&desk, "first").await, run(&desk, "second").await);
+        for run in [&first, &second] {
+            enlist(run, vec![cart(2, "ada", "c1")]).await;
+        }
+        settle(&first, 1, outcome).await;
+        let claim = claim_one(&second).await;
+        second.settle(claim, Outcome::Rejected { reason: "550 no".into() }).await.unwrap();
+        let third = run(&desk, "third").await;
+        assert_eq!(enlist(&third, vec![cart(2, "ada", "c1")]).await.mailed_before, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_cart_whose_answer_was_lost_is_not_mailed_by_an_occasion_that_had_it_already() {
+    let desk = Desk::new();
+    let (first, second) = (run(&desk, "first").await, run(&desk, "second").await);
+    for run in [&first, &second] {
+        enlist(run, vec![cart(2, "ada", "c1")]).await;
+    }
+    assert_eq!(settle(&first, 1, unknown()).await, State::Unknown);
+    assert_eq!(settle(&second, 2, accepted()).await, State::Withdrawn);
+    assert!(claim_none(&second).await);
 }
 
 #[tokio::test]
