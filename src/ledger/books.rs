@@ -143,20 +143,22 @@ select o.id, o.occasion, o.generation, o.list, o.list_rows, o.enlisted_at, o.fir
     (select min(next_attempt_at) from recipient r where r.occasion_id = o.id and r.state = 'deferred') as next_due
 from occasion o where o.campaign = ?1 and (?2 is null or o.occasion = ?2) order by o.id";
 
+/// Bound to ?1 and ?2: which rows. To ?3 and ?4: behind which, and how many.
 macro_rules! page {
-    ($filter:literal) => {
+    ($which:literal) => {
         concat!(
             "select r.id, r.line, r.seen, r.seen = o.generation as listed, r.key, r.user_id, r.address, r.state, r.reason, r.reply,
     r.message_id, r.attempts, r.changed_at
 from occasion o join recipient r on r.occasion_id = o.id
-where o.campaign = ?1 and o.occasion = ?2 and r.id > ?3",
-            $filter,
-            " order by r.id limit ?4"
+where ",
+            $which,
+            " and r.id > ?3 order by r.id limit ?4"
         )
     };
 }
-const PAGE: &str = page!("");
-const PAGE_OF_STATE: &str = page!(" and r.state = ?5");
+const PAGE: &str = page!("o.campaign = ?1 and o.occasion = ?2");
+const PAGE_OF_STATE: &str = page!("o.campaign = ?1 and o.occasion = ?2 and r.state = ?5");
+const PAGE_OF_RUN: &str = page!("o.id = ?1 and r.state = ?2");
 
 /// The tallies of the rows in the list of `generation` and of those that are in no list any more.
 pub(super) async fn counts<'e>(
@@ -226,6 +228,18 @@ pub(super) async fn rows(
     if let Some(state) = state {
         query = query.bind(state.name());
     }
+    query.fetch_all(readers).await?.iter().map(view).collect()
+}
+
+/// A page of the rows of one occasion in a state, behind `after`.
+pub(super) async fn rows_of(
+    readers: &SqlitePool,
+    occasion: i64,
+    state: State,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<RowView>, LedgerError> {
+    let query = sqlx::query(PAGE_OF_RUN).bind(occasion).bind(state.name()).bind(after).bind(limit);
     query.fetch_all(readers).await?.iter().map(view).collect()
 }
 

@@ -32,7 +32,7 @@ where id in (",
             ")
 returning id, state, line, key, user_id, address, name, fields, attempts, deferrals, jti_hash, kid, token_issued_at,
     case when revoked_at is null then token_expires_at else token_issued_at end as token_expires_at, token_generation,
-    first_date"
+    first_date, first_try_at is null as untried, again_at"
         )
     };
 }
@@ -94,6 +94,7 @@ pub(super) const LAPSE: &str = concat!(
     reason = case when held_until is null then ?3 else ?3 || ': its window was closed' end,
     next_attempt_at = null, held_until = null, changed_at = ?4
 where occasion_id = ?1 and state in ('pending', 'deferred') and first_try_at is null
+    and (again_at is null or again_at < ?2)
     and (select ",
     time!(),
     " from occasion where id = ?1) < ?2"
@@ -190,10 +191,11 @@ fn read(row: &SqliteRow) -> Result<Claim, LedgerError> {
     let address: String = row.try_get("address")?;
     let fields: String = row.try_get("fields")?;
     let Ok(Value::Object(fields)) = serde_json::from_str(&fields) else { return Err(broken("fields")) };
-    let first_date = match row.try_get::<Option<i64>, _>("first_date")? {
-        None => None,
-        Some(at) => Some(Timestamp::from_millisecond(at).map_err(|_| broken("a date"))?),
+    let time = |column: &str| match row.try_get::<Option<i64>, _>(column)? {
+        None => Ok::<_, LedgerError>(None),
+        Some(at) => Ok(Some(Timestamp::from_millisecond(at).map_err(|_| broken("a date"))?)),
     };
+    let (first_date, again) = (time("first_date")?, time("again_at")?);
     let recipient = Recipient {
         line: u64::try_from(row.try_get::<i64, _>("line")?).map_err(|_| broken("a line"))?,
         key: RecipientKey(row.try_get("key")?),
@@ -214,5 +216,6 @@ fn read(row: &SqliteRow) -> Result<Claim, LedgerError> {
     };
     let attempts = row.try_get("attempts")?;
     let deferrals = row.try_get("deferrals")?;
-    Ok(Claim { id, recipient, attempts, deferrals, token, first_date })
+    let untried = row.try_get("untried")?;
+    Ok(Claim { id, recipient, attempts, deferrals, token, first_date, untried, again })
 }

@@ -29,6 +29,7 @@ mod plans;
 mod purge;
 mod reconcile;
 mod resolve;
+mod retry;
 mod run;
 mod schema;
 mod settle;
@@ -54,6 +55,7 @@ pub use minted::{Minted, Revoked};
 pub use occasions::Skipped;
 pub use purge::PurgeReport;
 pub use resolve::{Decision, Resolution, Source, UnknownRow};
+pub use retry::{Back, PutBack, Stays};
 pub use run::{Accept, Run};
 pub use states::State;
 pub use store::{Ledger, Options};
@@ -97,6 +99,10 @@ pub struct Claim {
     token: Option<TokenRecord>,
     /// The `Date` of the first try.
     first_date: Option<Timestamp>,
+    /// Whether no relay has heard of it yet, or not since it was put back.
+    untried: bool,
+    /// When it was put back, if it ever was.
+    again: Option<Timestamp>,
 }
 
 /// Proof that the try is on disk: a message body may leave.
@@ -217,10 +223,16 @@ impl Claim {
         self.first_date
     }
 
-    /// Whether no relay has heard of it yet.
+    /// Whether no relay has heard of it yet, or not since it was put back.
     #[must_use]
     pub fn is_untried(&self) -> bool {
-        self.attempts == 0 && self.deferrals == 0
+        self.untried
+    }
+
+    /// When it was put back after it had come to its end; `None` where it never was.
+    #[must_use]
+    pub fn again(&self) -> Option<Timestamp> {
+        self.again
     }
 
     /// How many tries went before.

@@ -3,7 +3,7 @@
 
 use sqlx::{AssertSqlSafe, ConnectOptions, Row, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use super::{batch, books, claims, occasions, purge, schema, settle};
+use super::{batch, books, claims, occasions, purge, retry, schema, settle};
 
 async fn connection(folder: &std::path::Path) -> SqliteConnection {
     let options = SqliteConnectOptions::new().filename(folder.join("ledger.db")).create_if_missing(true);
@@ -43,7 +43,7 @@ async fn the_json_is_the_outer_table_and_an_index_finds_the_rows() {
     let deferred = "SEARCH recipient USING INDEX recipient_turn (occasion_id=? AND state=?)";
     let due = "SEARCH d EXISTS USING COVERING INDEX recipient_due (occasion_id=? AND next_attempt_at<?)";
     let one = "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)";
-    let cases: [(&str, &[&str]); 17] = [
+    let cases: [(&str, &[&str]); 19] = [
         (batch::BY_KEY, &[json, by_key]),
         (batch::BY_MAILBOX, &[json, by_mailbox]),
         (batch::CHANGE, &[json, by_id]),
@@ -70,6 +70,18 @@ async fn the_json_is_the_outer_table_and_an_index_finds_the_rows() {
             ],
         ),
         (purge::EMPTY, &[json, by_id]),
+        (retry::PUT_BACK, &[json, by_id]),
+        (
+            retry::FACTS,
+            &[
+                json,
+                one,
+                "SEARCH o USING INTEGER PRIMARY KEY (rowid=?)",
+                "SEARCH t USING INDEX clerk_token_recipient (recipient_id=?)",
+                suppressed,
+                "SEARCH m USING INDEX recipient_mailbox (occasion_id=? AND address=?)",
+            ],
+        ),
     ];
     for (sql, expected) in cases {
         assert_eq!(plan(&mut connection, sql).await, expected, "{sql}");

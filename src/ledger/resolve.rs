@@ -63,12 +63,15 @@ pub struct Resolution {
     pub reason: String,
 }
 
+/// A decision as it is written.
 #[derive(Debug, Serialize)]
-struct Written {
-    id: i64,
-    state: &'static str,
-    source: &'static str,
-    reason: String,
+pub(super) struct Written {
+    pub(super) id: i64,
+    pub(super) state: &'static str,
+    /// The state that it was decided about.
+    pub(super) was: &'static str,
+    pub(super) source: &'static str,
+    pub(super) reason: String,
 }
 
 const UNKNOWN: &str = "
@@ -81,7 +84,7 @@ where o.id = ?1 and r.state = 'unknown' and r.id > ?2 order by r.id limit ?3";
 const ADDRESSES: &str = "
 select r.id, coalesce(r.address, '') from json_each(?1) j cross join recipient r where r.id = j.value ->> 'id'";
 
-/// A row that left the list is not mailed again, whatever was decided.
+/// A row that left the list is not mailed again, whatever was decided. One that is has its time anew.
 pub(super) const RESOLVE: &str = "
 update recipient set
     state = case when j.value ->> 'state' = 'pending' and recipient.seen <>
@@ -90,14 +93,16 @@ update recipient set
     reason = case when j.value ->> 'state' = 'pending' and recipient.seen =
             (select o.generation from occasion o where o.id = recipient.occasion_id)
         then null else j.value ->> 'reason' end,
+    first_try_at = case when j.value ->> 'state' = 'pending' then null else recipient.first_try_at end,
+    again_at = case when j.value ->> 'state' = 'pending' then ?3 else recipient.again_at end,
     next_attempt_at = null, changed_at = ?3
 from json_each(?1) j
 where recipient.id = j.value ->> 'id' and recipient.occasion_id = ?2 and recipient.state = 'unknown'
 returning recipient.id, recipient.state";
 
 const AUDIT: &str = "
-insert into resolution (recipient_id, attempt, epoch, source, state, reason, at)
-select r.id, r.attempts, ?2, j.value ->> 'source', r.state, j.value ->> 'reason', ?3
+insert into resolution (recipient_id, attempt, epoch, source, state, was, reason, at)
+select r.id, r.attempts, ?2, j.value ->> 'source', r.state, j.value ->> 'was', j.value ->> 'reason', ?3
 from json_each(?1) j cross join recipient r where r.id = j.value ->> 'id'";
 
 impl Decision {
@@ -111,7 +116,7 @@ impl Decision {
 }
 
 impl Source {
-    const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Hand => "hand",
             Self::Log => "log",
@@ -164,6 +169,7 @@ pub(super) async fn resolve(
         .map(|resolution| Written {
             id: resolution.id,
             state: resolution.decision.name(),
+            was: State::Unknown.name(),
             source: resolution.source.name(),
             reason: resolution.reason.clone(),
         })
@@ -185,6 +191,17 @@ pub(super) async fn resolve(
         .fetch_all(&mut *connection)
         .await?;
     written.retain(|one| changed.iter().any(|(id, _)| *id == one.id));
-    sqlx::query(AUDIT).bind(json(&written)).bind(epoch).bind(now).execute(connection).await?;
+    audit(connection, epoch, &json(&written), now).await?;
     changed.into_iter().map(|(id, state)| Ok((id, parse_state(&state)?))).collect()
+}
+
+/// Writes decisions down for good, behind the change that they made: [`Written`] as JSON.
+pub(super) async fn audit(
+    connection: &mut SqliteConnection,
+    epoch: i64,
+    written: &str,
+    now: i64,
+) -> Result<(), LedgerError> {
+    sqlx::query(AUDIT).bind(written).bind(epoch).bind(now).execute(connection).await?;
+    Ok(())
 }

@@ -70,12 +70,14 @@ pub(super) enum Event {
     ResolveRejected,
     /// Another occasion has mailed its key meanwhile.
     Taken,
+    /// A person, or a run that found out why, puts it back: it came to its end without a mail.
+    Retry,
 }
 
 #[cfg(test)]
 impl Event {
     /// Every event, in the order of the test's table.
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::Claim,
         Self::Release,
         Self::Intend,
@@ -92,6 +94,7 @@ impl Event {
         Self::ResolvePending,
         Self::ResolveRejected,
         Self::Taken,
+        Self::Retry,
     ];
 }
 
@@ -107,7 +110,9 @@ pub(super) const fn next(state: State, event: Event, deferred_before: bool) -> O
         (Pending | Deferred, Event::Expire) => Expired,
         (Pending | Deferred, Event::Withdraw) | (Claimed, Event::Taken) => Withdrawn,
         (Pending | Deferred | Claimed, Event::Suppress) => Suppressed,
-        (Withdrawn, Event::Return) | (Unknown, Event::ResolvePending) => Pending,
+        (Withdrawn, Event::Return)
+        | (Unknown, Event::ResolvePending)
+        | (Rejected | Expired | Suppressed, Event::Retry) => Pending,
         (Claimed, Event::Release | Event::Recover) => waiting,
         (Claimed, Event::Intend) => Sending,
         (Sending | Unknown, Event::Accepted) | (Unknown, Event::ResolveSent) => Sent,
@@ -210,18 +215,18 @@ mod tests {
 
     /// The whole table: state, then the state after each of `Event::ALL`, `-` where it cannot happen.
     const TABLE: [&str; 12] = [
-        "pending    claimed -       -       -    -        -        -       -       expired withdrawn -       suppressed -    -       - -",
-        "claimed    -       pending sending -    rejected deferred -       pending -       -         -       suppressed -    -       - withdrawn",
-        "sending    -       -       -       sent rejected deferred unknown unknown -       -         -       -          -    -       - -",
-        "sent       -       -       -       -    -        -        -       -       -       -         -       -          -    -       - -",
-        "rejected   -       -       -       -    -        -        -       -       -       -         -       -          -    -       - -",
-        "deferred   claimed -       -       -    -        -        -       -       expired withdrawn -       suppressed -    -       - -",
-        "expired    -       -       -       -    -        -        -       -       -       -         -       -          -    -       - -",
-        "unknown    -       -       -       sent rejected deferred unknown -       -       -         -       -          sent pending rejected -",
-        "suppressed -       -       -       -    -        -        -       -       -       -         -       -          -    -       - -",
-        "withdrawn  -       -       -       -    -        -        -       -       -       -         pending -          -    -       - -",
-        "invalid    -       -       -       -    -        -        -       -       -       -         -       -          -    -       - -",
-        "duplicate  -       -       -       -    -        -        -       -       -       -         -       -          -    -       - -",
+        "pending    claimed -       -       -    -        -        -       -       expired withdrawn -       suppressed -    -       - - -",
+        "claimed    -       pending sending -    rejected deferred -       pending -       -         -       suppressed -    -       - withdrawn -",
+        "sending    -       -       -       sent rejected deferred unknown unknown -       -         -       -          -    -       - - -",
+        "sent       -       -       -       -    -        -        -       -       -       -         -       -          -    -       - - -",
+        "rejected   -       -       -       -    -        -        -       -       -       -         -       -          -    -       - - pending",
+        "deferred   claimed -       -       -    -        -        -       -       expired withdrawn -       suppressed -    -       - - -",
+        "expired    -       -       -       -    -        -        -       -       -       -         -       -          -    -       - - pending",
+        "unknown    -       -       -       sent rejected deferred unknown -       -       -         -       -          sent pending rejected - -",
+        "suppressed -       -       -       -    -        -        -       -       -       -         -       -          -    -       - - pending",
+        "withdrawn  -       -       -       -    -        -        -       -       -       -         pending -          -    -       - - -",
+        "invalid    -       -       -       -    -        -        -       -       -       -         -       -          -    -       - - -",
+        "duplicate  -       -       -       -    -        -        -       -       -       -         -       -          -    -       - - -",
     ];
 
     #[test]
@@ -247,7 +252,9 @@ mod tests {
     #[test]
     fn nothing_that_was_mailed_ever_waits_for_a_turn_by_itself() {
         for state in State::ALL.into_iter().filter(|state| state.is_mailed()) {
-            for event in [Event::Claim, Event::Release, Event::Recover, Event::Return, Event::Withdraw] {
+            for event in
+                [Event::Claim, Event::Release, Event::Recover, Event::Return, Event::Withdraw, Event::Retry]
+            {
                 for deferred in [false, true] {
                     let found = next(state, event, deferred);
                     assert!(matches!(found, None | Some(State::Unknown)), "{state} on {event:?}: {found:?}");

@@ -4,7 +4,7 @@ use serde_json::json;
 use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::{
-    State, batch, claims, enlist, once, resolve, schema, settle, start,
+    State, batch, claims, enlist, once, resolve, retry, schema, settle, start,
     states::{Event, next},
 };
 
@@ -81,6 +81,7 @@ async fn happen(connection: &mut SqliteConnection, state: State, event: Event) {
             sqlx::raw_sql(other).execute(&mut *connection).await.unwrap();
             sqlx::query(once::TAKEN).bind(r#"[{ "id": 7, "epoch": 1, "key_hash": "ad" }]"#).bind(NOW)
         }
+        Event::Retry => sqlx::query(retry::PUT_BACK).bind(r#"[{ "id": 7 }]"#).bind(NOW),
         Event::Suppress => sqlx::query(enlist::SUPPRESS).bind(1).bind(NOW),
     };
     query.execute(connection).await.unwrap();

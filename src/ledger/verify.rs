@@ -52,7 +52,8 @@ const RULES: [(&str, &str); 11] = [
     (
         "a mail has the same Message-ID on every try, and no other mail has it",
         "select count(*), min(recipient_id) from (
-            select recipient_id from attempts group by recipient_id having count(distinct message_id) > 1
+            select a.recipient_id from attempts a join recipient r on r.id = a.recipient_id
+                where r.again_at is null group by a.recipient_id having count(distinct a.message_id) > 1
             union all
             select min(recipient_id) from attempts group by message_id having count(distinct recipient_id) > 1)",
     ),

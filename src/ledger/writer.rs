@@ -21,7 +21,7 @@ use super::{
     landing,
     lock::RunLock,
     occasions::Entry,
-    purge, resolve, settle,
+    purge, resolve, retry, settle,
     settle::{Intention, Settlement},
     start::{Begun, Start},
     tokens::{self, Note, Noted},
@@ -106,6 +106,8 @@ pub(super) enum Alone {
         resolutions: Vec<Resolution>,
         answer: Answer<Vec<(i64, State)>>,
     },
+    /// About rows that came to their end without a mail.
+    Retry(retry::Request),
     ReleaseAll {
         run: Arc<RunCore>,
         answer: Answer<u64>,
@@ -283,6 +285,7 @@ impl Writer {
                 });
                 let _ = answer.send(resolved.await);
             }
+            Alone::Retry(request) => request.write(connection, now).await,
             Alone::ReleaseAll { run, answer } => {
                 let released = write(connection, async |connection| {
                     claims::release_all(connection, run.occasion, run.epoch, now).await

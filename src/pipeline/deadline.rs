@@ -22,7 +22,7 @@ impl Deadline {
 impl Shared {
     /// Whether a mail may still leave: a later try has a time of its own.
     pub(super) fn in_time(&self, claim: &Claim) -> bool {
-        !claim.is_untried() || !self.is_over()
+        !claim.is_untried() || !self.is_over() || self.began_again(claim)
     }
 
     /// Ends what was never tried, once its time is over. Returns how many.
@@ -33,6 +33,16 @@ impl Shared {
             self.tell(News::Lapsed { rows }).await;
         }
         Ok(rows)
+    }
+
+    /// Whether a mail that was put back has its time still, which counts from then.
+    fn began_again(&self, claim: &Claim) -> bool {
+        let end = self
+            .deadline
+            .as_ref()
+            .zip(claim.again())
+            .and_then(|(deadline, again)| again.checked_add(deadline.not_after).ok());
+        end.is_some_and(|end| self.parts.clock.now() <= end)
     }
 
     fn is_over(&self) -> bool {

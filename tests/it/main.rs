@@ -17,6 +17,7 @@ mod ledger_file;
 mod ledger_occasions;
 mod ledger_promise;
 mod ledger_purge;
+mod ledger_retry;
 mod ledger_tries;
 mod ledger_windows;
 mod lists;

@@ -11,6 +11,7 @@
 //! | `Intend` | `ledger::settle::intend` (`INTEND`, `ADD_ATTEMPTS`) |
 //! | `Dot` | `delivery::smtp`: the body and the dot, and what the relay makes of them |
 //! | `Settle` | `ledger::settle::settle` (`SETTLE`), `ledger::run::Run::settle` |
+//! | `Retry` | `ledger::retry` (`PUT_BACK`): what was refused waits again, by whichever run |
 //! | `Keep` | `ledger::writer::RunCore::keep`: the database refuses, the journal takes the outcome, the run ends |
 //! | `Crash`, `PowerCut` | one process dies; the machine dies, and what was not synced is gone |
 //!
@@ -33,6 +34,8 @@ enum Protocol {
     NoIntent,
     /// A connection that is out of step is used on: a reply may answer another mail.
     OutOfStep,
+    /// A row whose answer was lost is put back like one that was refused.
+    UnknownIsPutBack,
 }
 
 /// How many runs may start, the first included.
@@ -143,6 +146,10 @@ impl Protocol {
                 steps.push(("Clear", World { journal: None, ..on }));
             }
             Run::On(epoch, hands) => {
+                if row_can_be_put_back(world.row, self) && world.row.attempts < TRIES {
+                    let waits = Row { state: State::Pending, deferred: false, ..world.row };
+                    steps.push(("Retry", self.commit(world, waits)));
+                }
                 for hand in 0..2 {
                     let with = |world: World, holds: Hand| {
                         let mut hands = hands;
@@ -249,6 +256,11 @@ impl Protocol {
     }
 }
 
+/// Whether `retry` takes the row.
+fn row_can_be_put_back(row: Row, protocol: Protocol) -> bool {
+    row.state == State::Rejected || (row.state == State::Unknown && protocol == Protocol::UnknownIsPutBack)
+}
+
 impl World {
     /// The workers of a run are alike.
     fn canonical(mut self) -> Self {
@@ -323,6 +335,7 @@ fn every_weaker_protocol_mails_somebody_twice() {
         Protocol::SendingIsTakenForUnsent,
         Protocol::NoIntent,
         Protocol::OutOfStep,
+        Protocol::UnknownIsPutBack,
     ];
     for protocol in weaker {
         let (states, way) = search(protocol, Until::SomebodyIsMailedTwice);

@@ -1,0 +1,246 @@
+//! Tests of `ledger`: rows that came to their end without a mail and wait again.
+
+use jiff::SignedDuration;
+use linkpost::{
+    audience::{Address, Row},
+    ledger::{Back, Intended, Outcome, PutBack, Run, Source, State, Stays},
+};
+
+use crate::ledger_desk::{
+    Desk, accepted, attempt, claim_none, claim_one, deferred, enlist, intend, recipient, rejected, row, sent,
+    unknown,
+};
+
+const OUR_FAULT: &str = "550 5.7.1 <user@example.com>: relaying denied";
+
+fn refused() -> Outcome {
+    Outcome::Rejected { reason: OUR_FAULT.into() }
+}
+
+fn address(user: &str) -> Address {
+    Address::parse(&format!("{user}@example.com")).unwrap()
+}
+
+async fn ids(run: &Run, state: State) -> Vec<i64> {
+    run.rows(state, 0, 100).await.unwrap().iter().map(|row| row.id).collect()
+}
+
+fn back(ids: &[i64]) -> Vec<PutBack> {
+    ids.iter()
+        .map(|id| PutBack { id: *id, source: Source::Hand, reason: "the relay was not set up".into() })
+        .collect()
+}
+
+/// Puts a row of the state back.
+async fn put_back(run: &Run, state: State) -> Vec<Back> {
+    let ids = ids(run, state).await;
+    let looked = run.look_back(&ids).await.unwrap();
+    let done = run.put_back(back(&ids)).await.unwrap();
+    assert_eq!(looked, done, "the look and the deed agree");
+    done.into_iter().map(|(_, back)| back).collect()
+}
+
+async fn audit(desk: &Desk) -> Vec<(String, String, String, String)> {
+    let all = "select source, coalesce(was, ''), state, reason from resolution order by id";
+    sqlx::query_as(all).fetch_all(&mut desk.sql().await).await.unwrap()
+}
+
+async fn verified(desk: &Desk) {
+    let checks = desk.ledger().await.verify().await.unwrap();
+    for check in checks {
+        assert!(check.broken.is_empty(), "{}: {:?}", check.rule, check.broken);
+    }
+}
+
+#[tokio::test]
+async fn a_refused_row_is_put_back_and_its_next_try_has_another_link() {
+    let desk = Desk::new();
+    let run = desk.run_at("2026-11-22T10:00:00Z").await;
+    enlist(&run, vec![row(2, "ada"), row(3, "robin")]).await;
+    let ada = claim_one(&run).await;
+    let before = intend(&run, ada).await;
+    run.settle(before, refused()).await.unwrap();
+    sent(&run).await;
+    drop(run);
+
+    let run = desk.run_at("2026-12-22T10:00:00Z").await;
+    assert_eq!(put_back(&run, State::Rejected).await, [Back::Waits]);
+    assert_eq!(
+        desk.rows().await[0],
+        format!("2 pending: {OUR_FAULT}"),
+        "the reason is kept until there is another"
+    );
+    // Its time counts anew, though its first try is a month old.
+    assert_eq!(run.expire(SignedDuration::from_hours(24)).await.unwrap(), 0);
+    let claim = claim_one(&run).await;
+    let token = claim.token().unwrap();
+    assert_eq!(
+        token.expires_at, token.issued_at,
+        "an earlier link has no life left, so none of its kind is built"
+    );
+    assert_eq!((token.generation, claim.attempts()), (1, 1));
+    assert!(claim.is_untried() && claim.again().is_some() && claim.first_date().is_none());
+    let mut next = attempt(&claim);
+    next.token.generation = 2;
+    next.token.jti_hash[0] ^= 1;
+    let Intended::Go(intent) = run.intend(claim, next).await.unwrap() else { panic!() };
+    assert_eq!(run.settle(intent, accepted()).await.unwrap().state, State::Sent);
+    assert!(claim_none(&run).await);
+    let told = ("hand".into(), "rejected".into(), "pending".into(), "the relay was not set up".into());
+    assert_eq!(audit(&desk).await, [told]);
+    verified(&desk).await;
+}
+
+#[tokio::test]
+async fn who_has_a_mail_or_may_have_one_or_waits_is_never_put_back() {
+    let desk = Desk::new();
+    let run = desk.run().await;
+    enlist(
+        &run,
+        vec![row(2, "ada"), row(3, "bob"), row(4, "cem"), row(5, "dan"), row(6, "eve"), row(7, "ada")],
+    )
+    .await;
+    sent(&run).await;
+    let bob = claim_one(&run).await;
+    let intent = intend(&run, bob).await;
+    run.settle(intent, unknown()).await.unwrap();
+    let cem = claim_one(&run).await;
+    let _sending = intend(&run, cem).await;
+    let dan = claim_one(&run).await;
+    run.settle(dan, deferred()).await.unwrap();
+    let before = desk.rows().await;
+    for state in
+        [State::Sent, State::Unknown, State::Sending, State::Deferred, State::Pending, State::Duplicate]
+    {
+        assert_eq!(put_back(&run, state).await, [Back::Stays(Stays::State(state))], "{state}");
+    }
+    assert_eq!(desk.rows().await, before);
+    assert!(audit(&desk).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_row_goes_back_only_while_its_person_is_on_the_list_and_wants_mails() {
+    let desk = Desk::new();
+    let run = desk.run().await;
+    enlist(&run, vec![row(2, "ada"), row(3, "bob")]).await;
+    let claim = claim_one(&run).await;
+    run.settle(claim, refused()).await.unwrap();
+    desk.ledger().await.suppress(&address("ada"), "asked").await.unwrap();
+    assert_eq!(put_back(&run, State::Rejected).await, [Back::Stays(Stays::Suppressed)]);
+    desk.ledger().await.suppress(&address("bob"), "asked").await.unwrap();
+    assert!(claim_none(&run).await);
+    assert_eq!(put_back(&run, State::Suppressed).await, [Back::Stays(Stays::Suppressed)]);
+
+    sqlx::query("delete from suppression").execute(&mut desk.sql().await).await.unwrap();
+    assert_eq!(
+        put_back(&run, State::Suppressed).await,
+        [Back::Waits],
+        "the address is not on the list any more"
+    );
+    enlist(&run, vec![row(2, "bob")]).await;
+    assert_eq!(put_back(&run, State::Rejected).await, [Back::Stays(Stays::LeftTheList)]);
+    let was: Vec<_> = audit(&desk).await.into_iter().map(|(_, was, ..)| was).collect();
+    assert_eq!(was, ["suppressed"]);
+}
+
+#[tokio::test]
+async fn whoever_used_the_link_of_a_mail_that_was_given_up_has_it() {
+    let desk = Desk::new();
+    let run = desk.run().await;
+    enlist(&run, vec![row(2, "ada")]).await;
+    let claim = claim_one(&run).await;
+    let intent = intend(&run, claim).await;
+    run.settle(intent, unknown()).await.unwrap();
+    // Signed in before a person decided that the mail never arrived.
+    let used = "update recipient set redeemed_at = 1, state = 'rejected', reason = 'given up'";
+    sqlx::query(used).execute(&mut desk.sql().await).await.unwrap();
+    assert_eq!(put_back(&run, State::Rejected).await, [Back::Stays(Stays::LinkUsed)]);
+}
+
+#[tokio::test]
+async fn two_users_of_one_mailbox_are_never_both_put_back() {
+    let desk = Desk::new();
+    let run = desk.run().await;
+    let team = |line, user| Row::Good(recipient(line, user, "team@example.com"));
+    enlist(&run, vec![team(2, "ada")]).await;
+    let claim = claim_one(&run).await;
+    run.settle(claim, rejected()).await.unwrap();
+    // Bob stands before Ada now, so the mailbox is his.
+    enlist(&run, vec![team(2, "bob"), team(3, "ada")]).await;
+    assert_eq!(put_back(&run, State::Rejected).await, [Back::Stays(Stays::MailboxTaken)]);
+    let claim = claim_one(&run).await;
+    run.settle(claim, rejected()).await.unwrap();
+    assert_eq!(
+        put_back(&run, State::Rejected).await,
+        [Back::Waits, Back::Stays(Stays::MailboxTaken)],
+        "of two that were refused the first has it"
+    );
+    let claim = claim_one(&run).await;
+    let intent = intend(&run, claim).await;
+    run.settle(intent, unknown()).await.unwrap();
+    assert_eq!(put_back(&run, State::Rejected).await, [Back::Stays(Stays::MailboxTaken)]);
+    verified(&desk).await;
+}
+
+#[tokio::test]
+async fn a_key_that_another_occasion_mailed_meanwhile_is_not_mailed_again() {
+    for refused_first in [true, false] {
+        let desk = Desk::new();
+        let mut first = desk.ledger().await.begin(&desk.campaign, "first").await.unwrap();
+        let mut second = desk.ledger().await.begin(&desk.campaign, "second").await.unwrap();
+        for run in [&mut first, &mut second] {
+            run.plan(None, Some(String::new())).await.unwrap();
+            enlist(run, vec![row(2, "ada")]).await;
+        }
+        let (ours, theirs) = (claim_one(&first).await, claim_one(&second).await);
+        if refused_first {
+            first.settle(ours, refused()).await.unwrap();
+            let intent = intend(&second, theirs).await;
+            second.settle(intent, unknown()).await.unwrap();
+        } else {
+            let intent = intend(&second, theirs).await;
+            second.settle(intent, unknown()).await.unwrap();
+            first.settle(ours, refused()).await.unwrap();
+        }
+        let stays = Back::Stays(Stays::MailedOn("second".into()));
+        assert_eq!(put_back(&first, State::Rejected).await, [stays]);
+        assert!(claim_none(&first).await);
+    }
+}
+
+#[tokio::test]
+async fn what_is_put_back_has_its_time_anew_on_a_scheduled_occasion_too() {
+    let desk = Desk::new();
+    let due = "2026-11-22T09:00:00Z".parse().unwrap();
+    let day = SignedDuration::from_hours(24);
+    let mut run = desk.run_at("2026-11-22T10:00:00Z").await;
+    run.plan(Some(due), None).await.unwrap();
+    enlist(&run, vec![row(2, "ada"), row(3, "bob")]).await;
+    let claim = claim_one(&run).await;
+    run.settle(claim, refused()).await.unwrap();
+    drop(run);
+    let run = desk.run_at("2026-11-24T10:00:00Z").await;
+    assert_eq!(put_back(&run, State::Rejected).await, [Back::Waits]);
+    assert_eq!(
+        (run.expire(day).await.unwrap(), run.lapse(day).await.unwrap()),
+        (0, 1),
+        "Bob alone is too late"
+    );
+    drop(run);
+    let run = desk.run_at("2026-11-25T10:00:01Z").await;
+    assert_eq!(run.lapse(day).await.unwrap(), 1, "a day after that so is Ada");
+    assert_eq!(put_back(&run, State::Expired).await, [Back::Waits, Back::Waits]);
+}
+
+#[tokio::test]
+async fn rows_of_another_occasion_are_left_alone() {
+    let desk = Desk::new();
+    let first = desk.ledger().await.begin(&desk.campaign, "first").await.unwrap();
+    enlist(&first, vec![row(2, "ada")]).await;
+    let claim = claim_one(&first).await;
+    first.settle(claim, refused()).await.unwrap();
+    let refused = ids(&first, State::Rejected).await;
+    let second = desk.ledger().await.begin(&desk.campaign, "second").await.unwrap();
+    assert!(second.put_back(back(&refused)).await.unwrap().is_empty());
+    assert_eq!(ids(&first, State::Rejected).await, refused);
+}
