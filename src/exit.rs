@@ -82,7 +82,7 @@ impl Exit {
             Self::Internal => "internal failure",
             Self::Usage => "wrong usage",
             Self::Undecided => {
-                "finished, but a person should look: unknown outcomes, a skipped occasion, with `--strict` rejected rows"
+                "finished, but a person should look: unknown outcomes, more refused mails than expected, a skipped occasion"
             }
             Self::Problems => "the list or a template has problems; nothing was sent",
             Self::Unreachable => "the relay or the token service is out of reach, or refuses everything",

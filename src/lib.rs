@@ -10,6 +10,7 @@
 //! - [`token`]: the secret in each link.
 //! - [`email`]: words and bytes; [`message`] is what it hands on.
 //! - [`delivery`]: the SMTP conversation, the outbox, the sandbox relay.
+//! - [`replies`]: whose fault a refusal is, of a relay or of a token service.
 //!
 //! The way back: [`web`] is the pages behind the links; [`scanner`] visits them as machines do.
 //!
@@ -43,6 +44,7 @@ pub mod ping;
 pub mod pipeline;
 pub mod private_file;
 pub mod problem;
+pub mod replies;
 pub mod scanner;
 pub mod schedule;
 pub mod settings;

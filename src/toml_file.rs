@@ -73,6 +73,12 @@ impl TomlFile {
         Ok(Self { path: path.to_owned(), text, problems: RefCell::default() })
     }
 
+    /// A text that is no file; problems are placed in `name`.
+    #[must_use]
+    pub fn of(name: &str, text: &str) -> Self {
+        Self { path: name.into(), text: text.to_owned(), problems: RefCell::default() }
+    }
+
     /// The root table, or the syntax errors.
     pub fn root(&self) -> Result<Table<'_>, Vec<Problem>> {
         let (root, errors) = DeTable::parse_recoverable(&self.text);
@@ -305,6 +311,11 @@ impl<'a> Table<'a> {
             Some(entry) if entry.value.get_ref().is_table() => self.table(key).into_iter().collect(),
             Some(_) | None => self.tables(key),
         }
+    }
+
+    /// Records a problem of another file that this table names.
+    pub fn pass_on(&self, problem: Problem) {
+        self.file.problems.borrow_mut().push(problem);
     }
 
     /// The keys of this table, whatever they are called, each with its value as `read` understands it.

@@ -16,7 +16,9 @@ mod parts;
 pub mod preview;
 pub mod purge;
 pub mod recall;
+mod refused;
 pub mod resolve;
+mod rests;
 mod sandbox;
 pub mod send;
 pub mod serve;
@@ -32,6 +34,7 @@ use crate::{
     ledger::LedgerError,
     pipeline::Halt,
     problem::Problem,
+    replies::{Fault, Identity, Refusal},
     token::{IssueError, KeyError},
     ui::Ui,
 };
@@ -150,12 +153,7 @@ impl From<Stop> for Failure {
         match stop {
             Stop::Unreachable { .. } => Self::words(Exit::Unreachable, words)
                 .hint("unsent mails wait in the ledger: run the same command again when the relay is back"),
-            Stop::Refused { .. } => Self::words(Exit::Unreachable, words)
-                .hint("ask whoever runs the relay to let this machine send; unsent mails wait in the ledger"),
-            Stop::Credentials { .. } => Self::words(Exit::Credentials, words)
-                .hint("check `user` under `[relay.smtp]` and the variable with its password; nobody was marked as failed"),
-            Stop::Sender { .. } => Self::words(Exit::Configuration, words)
-                .hint("name a `sender.address` that this login may send from; nobody was marked as failed"),
+            Stop::Refused(refusal) => refusal.into(),
             Stop::Tls { .. } => Self::words(Exit::Configuration, words)
                 .hint("check `host`, `port` and `tls` under `[relay.smtp]`; `ca_file` names a certificate of your own"),
             Stop::Settings { .. } => Self::words(Exit::Configuration, words).hint("check `[relay.smtp]`"),
@@ -163,16 +161,38 @@ impl From<Stop> for Failure {
     }
 }
 
+/// One sentence of what it is, and what to do. Nobody was marked for it.
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        let exit = match refusal.reading.fault {
+            Fault::Identity(Identity::Login) => Exit::Credentials,
+            Fault::Identity(
+                Identity::Sender | Identity::Authentication | Identity::Encryption | Identity::Request,
+            ) => Exit::Configuration,
+            Fault::Identity(Identity::Relaying | Identity::Host | Identity::Account)
+            | Fault::Person
+            | Fault::Message
+            | Fault::Quota
+            | Fault::Reputation
+            | Fault::TooFast
+            | Fault::Theirs
+            | Fault::Unclear => Exit::Unreachable,
+        };
+        let hint = format!("{}; nobody was marked as failed, unsent mails wait", refusal.reading.advice);
+        Self::words(exit, refusal.to_string()).hint(hint)
+    }
+}
+
 impl From<IssueError> for Failure {
     fn from(error: IssueError) -> Self {
         let words = error.to_string();
         match error {
-            IssueError::Refused(_) | IssueError::Unavailable(_) => Self::words(Exit::Unreachable, words)
-                .hint(
+            IssueError::Refused(_) | IssueError::Unclear(_) | IssueError::Unavailable(_) => {
+                Self::words(Exit::Unreachable, words).hint(
                     "unsent mails stay `pending`: run the same command again when the token service is back",
-                ),
-            IssueError::Credentials(_) => Self::words(Exit::Credentials, words)
-                .hint("check CLERK_SECRET_KEY and `organization`; nobody was marked as failed"),
+                )
+            }
+            IssueError::Us(refusal) => refusal.into(),
             IssueError::Interrupted => Self::words(Exit::Unfinished, words),
             IssueError::Ledger(error) => error.into(),
         }
@@ -184,14 +204,12 @@ impl From<Halt> for Failure {
         match halt {
             Halt::Ledger(error) => error.into(),
             Halt::Relay(stop) => stop.into(),
-            Halt::Policy { refused, reason } => Self::words(
-                Exit::Unreachable,
-                format!("stopped: the relay refused {refused} of the last mails by its policy: {reason}"),
-            )
-            .hint("see why the relay does not want these mails (SPF, DKIM, DMARC, its words above); the rest of the list waits in the ledger"),
+            Halt::Refused { refusal, .. } => refusal.into(),
             Halt::ClockJumped(jump) => Self::words(
                 Exit::Unfinished,
-                format!("stopped: the machine's clock jumped by {jump:#} during the run, or the machine slept"),
+                format!(
+                    "stopped: the machine's clock jumped by {jump:#} during the run, or the machine slept"
+                ),
             )
             .hint("see that the clock is right, then run the same command again; nothing is lost"),
             Halt::Tokens(error) => error.into(),

@@ -40,6 +40,25 @@ pub(super) fn tell(ui: &Ui, news: &News) {
                 "the relay says that this is too fast ({reason}): {rate:.1} mails a second from now on, rising again by the minute"
             ));
         }
+        News::Capped { until } => {
+            ui.event(&json!({ "event": "capped", "until": until.to_string() }));
+            ui.remark(format_args!(
+                "as many mails as `sending.rate` allows have left; the next may leave {}",
+                clock_time(*until)
+            ));
+        }
+        News::Resting(refusal) => {
+            ui.event(&json!({ "event": "resting", "relay": refusal.relay, "reason": refusal.reason }));
+            ui.note(format_args!("{refusal}; the other relays go on"));
+        }
+        News::PutBack { rows } => {
+            ui.event(&json!({ "event": "put_back", "rows": rows }));
+            let wait = if *rows == 1 { "waits" } else { "wait" };
+            ui.remark(format_args!(
+                "{} that had been refused in the same words {wait} again: nobody is marked",
+                count(*rows, "mail")
+            ));
+        }
         News::Lapsed { rows } => {
             ui.event(&json!({ "event": "lapsed", "rows": rows }));
             let (mails, they) = (count(*rows, "mail"), if *rows == 1 { "its" } else { "their" });

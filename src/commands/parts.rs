@@ -22,7 +22,7 @@ use crate::{
     ledger::{self, Ledger, LedgerError, NewMark, PageFacts},
     lists::List,
     pace::Pace,
-    pipeline::People,
+    pipeline::{Caps, People},
     problem::{Place, Problem},
     settings::{self, ClerkSignIn, Environment, LocalSignIn, NoSecret, Settings, SignIn},
     token::{
@@ -283,6 +283,13 @@ pub(super) fn harmless_keys() -> MessageKeys {
 /// The rate that the settings ask for.
 pub(super) fn pace(settings: &Settings) -> Pace {
     settings.rate.map_or_else(unlimited, |rate| Pace::per_second(rate, 1))
+}
+
+/// How many mails any hour and day may hold, with those that left before.
+pub(super) async fn caps(settings: &Settings, ledger: &Ledger) -> Result<Caps, LedgerError> {
+    let Some(most) = settings.caps.iter().map(|cap| cap.most).max() else { return Ok(Caps::default()) };
+    let left = ledger.tries(u32::try_from(most).unwrap_or(u32::MAX)).await?;
+    Ok(Caps::new(settings.caps.clone(), left))
 }
 
 /// As fast as it goes.

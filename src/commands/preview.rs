@@ -61,6 +61,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: PreviewArgs) -> Result<Exi
     })?;
     let total = arguments.whom.limit.map_or(due, |limit| limit.min(due));
     let bounds = Bounds {
+        accept_refusals: false,
         // One courier: the files are numbered in the order of the list.
         connections: 1,
         limit: arguments.whom.limit,
@@ -75,6 +76,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: PreviewArgs) -> Result<Exi
         issuer: TokenIssuer::Preview(world.preview_issuer()?),
         letter,
         delivery: Delivery::Outbox(outbox.clone()),
+        caps: crate::pipeline::Caps::default(),
         pace: parts::unlimited(),
         clock: CLOCK,
     };

@@ -16,6 +16,8 @@ use crate::{
         find, news,
         parts::{self, CLOCK, World},
         preview,
+        refused::Refused,
+        rests::Rests,
         sandbox::Stage,
         unknown::{OnUnknown, Unknown},
     },
@@ -23,6 +25,7 @@ use crate::{
     ledger::{Books, Ledger, LedgerError, Run, Settled, State, Tally},
     pipeline::{self, Bounds, Halt, News, Parts},
     schedule::Standing,
+    settings::Expected,
     ui::{Ui, count, tally_table},
 };
 
@@ -69,6 +72,9 @@ pub struct SendArgs {
     /// What the start puts up with.
     #[command(flatten)]
     pub accept: AcceptArgs,
+    /// Take refusals at their word: go on although many people are refused in the same words
+    #[arg(long, conflicts_with = "dry_run")]
+    pub accept_refusals: bool,
     /// Exit with 3 if any row was rejected, expired or invalid
     #[arg(long)]
     pub strict: bool,
@@ -119,6 +125,8 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
     let run = Arc::new(run);
     tell_recovered(ui, &run);
     let known = ledger.books_of(&world.campaign.id, &world.campaign.occasion).await?;
+    let decided = run.decided_rejected().await?;
+    let before = known.as_ref().map(|books| Refused::of(&books.tally, decided));
     let told = known.map_or(0, |books| books.unknown()).saturating_sub(run.recovered().unknown);
     run.describe(world.page_facts()).await?;
     let issuer = world.issuer(&stage)?;
@@ -129,26 +137,35 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
 
     let unknown = Unknown::find(&run, &arguments).await?;
     let waiting = arguments.whom.waiting(ui, &run).await? + unknown.to_send();
+    let rests = Rests::find(&ledger, &world, &stage).await?;
     let ended = if waiting == 0 {
         unknown.decide(ui, &run).await?;
         let which = if arguments.whom.only.is_empty() { "every row" } else { "each row of `--only`" };
         let anew = if arguments.sandbox { " (remove the folder `sandbox` to rehearse anew)" } else { "" };
         ui.say(format_args!("nothing to send: {which} is settled{anew}"));
         Ok(0)
+    } else if rests.hold(ui, &stage, arguments.due.is_some()) {
+        Ok(0)
     } else {
         clerk::tell_limit(ui, &world, &issuer, &run, waiting).await?;
         confirm(ui, &world, &stage, &arguments, waiting)?;
         unknown.decide(ui, &run).await?;
+        let caps = parts::caps(&world.settings, &ledger).await?;
         let parts = Parts {
             run: Arc::clone(&run),
             issuer,
             letter,
             delivery: stage.delivery.clone(),
             pace: parts::pace(&world.settings),
+            caps,
             clock: CLOCK,
         };
         let total = arguments.whom.limit.map_or(waiting, |limit| limit.min(waiting));
-        deliver(ui, parts, bounds(&world, &arguments), total, arguments.turn.child_token()).await
+        let ended = deliver(ui, parts, bounds(&world, &arguments), total, arguments.turn.child_token()).await;
+        if ended.is_ok() {
+            rests.end(&run).await?;
+        }
+        ended
     };
     let concluded = async {
         clerk::tell_tokens(ui, &ledger, &run, &world.campaign).await?;
@@ -156,9 +173,14 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
         let ours = ledger.books_of(&world.campaign.id, &world.campaign.occasion).await?;
         let unknown = ours.as_ref().map_or(0, Books::unknown);
         let (tally, next_due) = ours.map(|books| (books.tally, books.next_due)).unwrap_or_default();
+        let refused = Refused::of(&tally, run.decided_rejected().await?);
+        let expected = expected(&world, &arguments);
         // Nobody is left out in silence: that mails had their time before they were tried is for a person to see.
-        let strict = arguments.strict || ended.as_ref().is_ok_and(|lapsed| *lapsed > 0);
+        let strict =
+            arguments.strict || refused.is_news(expected) || ended.as_ref().is_ok_and(|lapsed| *lapsed > 0);
         let exit = tell_end(ui, global, &arguments, (&tally, unknown), next_due, strict);
+        let before = before.filter(|_| arguments.due.is_some());
+        refused.tell(ui, &run, (expected, before), (&arguments.status(), &arguments.retry())).await?;
         tell_unknown(ui, &arguments, unknown, told);
         for line in kept {
             ui.say(line);
@@ -201,6 +223,12 @@ fn occasion_name(text: &str) -> Result<String, String> {
     campaign::occasion_name(text)
 }
 
+/// How many refusals are no news: none where nobody looks on.
+fn expected(world: &World, arguments: &SendArgs) -> Expected {
+    let usual = if arguments.due.is_some() { Expected::BY_SCHEDULE } else { Expected::BY_HAND };
+    world.settings.expected_refusals.unwrap_or(usual)
+}
+
 fn bounds(world: &World, arguments: &SendArgs) -> Bounds {
     Bounds {
         connections: world.settings.connections,
@@ -209,6 +237,7 @@ fn bounds(world: &World, arguments: &SendArgs) -> Bounds {
         not_after: world.campaign.not_after,
         scheduled: arguments.due.is_some(),
         wait: arguments.wait,
+        accept_refusals: arguments.accept_refusals,
         window: world.campaign.schedule.as_ref().and_then(|schedule| schedule.window.clone()),
     }
 }
@@ -251,7 +280,13 @@ pub(super) async fn deliver(
             ui.event(&event(&settled));
             progress.settled(&settled);
         }
-        news @ (News::Trouble(_) | News::Slower { .. } | News::Lapsed { .. } | News::Waiting { .. }) => {
+        news @ (News::Trouble(_)
+        | News::Slower { .. }
+        | News::Capped { .. }
+        | News::Resting(_)
+        | News::PutBack { .. }
+        | News::Lapsed { .. }
+        | News::Waiting { .. }) => {
             if let News::Lapsed { rows } = news {
                 lapsed += rows;
             }
@@ -398,6 +433,11 @@ impl SendArgs {
             self.campaign.display(),
             if self.sandbox { " --sandbox" } else { "" }
         )
+    }
+
+    /// The command that puts back who was refused.
+    fn retry(&self) -> String {
+        format!("linkpost retry {}{}", self.campaign.display(), if self.sandbox { " --sandbox" } else { "" })
     }
 
     /// The command that shows the books.

@@ -19,6 +19,7 @@ use crate::{
     audience::{Address, RecipientKey},
     ledger::{Claim, Intent, Outcome},
     message::Message,
+    replies::Refusal,
 };
 
 /// Where messages go.
@@ -71,36 +72,15 @@ pub enum Stop {
         /// What happened, or what the relay said.
         reason: String,
     },
-    /// The relay does not talk to us at all.
-    #[error("the relay `{relay}` refuses this client: {reason}")]
-    Refused {
-        /// Host and port.
-        relay: String,
-        /// What the relay said.
-        reason: String,
-    },
+    /// The relay refuses us, and no recipient can change that.
+    #[error("{0}")]
+    Refused(Refusal),
     /// The connection cannot be encrypted, or the certificate is not trusted.
     #[error("the connection to the relay `{relay}` cannot be protected: {reason}")]
     Tls {
         /// Host and port.
         relay: String,
         /// What is wrong.
-        reason: String,
-    },
-    /// The relay refuses the login, or wants one.
-    #[error("the relay `{relay}` refuses the login: {reason}")]
-    Credentials {
-        /// Host and port.
-        relay: String,
-        /// What the relay said.
-        reason: String,
-    },
-    /// The relay refuses the sender.
-    #[error("the relay `{relay}` refuses the sender: {reason}")]
-    Sender {
-        /// Host and port.
-        relay: String,
-        /// What the relay said.
         reason: String,
     },
     /// The settings forbid what they ask for.
@@ -128,6 +108,15 @@ impl Delivery {
             Self::Outbox(_) => {}
         }
     }
+
+    /// Leaves a relay alone for the rest of the run; whether there is another that goes on.
+    #[must_use]
+    pub fn rest(&self, relay: &str) -> bool {
+        match self {
+            Self::Smtp(relays) => relays.rest(relay),
+            Self::Outbox(_) => false,
+        }
+    }
 }
 
 impl Courier {
@@ -145,6 +134,15 @@ impl Courier {
         match self {
             Self::Smtp(courier) => courier.conclude(tell),
             Self::Outbox(_) => Remark::None,
+        }
+    }
+
+    /// The relay of the last mail, host and port; `None` where there is none.
+    #[must_use]
+    pub fn relay(&self) -> Option<String> {
+        match self {
+            Self::Smtp(courier) => courier.relay(),
+            Self::Outbox(_) => None,
         }
     }
 

@@ -5,7 +5,10 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -36,6 +39,8 @@ struct Place {
     relay: smtp::Relay,
     weight: u32,
     breaker: Breaker,
+    /// Left alone for the rest of the run: its quota is used up.
+    rests: AtomicBool,
 }
 
 /// What there is to tell about a relay while a run goes on.
@@ -59,6 +64,12 @@ pub enum Trouble {
         /// Host and port.
         relay: String,
     },
+}
+
+impl Place {
+    fn rests(&self) -> bool {
+        self.rests.load(Ordering::Relaxed)
+    }
 }
 
 impl Trouble {
@@ -91,6 +102,7 @@ impl Relays {
             relay,
             weight: weight.unwrap_or(1),
             breaker: Breaker::new(patience),
+            rests: AtomicBool::new(false),
         };
         let places = relays.into_iter().map(place).collect();
         Self(Arc::new(Inner { places, shares, changed: Notify::new() }))
@@ -125,11 +137,25 @@ impl Relays {
         }
     }
 
+    /// Leaves a relay alone for the rest of the run, unless it is the last; whether there is another that goes on.
+    #[must_use]
+    pub fn rest(&self, relay: &str) -> bool {
+        let awake = |place: &&Place| !place.rests();
+        let others = self.0.places.iter().filter(awake).any(|place| place.relay.name() != relay);
+        if others {
+            for place in self.0.places.iter().filter(|place| place.relay.name() == relay) {
+                place.rests.store(true, Ordering::Relaxed);
+            }
+            self.0.changed.notify_waiters();
+        }
+        others
+    }
+
     /// Picks a relay to connect to.
     fn next(&self) -> Next<'_> {
         let (mut soonest, mut probed) = (None, false);
         for at in self.order() {
-            let Some(place) = self.0.places.get(at) else { continue };
+            let Some(place) = self.0.places.get(at).filter(|place| !place.rests()) else { continue };
             match place.breaker.turn() {
                 Turn::Try(pass) if !self.is_hopeless() => {
                     self.took(at);
@@ -178,7 +204,7 @@ impl Relays {
     }
 
     fn is_hopeless(&self) -> bool {
-        self.0.places.iter().all(|place| place.breaker.is_hopeless())
+        self.0.places.iter().filter(|place| !place.rests()).all(|place| place.breaker.is_hopeless())
     }
 
     fn out_of_reach(&self) -> Stop {
@@ -206,8 +232,9 @@ impl Courier {
     ///
     /// An error ends the run: a relay refuses us, or none could be reached for too long.
     pub async fn ready(&mut self, tell: impl Fn(Trouble)) -> Result<(), Stop> {
-        if let Some((_, courier)) = &self.at
+        if let Some((at, courier)) = &self.at
             && courier.is_connected()
+            && self.relays.0.places.get(*at).is_some_and(|place| !place.rests())
         {
             return Ok(());
         }
@@ -273,7 +300,7 @@ impl Courier {
                 let failure = place.breaker.failed(reason);
                 tell(Trouble::failed(place.relay.name(), reason.clone(), failure));
             }
-            Remark::Answered | Remark::TooFast | Remark::Policy => {
+            Remark::Taken | Remark::Refused(_) => {
                 if place.breaker.answered() {
                     tell(Trouble::Back { relay: place.relay.name() });
                     self.relays.0.changed.notify_waiters();
@@ -281,6 +308,13 @@ impl Courier {
             }
         }
         remark
+    }
+
+    /// The relay of the last mail, host and port.
+    #[must_use]
+    pub fn relay(&self) -> Option<String> {
+        let (at, _) = self.at.as_ref()?;
+        self.relays.0.places.get(*at).map(|place| place.relay.name())
     }
 
     /// Ends the conversation.

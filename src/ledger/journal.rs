@@ -135,6 +135,7 @@ mod tests {
             due: None,
             at: 1,
             key_hash: None,
+            requeued: false,
         }
     }
 

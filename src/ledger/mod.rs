@@ -19,6 +19,7 @@ mod journal;
 mod landing;
 mod last_run;
 mod leave;
+mod limits;
 mod lock;
 mod minted;
 mod occasions;
@@ -51,6 +52,7 @@ pub use error::LedgerError;
 pub use files::{NewFile, TakenFile};
 pub use landing::{PageFacts, Redeemed, Redemption, Sending, Standing, Ticket};
 pub use leave::{Leaver, Left};
+pub use limits::Rest;
 pub use minted::{Minted, Revoked};
 pub use occasions::Skipped;
 pub use purge::PurgeReport;
@@ -164,6 +166,11 @@ pub enum Outcome {
     /// A definite no for now, or nothing was handed over.
     Deferred {
         /// The reply or what happened.
+        reason: String,
+    },
+    /// A definite no that is about us and not about the recipient: the row waits as before, and keeps the reason.
+    Requeued {
+        /// The reply.
         reason: String,
     },
     /// Handed over, and nobody can say whether it arrived.

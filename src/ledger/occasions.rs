@@ -9,7 +9,7 @@ use serde::Serialize;
 use sqlx::{SqliteConnection, SqlitePool};
 
 use super::{
-    LedgerError, hold,
+    LedgerError, Rest, hold, limits,
     settle::json,
     writer::{Answer, RunCore, write},
 };
@@ -36,6 +36,8 @@ pub(super) enum Entry {
     Plan { run: Arc<RunCore>, due: Option<Timestamp>, once_in: Option<String>, answer: Answer<()> },
     Hold { run: Arc<RunCore>, window: Window, answer: Answer<u64> },
     GiveUp { run: Arc<RunCore>, reason: String, answer: Answer<u64> },
+    Rest { rest: Rest, answer: Answer<()> },
+    Wake { name: String, answer: Answer<()> },
 }
 
 #[derive(Serialize)]
@@ -112,6 +114,14 @@ impl Entry {
                 let done = write(connection, async |connection| {
                     give_up(connection, run.occasion, &reason, now).await
                 });
+                let _ = answer.send(done.await);
+            }
+            Self::Rest { rest, answer } => {
+                let done = write(connection, async |connection| limits::enter(connection, &rest, now).await);
+                let _ = answer.send(done.await);
+            }
+            Self::Wake { name, answer } => {
+                let done = write(connection, async |connection| limits::leave(connection, &name).await);
                 let _ = answer.send(done.await);
             }
             Self::Hold { run, window, answer } => {

@@ -20,6 +20,7 @@ fn migrations() -> Vec<Migration> {
         (4, "landing", include_str!("../../migrations/sqlite/0004_landing.sql")),
         (5, "schedule", include_str!("../../migrations/sqlite/0005_schedule.sql")),
         (6, "lists", include_str!("../../migrations/sqlite/0006_lists.sql")),
+        (7, "rest", include_str!("../../migrations/sqlite/0007_rest.sql")),
         (8, "retry", include_str!("../../migrations/sqlite/0008_retry.sql")),
     ]
     .into_iter()

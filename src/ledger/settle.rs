@@ -41,6 +41,9 @@ pub(super) struct Settlement {
     /// Of a key that is mailed once whatever the occasion, and was refused before anything was sent.
     #[serde(default)]
     pub(super) key_hash: Option<String>,
+    /// Whether the refusal was about us: it counts neither as a "later" nor as a first try.
+    #[serde(default)]
+    pub(super) requeued: bool,
 }
 
 /// A try as it is written. Hashes in hexadecimal.
@@ -76,6 +79,7 @@ impl Settlement {
             Outcome::Accepted { reply } => (Event::Accepted, reply),
             Outcome::Rejected { reason } => (Event::Rejected, reason),
             Outcome::Deferred { reason } => (Event::Deferred, reason),
+            Outcome::Requeued { reason } => (Event::Requeue, reason),
             Outcome::Unknown { reason } => (Event::Unknown, reason),
         };
         let (from, attempt) = match held {
@@ -93,12 +97,13 @@ impl Settlement {
         })?;
         let text = words::kept(text, &claim.recipient.address);
         let (reason, reply) = if state == State::Sent { (None, Some(text)) } else { (Some(text), None) };
-        let due = (state == State::Deferred)
-            .then(|| at.saturating_add(wait_ms(claim.id, epoch, claim.deferrals.saturating_add(1))));
+        let requeued = event == Event::Requeue;
+        let wait = || if requeued { 0 } else { wait_ms(claim.id, epoch, claim.deferrals.saturating_add(1)) };
+        let due = (state == State::Deferred).then(|| at.saturating_add(wait()));
         let refused = once && attempt.is_none() && state == State::Rejected;
         let key_hash = refused.then(|| key_hash(&claim.recipient.key.0));
         let state = state.name().to_owned();
-        Ok(Self { id: claim.id, epoch, attempt, state, reason, reply, due, at, key_hash })
+        Ok(Self { id: claim.id, epoch, attempt, state, reason, reply, due, at, key_hash, requeued })
     }
 }
 
@@ -146,8 +151,10 @@ update recipient set
     reason = j.value ->> 'reason',
     reply = coalesce(j.value ->> 'reply', recipient.reply),
     next_attempt_at = j.value ->> 'due',
-    deferrals = recipient.deferrals + (j.value ->> 'state' = 'deferred'),
-    first_try_at = coalesce(recipient.first_try_at, j.value ->> 'at'),
+    deferrals = recipient.deferrals + (j.value ->> 'state' = 'deferred' and not coalesce(j.value ->> 'requeued', 0)),
+    -- a refusal of us does not start the recipient's time: only what a relay put off before keeps its own
+    first_try_at = case when not coalesce(j.value ->> 'requeued', 0) then coalesce(recipient.first_try_at, j.value ->> 'at')
+        when recipient.deferrals > 0 then recipient.first_try_at end,
     changed_at = j.value ->> 'at'
 from json_each(?1) j
 where recipient.id = j.value ->> 'id'
@@ -158,7 +165,7 @@ returning recipient.id";
 
 pub(super) const SETTLE_ATTEMPTS: &str = "
 update attempts set
-    outcome = j.value ->> 'state',
+    outcome = case when coalesce(j.value ->> 'requeued', 0) then 'rejected' else j.value ->> 'state' end,
     reply = coalesce(j.value ->> 'reply', j.value ->> 'reason'),
     ended_at = j.value ->> 'at'
 from json_each(?1) j

@@ -50,6 +50,8 @@ pub(super) enum Event {
     Rejected,
     /// A no for now.
     Deferred,
+    /// A no that is about us.
+    Requeue,
     /// No answer.
     Unknown,
     /// A later run finds it held by a run that is gone.
@@ -77,13 +79,14 @@ pub(super) enum Event {
 #[cfg(test)]
 impl Event {
     /// Every event, in the order of the test's table.
-    pub(super) const ALL: [Self; 17] = [
+    pub(super) const ALL: [Self; 18] = [
         Self::Claim,
         Self::Release,
         Self::Intend,
         Self::Accepted,
         Self::Rejected,
         Self::Deferred,
+        Self::Requeue,
         Self::Unknown,
         Self::Recover,
         Self::Expire,
@@ -113,7 +116,7 @@ pub(super) const fn next(state: State, event: Event, deferred_before: bool) -> O
         (Withdrawn, Event::Return)
         | (Unknown, Event::ResolvePending)
         | (Rejected | Expired | Suppressed, Event::Retry) => Pending,
-        (Claimed, Event::Release | Event::Recover) => waiting,
+        (Claimed, Event::Release | Event::Recover) | (Claimed | Sending | Unknown, Event::Requeue) => waiting,
         (Claimed, Event::Intend) => Sending,
         (Sending | Unknown, Event::Accepted) | (Unknown, Event::ResolveSent) => Sent,
         (Claimed | Sending | Unknown, Event::Rejected) | (Unknown, Event::ResolveRejected) => Rejected,
@@ -215,18 +218,18 @@ mod tests {
 
     /// The whole table: state, then the state after each of `Event::ALL`, `-` where it cannot happen.
     const TABLE: [&str; 12] = [
-        "pending    claimed -       -       -    -        -        -       -       expired withdrawn -       suppressed -    -       - - -",
-        "claimed    -       pending sending -    rejected deferred -       pending -       -         -       suppressed -    -       - withdrawn -",
-        "sending    -       -       -       sent rejected deferred unknown unknown -       -         -       -          -    -       - - -",
-        "sent       -       -       -       -    -        -        -       -       -       -         -       -          -    -       - - -",
-        "rejected   -       -       -       -    -        -        -       -       -       -         -       -          -    -       - - pending",
-        "deferred   claimed -       -       -    -        -        -       -       expired withdrawn -       suppressed -    -       - - -",
-        "expired    -       -       -       -    -        -        -       -       -       -         -       -          -    -       - - pending",
-        "unknown    -       -       -       sent rejected deferred unknown -       -       -         -       -          sent pending rejected - -",
-        "suppressed -       -       -       -    -        -        -       -       -       -         -       -          -    -       - - pending",
-        "withdrawn  -       -       -       -    -        -        -       -       -       -         pending -          -    -       - - -",
-        "invalid    -       -       -       -    -        -        -       -       -       -         -       -          -    -       - - -",
-        "duplicate  -       -       -       -    -        -        -       -       -       -         -       -          -    -       - - -",
+        "pending    claimed -       -       -    -        -        -       -       -       expired withdrawn -       suppressed -    -       -        -         -",
+        "claimed    -       pending sending -    rejected deferred pending -       pending -       -         -       suppressed -    -       -        withdrawn -",
+        "sending    -       -       -       sent rejected deferred pending unknown unknown -       -         -       -          -    -       -        -         -",
+        "sent       -       -       -       -    -        -        -       -       -       -       -         -       -          -    -       -        -         -",
+        "rejected   -       -       -       -    -        -        -       -       -       -       -         -       -          -    -       -        -         pending",
+        "deferred   claimed -       -       -    -        -        -       -       -       expired withdrawn -       suppressed -    -       -        -         -",
+        "expired    -       -       -       -    -        -        -       -       -       -       -         -       -          -    -       -        -         pending",
+        "unknown    -       -       -       sent rejected deferred pending unknown -       -       -         -       -          sent pending rejected -         -",
+        "suppressed -       -       -       -    -        -        -       -       -       -       -         -       -          -    -       -        -         pending",
+        "withdrawn  -       -       -       -    -        -        -       -       -       -       -         pending -          -    -       -        -         -",
+        "invalid    -       -       -       -    -        -        -       -       -       -       -         -       -          -    -       -        -         -",
+        "duplicate  -       -       -       -    -        -        -       -       -       -       -         -       -          -    -       -        -         -",
     ];
 
     #[test]
@@ -247,6 +250,9 @@ mod tests {
     fn a_claim_of_a_deferred_row_goes_back_to_deferred() {
         assert_eq!(next(State::Claimed, Event::Release, true), Some(State::Deferred));
         assert_eq!(next(State::Claimed, Event::Recover, true), Some(State::Deferred));
+        for state in [State::Claimed, State::Sending, State::Unknown] {
+            assert_eq!(next(state, Event::Requeue, true), Some(State::Deferred), "{state}");
+        }
     }
 
     #[test]

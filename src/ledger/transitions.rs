@@ -38,10 +38,16 @@ async fn one_row(state: State, deferred_before: bool) -> SqliteConnection {
 }
 
 /// Runs the statement that an event stands for.
-async fn happen(connection: &mut SqliteConnection, state: State, event: Event) {
+async fn happen(connection: &mut SqliteConnection, state: State, event: Event, deferred_before: bool) {
     let outcome = |name: &str| {
         let attempt = if state == State::Claimed { None } else { Some(1) };
         json!([{ "id": 7, "epoch": 1, "attempt": attempt, "state": name, "due": null, "at": NOW }])
+            .to_string()
+    };
+    let requeued = |state: State, deferred_before: bool| {
+        let attempt = if state == State::Claimed { None } else { Some(1) };
+        let (name, due) = if deferred_before { ("deferred", Some(NOW)) } else { ("pending", None) };
+        json!([{ "id": 7, "epoch": 1, "attempt": attempt, "state": name, "due": due, "at": NOW, "requeued": true }])
             .to_string()
     };
     let decided = |name: &str| json!([{ "id": 7, "state": name, "reason": "looked it up" }]).to_string();
@@ -57,6 +63,7 @@ async fn happen(connection: &mut SqliteConnection, state: State, event: Event) {
         Event::Accepted => sqlx::query(settle::SETTLE).bind(outcome("sent")),
         Event::Rejected => sqlx::query(settle::SETTLE).bind(outcome("rejected")),
         Event::Deferred => sqlx::query(settle::SETTLE).bind(outcome("deferred")),
+        Event::Requeue => sqlx::query(settle::SETTLE).bind(requeued(state, deferred_before)),
         Event::Unknown => sqlx::query(settle::SETTLE).bind(outcome("unknown")),
         Event::Recover => {
             let claimed = sqlx::query(start::RECOVER_CLAIMED).bind(1).bind(2).bind(NOW);
@@ -96,7 +103,7 @@ async fn the_sql_moves_a_row_as_the_state_machine_says_and_never_else() {
                     continue; // refused before any SQL: a claim was never handed over
                 }
                 let mut connection = one_row(state, deferred_before).await;
-                happen(&mut connection, state, event).await;
+                happen(&mut connection, state, event, deferred_before).await;
                 let found: String = sqlx::query_scalar("select state from recipient where id = 7")
                     .fetch_one(&mut connection)
                     .await

@@ -2,18 +2,20 @@
 //!
 //! Knows no command line, no terminal, no file and no environment. A preview takes the same path with harmless parts.
 
-mod conduct;
+mod caps;
 mod deadline;
 mod enlist;
 mod lifetime;
+mod misunderstood;
 mod parts;
+mod refusals;
 mod shared;
 mod supply;
 mod window;
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -27,18 +29,21 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use conduct::{Conduct, Consequence};
+pub use caps::Caps;
+use caps::Slot;
 use deadline::Deadline;
 pub use enlist::{EnlistError, Mixed, People, Proof, enlist, look_up, prove};
 pub use parts::{Bounds, Halt, News, Parts};
+use refusals::{Reaction, Refusals};
 use shared::Shared;
 use supply::{Supplied, Supply};
 
 use crate::{
-    delivery::{Courier, Offer},
+    delivery::{Courier, Offer, Remark},
     email::Link,
     failpoint,
     ledger::{Claim, Intended, Outcome, Settled, Try},
+    replies::{Fault, Reading},
     token::{IssueError, TokenIssuer, clerk::Swept},
 };
 
@@ -66,7 +71,9 @@ pub async fn send_all(
         window: bounds.window.clone(),
         deadline,
         budget: AtomicU64::new(bounds.limit.unwrap_or(u64::MAX)),
-        conduct: Conduct::default(),
+        refusals: Refusals::new(bounds.accept_refusals),
+        wait: bounds.wait,
+        capped: Mutex::default(),
         halt: stop.child_token(),
         news,
         began,
@@ -81,12 +88,20 @@ pub async fn send_all(
         }
     };
     let released = shared.parts.run.release_all().await;
+    let ended = ended.and_then(|()| shared.refusals.everybody().map_or(Ok(()), Err));
     failpoint::reach("released");
     while let Ok(one) = reports.try_recv() {
         report(one);
     }
+    let righted = match &ended {
+        Err(halt) => misunderstood::put_right(&shared.parts, halt).await,
+        Ok(()) => Ok(0),
+    };
+    if let Ok(rows @ 1..) = righted {
+        report(News::PutBack { rows });
+    }
     tidy(&shared.parts, ended.is_ok() && !stop.is_cancelled()).await;
-    ended.and(released.map(drop).map_err(Halt::from))
+    ended.and(released.map(drop).map_err(Halt::from)).and(righted.map(drop).map_err(Halt::from))
 }
 
 /// Takes back the tokens whose mail did not go. What cannot be taken back now, the next run takes back.
@@ -168,6 +183,12 @@ async fn send_each(shared: &Shared, supply: &mut Supply, courier: &mut Courier) 
         if !supply.fill().await? {
             break;
         }
+        let mut slot = match shared.parts.caps.take(shared.parts.clock.now()) {
+            Ok(slot) => slot,
+            Err(until) if shared.cap(until).await => continue,
+            // Behind the round, when all claims are given back, it ends with the others.
+            Err(_) => break,
+        };
         // A relay and the rate are waited for with the claim in hand, so a stop must be able to end the wait.
         tokio::select! {
             biased;
@@ -184,7 +205,7 @@ async fn send_each(shared: &Shared, supply: &mut Supply, courier: &mut Courier) 
             shared.put_off(supplied.claim).await?;
             continue;
         }
-        send_one(shared, courier, supplied).await?;
+        send_one(shared, courier, supplied, &mut slot).await?;
     }
     Ok(())
 }
@@ -197,23 +218,46 @@ async fn get_ready(shared: &Shared, courier: &mut Courier) -> Result<(), Halt> {
 }
 
 /// One recipient, from token to settlement; and what the relay's answer means for the others.
-async fn send_one(shared: &Shared, courier: &mut Courier, supplied: Supplied) -> Result<(), Halt> {
-    let settled = settle_one(&shared.parts, courier, supplied).await;
+async fn send_one(
+    shared: &Shared,
+    courier: &mut Courier,
+    supplied: Supplied,
+    slot: &mut Slot<'_>,
+) -> Result<(), Halt> {
+    let unclear = match &supplied.issued {
+        Err(IssueError::Unclear(_)) => Some(Reading::new(Fault::Unclear, true)),
+        Err(_) | Ok(_) => None,
+    };
+    let settled = settle_one(&shared.parts, courier, supplied, slot).await;
     let remark = courier.conclude(|trouble| shared.mention(trouble));
+    let remark = unclear.map_or(remark, |reading| Remark::Refused(Box::new(reading)));
     let Some(settled) = settled? else {
         // The connection had gone, and nothing was offered: the mail waits for its turn again.
         shared.budget.fetch_add(1, Ordering::Relaxed);
         return Ok(());
     };
+    let parts = &shared.parts;
     let reason = settled.reason.clone().unwrap_or_default();
     shared.tell(News::Settled(settled)).await;
-    match shared.conduct.heed(&remark, &shared.parts.pace) {
-        Consequence::GoOn => Ok(()),
-        Consequence::Slower(rate) => {
+    match shared.refusals.observe(&remark, &reason, &parts.pace) {
+        Reaction::GoOn => Ok(()),
+        Reaction::Slower(rate) => {
             shared.tell(News::Slower { rate, reason }).await;
             Ok(())
         }
-        Consequence::Stop(refused) => Err(Halt::Policy { refused, reason }),
+        Reaction::Stop(misunderstood) => {
+            let relay = courier.relay();
+            let quota = misunderstood.reading.fault == Fault::Quota;
+            let halt = misunderstood::halt(misunderstood, relay.clone(), reason);
+            match (halt, relay) {
+                (Halt::Refused { refusal, .. }, Some(relay)) if quota && parts.delivery.rest(&relay) => {
+                    misunderstood::remember(parts, &refusal).await?;
+                    shared.tell(News::Resting(refusal)).await;
+                    Ok(())
+                }
+                (halt, _) => Err(halt),
+            }
+        }
     }
 }
 
@@ -222,13 +266,14 @@ async fn settle_one(
     parts: &Parts,
     courier: &mut Courier,
     supplied: Supplied,
+    slot: &mut Slot<'_>,
 ) -> Result<Option<Settled>, Halt> {
     let run = &parts.run;
     let now = parts.clock.now();
     let Supplied { claim, issued } = supplied;
     let issued = match issued {
         Ok(issued) => issued,
-        Err(IssueError::Refused(reason)) => {
+        Err(IssueError::Refused(reason) | IssueError::Unclear(reason)) => {
             return Ok(Some(run.settle(claim, Outcome::Rejected { reason }).await?));
         }
         Err(error) => {
@@ -282,6 +327,7 @@ async fn settle_one(
             let (row, key) = (claim.recipient().line, claim.recipient().key.clone());
             match run.intend(claim, attempt).await {
                 Ok(Intended::Go(intent)) => {
+                    slot.used(now);
                     let outcome = ready.transfer(&intent, &message).await;
                     Ok(Some(run.settle(intent, outcome).await?))
                 }

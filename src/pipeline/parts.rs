@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::Caps;
 use crate::{
     clock::Clock,
     delivery::{Delivery, Stop, Trouble},
     email::Letter,
     ledger::{LedgerError, Run, Selection, Settled},
     pace::Pace,
+    replies::Refusal,
     schedule::Window,
     token::{IssueError, TokenIssuer},
 };
@@ -26,6 +28,8 @@ pub struct Parts {
     pub delivery: Delivery,
     /// How fast.
     pub pace: Pace,
+    /// How many in any hour and day.
+    pub caps: Caps,
     /// What time it is.
     pub clock: Clock,
 }
@@ -45,6 +49,8 @@ pub struct Bounds {
     pub scheduled: bool,
     /// Whether to stay until every deferred mail has come to an end.
     pub wait: bool,
+    /// Whether refusals are taken at their word, however many people are refused in the same words.
+    pub accept_refusals: bool,
     /// When mails may leave; `None`: at any time.
     pub window: Option<Window>,
 }
@@ -62,6 +68,18 @@ pub enum News {
         rate: f64,
         /// What it said.
         reason: String,
+    },
+    /// No further mail may leave until then: an hour or a day holds as many as it may.
+    Capped {
+        /// When the next may leave.
+        until: Timestamp,
+    },
+    /// A relay's quota is used up; the others go on.
+    Resting(Refusal),
+    /// Refusals that were booked against people turned out to be about us: these rows wait again.
+    PutBack {
+        /// How many.
+        rows: u64,
     },
     /// Mails that were never tried have had their time, and expired.
     Lapsed {
@@ -82,12 +100,14 @@ pub enum Halt {
     Ledger(LedgerError),
     /// The relay takes nothing from us.
     Relay(Stop),
-    /// The relay refuses our mails by its policy: the next ones would be lost as well.
-    Policy {
-        /// How many of the last answers.
+    /// What the relay or the token service refuses is us: the next ones would be lost as well.
+    Refused {
+        /// The last of the refusals.
+        refusal: Refusal,
+        /// How many of the last answers said so.
         refused: usize,
-        /// The last of them.
-        reason: String,
+        /// What is the same in refusals that were booked against people before it was understood.
+        sameness: Option<String>,
     },
     /// The token service gives nothing, or the ledger cannot record what it gave.
     Tokens(IssueError),

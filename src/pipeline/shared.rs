@@ -1,15 +1,21 @@
 //! What the workers of a run share: the parts, the budget, the news, and the reasons to end.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
 use tokio_util::sync::CancellationToken;
 
-use super::{Halt, News, Parts, conduct::Conduct, deadline::Deadline};
+use super::{Halt, News, Parts, SHORTEST_WAIT, deadline::Deadline, refusals::Refusals};
 use crate::{
     delivery::Trouble,
     ledger::{Claim, Selection},
@@ -27,7 +33,11 @@ pub(super) struct Shared {
     pub(super) deadline: Option<Deadline>,
     /// How many mails may still be claimed.
     pub(super) budget: AtomicU64,
-    pub(super) conduct: Conduct,
+    pub(super) refusals: Refusals,
+    /// Whether the run stays until everything has come to an end.
+    pub(super) wait: bool,
+    /// When the next mail may leave, once the caps are reached.
+    pub(super) capped: Mutex<Option<Timestamp>>,
     /// Cancelled when the run is to end, or has to.
     pub(super) halt: CancellationToken,
     pub(super) news: mpsc::Sender<News>,
@@ -45,6 +55,25 @@ impl Shared {
     pub(super) async fn give_back(&self, claim: Claim) -> Result<(), Halt> {
         self.budget.fetch_add(1, Ordering::Relaxed);
         Ok(self.parts.run.release(vec![claim]).await?)
+    }
+
+    /// The caps are reached: told once. Whether the run stays until there is room.
+    pub(super) async fn cap(&self, until: Timestamp) -> bool {
+        let first = self.capped.lock().unwrap_or_else(PoisonError::into_inner).replace(until).is_none();
+        if first {
+            self.tell(News::Capped { until }).await;
+        }
+        if !self.wait {
+            return false;
+        }
+        let wait = Duration::try_from(until.duration_since(self.parts.clock.now())).unwrap_or_default();
+        tokio::select! {
+            () = self.halt.cancelled() => false,
+            () = sleep_until(Instant::now() + wait.max(SHORTEST_WAIT)) => {
+                *self.capped.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                true
+            }
+        }
     }
 
     /// Words alone: where the listener is behind, they are left out.

@@ -2,16 +2,19 @@
 
 use std::path::Path;
 
+use jiff::SignedDuration;
 use url::Url;
 
-use super::{Environment, Sender, Settings, is_loopback, relay, sign_in};
+use super::{Environment, Expected, Sender, Settings, is_loopback, relay, sign_in};
 use crate::{
     audience::Address,
     campaign::duration,
     delivery::Patience,
     email::Unsubscribe,
     ledger,
+    pace::Cap,
     problem::Problem,
+    replies::Rules,
     toml_file::{Table, TomlFile},
 };
 
@@ -24,14 +27,20 @@ pub(super) fn read(
     let mut root = file.root()?;
     let sender = root.require_table("sender").and_then(sender);
     let hello = sender.as_ref().map(|sender| sender.address.domain());
-    let (relays, patience) = match root.table("relay") {
+    let rules = rules(file, root.table("replies"));
+    let (mut relays, patience) = match root.table("relay") {
         Some(table) => relay::read(file, table, hello, environment),
         None => (Vec::new(), Patience::default()),
     };
-    let (mut connections, mut limit, mut precedence_bulk) = (4, None, true);
+    for relay in &mut relays {
+        relay.smtp.rules = rules.clone();
+    }
+    let (mut connections, mut limit, mut precedence_bulk) = (4, Rates::default(), true);
+    let mut expected = None;
     if let Some(mut table) = root.table("sending") {
         connections = table.integer("connections", 1..=200).unwrap_or(4);
-        limit = table.parse("rate", rate);
+        limit = table.parse("rate", rates).unwrap_or_default();
+        expected = table.parse("expected_refusals", Expected::parse);
         precedence_bulk = table.boolean("precedence_bulk").unwrap_or(true);
         table.finish();
     }
@@ -48,7 +57,8 @@ pub(super) fn read(
     let sign_in = match root.require_table("sign_in") {
         Some(table) => sign_in::read(file, table, environment)?,
         None => None,
-    };
+    }
+    .map(|sign_in| sign_in.with(&rules));
     let unsubscribe = root.require_table("unsubscribe").and_then(unsubscribe);
     let list = root.require_table("list").and_then(|mut table| {
         let id = table.require("id", "news.example.com", list_id);
@@ -75,7 +85,9 @@ pub(super) fn read(
         relays,
         patience,
         connections: usize::try_from(connections).unwrap_or(4),
-        rate: limit,
+        rate: limit.per_second,
+        caps: limit.caps,
+        expected_refusals: expected,
         ledger,
         ledger_options,
         sign_in,
@@ -87,6 +99,21 @@ pub(super) fn read(
         web,
         due,
     }))
+}
+
+/// Whose fault a refusal is: the user's own rules in front of the shipped ones.
+fn rules(file: &TomlFile, table: Option<Table<'_>>) -> Rules {
+    let Some(mut table) = table else { return Rules::shipped() };
+    let path = table.string("rules").map(|path| file.resolve(&path));
+    let rules = path.map_or(Ok(Rules::shipped()), |path| Rules::with(&path));
+    let rules = rules.unwrap_or_else(|problems| {
+        for problem in problems {
+            table.pass_on(problem);
+        }
+        Rules::shipped()
+    });
+    table.finish();
+    rules
 }
 
 fn sender(mut table: Table<'_>) -> Option<Sender> {
@@ -171,6 +198,46 @@ pub(super) fn rate(text: &str) -> Result<f64, String> {
     if number.is_finite() && number > 0.0 { Ok(number / seconds) } else { Err(wrong()) }
 }
 
+/// How fast, and how many in any hour and day.
+#[derive(Debug, Default)]
+struct Rates {
+    per_second: Option<f64>,
+    caps: Vec<Cap>,
+}
+
+/// `20/s, 500/h, 2000/d`: what a second or minute and what any hour or day may hold. An hour's number alone is the pace
+/// as well.
+fn rates(text: &str) -> Result<Rates, String> {
+    let mut rates = Rates::default();
+    let mut hourly = None;
+    let twice = |unit: &str| format!("found two rates in `{unit}`, expected one of each kind");
+    for part in text.split(',').map(str::trim) {
+        let wrong =
+            || format!("found `{part}`, expected a rate such as `20/s`, `600/min`, `500/h` or `2000/d`");
+        let (number, unit) = part.split_once('/').ok_or_else(wrong)?;
+        let hours = match unit.trim() {
+            "h" => 1,
+            "d" => 24,
+            _ if rates.per_second.is_some() => return Err(twice("s` or `min")),
+            _ => {
+                rates.per_second = Some(rate(part).map_err(|_| wrong())?);
+                continue;
+            }
+        };
+        let most = number.trim().replace('_', "").parse().ok().filter(|most| *most > 0).ok_or_else(wrong)?;
+        let within = SignedDuration::from_hours(hours);
+        if rates.caps.iter().any(|cap| cap.within == within) {
+            return Err(twice(unit.trim()));
+        }
+        if hours == 1 {
+            hourly = rate(part).ok();
+        }
+        rates.caps.push(Cap { most, within });
+    }
+    rates.per_second = rates.per_second.or(hourly);
+    Ok(rates)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,9 +279,26 @@ sender_id = "example"
         let settings = load(GOOD).unwrap();
         assert_eq!(settings.connections, 4);
         assert_eq!(settings.rate, Some(10.0));
+        assert_eq!(settings.caps, []);
         assert!(settings.precedence_bulk);
         assert!(settings.ledger.ends_with("linkpost.db"));
         assert_eq!(settings.sign_in.algorithm(), crate::token::Algorithm::EdDsa);
+    }
+
+    #[test]
+    fn a_rate_may_hold_caps_of_an_hour_and_a_day() {
+        let check = |text: &str, per_second: Option<f64>, caps: &[(u64, i64)]| {
+            let rates = rates(text).unwrap();
+            let found: Vec<_> = rates.caps.iter().map(|cap| (cap.most, cap.within.as_hours())).collect();
+            assert_eq!((rates.per_second, &found[..]), (per_second, caps), "{text}");
+        };
+        check("20/s, 500/h, 2000/d", Some(20.0), &[(500, 1), (2000, 24)]);
+        check("2_000/d", None, &[(2000, 24)]);
+        check("3600/h", Some(1.0), &[(3600, 1)]);
+        check("60/min,100/d", Some(1.0), &[(100, 24)]);
+        for wrong in ["", "20", "20/s, 30/s", "5/h, 6/h", "0/d", "1.5/d", "-3/h", "20/w", "20/s,"] {
+            assert!(rates(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]
@@ -231,7 +315,7 @@ sender_id = "example"
           hint: use `tls = "implicit"` or `"starttls"`; `allow_plaintext = true` if the network in between is yours
         linkpost.toml:9:1: unknown key `relay.smtp.password`
           hint: secrets come from the environment or a `*_FILE`, never from this file: see `linkpost --help`
-        linkpost.toml:12:8: `sending.rate`: found `fast`, expected a rate such as `20/s`, `600/min` or `5000/h`
+        linkpost.toml:12:8: `sending.rate`: found `fast`, expected a rate such as `20/s`, `600/min`, `500/h` or `2000/d`
         linkpost.toml:13:15: `sending.connections`: found `0`, expected a whole number from 1 to 200
         linkpost.toml:19:7: `unsubscribe.url`: found `http://app.example.com/u`, expected `https` (`http` only on this machine)
         "#);

@@ -11,8 +11,11 @@ use crate::{
     audience::Address,
     delivery::{Patience, smtp},
     email::Unsubscribe,
-    ledger, private_file,
+    ledger,
+    pace::Cap,
+    private_file,
     problem::{Place, Problem, cause},
+    replies::Rules,
     token::{
         Algorithm, LocalSettings,
         clerk::{ClerkLink, ClerkSettings},
@@ -59,6 +62,10 @@ pub struct Settings {
     pub connections: usize,
     /// Mails a second over all connections; `None`: as fast as the relay takes them.
     pub rate: Option<f64>,
+    /// How many mails any hour and day may hold, over all runs.
+    pub caps: Vec<Cap>,
+    /// How many refusals of a run are no news; `None`: it depends on who looks on.
+    pub expected_refusals: Option<Expected>,
     /// The SQLite file.
     pub ledger: PathBuf,
     /// How it is used.
@@ -151,6 +158,59 @@ pub struct LocalSignIn {
     pub algorithm: Algorithm,
     /// The key folder.
     pub keys: PathBuf,
+}
+
+/// How many refusals of a run are no news.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Expected {
+    /// So many mails.
+    Mails(u64),
+    /// This part of all mails.
+    Share(f64),
+}
+
+impl Expected {
+    /// What is expected where the settings say nothing and a person looks on.
+    pub const BY_HAND: Self = Self::Share(0.02);
+    /// What is expected where the settings say nothing and nobody looks on.
+    pub const BY_SCHEDULE: Self = Self::Mails(0);
+
+    /// Whether so many refusals of so many mails are more than that.
+    #[must_use]
+    pub fn is_exceeded(self, refused: u64, mails: u64) -> bool {
+        match self {
+            Self::Mails(most) => refused > most,
+            #[expect(clippy::cast_precision_loss, reason = "a share of rows")]
+            Self::Share(share) => refused as f64 > mails as f64 * share,
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let wrong =
+            || format!("found `{text}`, expected a number such as `10 mails`, or a part such as `2%`");
+        let share = text.strip_suffix('%').map(str::trim);
+        if let Some(share) = share {
+            let share: f64 = share.parse().map_err(|_| wrong())?;
+            return if (0.0..=100.0).contains(&share) {
+                Ok(Self::Share(share / 100.0))
+            } else {
+                Err(wrong())
+            };
+        }
+        let number = text.trim_end_matches("mails").trim_end_matches("mail").trim();
+        number.replace('_', "").parse().map(Self::Mails).map_err(|_| wrong())
+    }
+}
+
+impl SignIn {
+    /// The same with rules that say whose fault a refusal is.
+    pub(super) fn with(mut self, rules: &Rules) -> Self {
+        match &mut self {
+            Self::Clerk(clerk) => clerk.settings.rules = rules.clone(),
+            Self::Local(_) => {}
+        }
+        self
+    }
 }
 
 impl LocalSignIn {

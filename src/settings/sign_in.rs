@@ -95,8 +95,9 @@ fn clerk(
         Err(none) => (SecretString::from(String::new()), Some(none)),
     };
     let rate = own_rate.unwrap_or_else(|| ClerkSettings::rate_of(&key, share));
+    let rules = crate::replies::Rules::shipped();
     let settings =
-        link.map(|link| ClerkSettings { api_url, key, rate, link, organization, deadline, patience });
+        link.map(|link| ClerkSettings { api_url, key, rate, link, organization, deadline, patience, rules });
     Ok(settings.map(|settings| ClerkSignIn { settings, share, wants_key, keys: file.resolve(&keys) }))
 }
 

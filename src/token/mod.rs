@@ -35,7 +35,10 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
 
 use self::clerk::ClerkIssuer;
-use crate::ledger::{Claim, LedgerError, Run, TokenRecord};
+use crate::{
+    ledger::{Claim, LedgerError, Run, TokenRecord},
+    replies,
+};
 
 /// The text of a token. Whoever holds it is signed in.
 pub struct SignInToken(SecretString);
@@ -67,12 +70,15 @@ pub enum IssueError {
     /// Not for this recipient; the others are not concerned.
     #[error("{0}")]
     Refused(String),
+    /// Not for this recipient, and the service does not say why in words that are known.
+    #[error("{0}")]
+    Unclear(String),
     /// For nobody at the moment.
     #[error("{0}")]
     Unavailable(String),
-    /// For nobody: the token service refuses the key.
+    /// For nobody: the token service refuses us.
     #[error("{0}")]
-    Credentials(String),
+    Us(replies::Refusal),
     /// The run was stopped before there was one.
     #[error("the run was stopped")]
     Interrupted,

@@ -84,7 +84,12 @@ impl Door<'_> {
             Err(IssueError::Refused(why)) => {
                 return Ok(Wrong::of("user_id", "form_param_value_invalid", "is invalid", why).reply());
             }
-            Err(IssueError::Unavailable(_) | IssueError::Credentials(_) | IssueError::Interrupted) => {
+            Err(
+                IssueError::Unclear(_)
+                | IssueError::Unavailable(_)
+                | IssueError::Us(_)
+                | IssueError::Interrupted,
+            ) => {
                 return Ok(unavailable());
             }
             Err(IssueError::Ledger(error)) => return Err(error),

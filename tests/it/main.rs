@@ -29,6 +29,7 @@ mod overlap;
 mod ping;
 mod quiet;
 mod readme;
+mod refusals;
 mod relays;
 mod resolve;
 mod sandbox;

@@ -43,7 +43,13 @@ async fn a_short_outage_delays_the_run_and_marks_nobody() {
     let ended = rig.send(one(&relay), How::default(), |news, _| match news {
         News::Trouble(Trouble::Failed { again_in, .. }) => waits.push(again_in.as_secs()),
         News::Trouble(Trouble::Back { .. }) => back += 1,
-        News::Settled(_) | News::Slower { .. } | News::Lapsed { .. } | News::Waiting { .. } => {}
+        News::Settled(_)
+        | News::Slower { .. }
+        | News::Capped { .. }
+        | News::Resting(_)
+        | News::PutBack { .. }
+        | News::Lapsed { .. }
+        | News::Waiting { .. } => {}
     });
     ended.await.unwrap();
     assert_eq!((waits, back), (vec![1, 2, 4, 8, 30, 30, 30, 30], 1));
@@ -223,10 +229,10 @@ async fn a_relay_that_finds_us_too_fast_halves_the_rate() {
 
 #[tokio::test(start_paused = true)]
 async fn five_policy_refusals_in_a_row_stop_the_run() {
-    let relay = relay(Script::new().at(Step::Dot, Act::reply(550, "5.7.26 not authenticated"))).await;
+    let relay = relay(Script::new().at(Step::Dot, Act::reply(550, "5.7.1 blocked as spam"))).await;
     let rig = Rig::new(50);
     let halt = rig.send(one(&relay), How::default(), |_, _| {}).await.unwrap_err();
-    let Halt::Policy { refused: 5, reason } = &halt else { panic!("{halt:?}") };
-    assert!(reason.contains("5.7.26 not authenticated"), "{reason}");
-    assert_eq!(states(&rig.tally().await), [(State::Pending, 45), (State::Rejected, 5)]);
+    let Halt::Refused { refused: 5, refusal, .. } = &halt else { panic!("{halt:?}") };
+    assert!(refusal.reason.contains("5.7.1 blocked"), "{refusal:?}");
+    assert_eq!(states(&rig.tally().await), [(State::Pending, 45), (State::Deferred, 5)], "nobody is marked");
 }

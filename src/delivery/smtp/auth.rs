@@ -13,11 +13,12 @@ use super::{
     settings::Login,
     wire::{Lost, Wire},
 };
+use crate::replies::{Fault, Identity, Reading, Rules, Step};
 
 /// How a sign-in failed.
 pub(super) enum AuthError {
-    /// A rejection. Another try could lock the account.
-    Refused(String),
+    /// A rejection, and whose fault it is. Another try could lock the account.
+    Refused(Reading, String),
     /// The relay cannot say now.
     NotNow(String),
     /// The conversation broke off.
@@ -41,6 +42,7 @@ pub(super) async fn sign_in(
     wire: &mut Wire,
     login: &Login,
     capabilities: &Capabilities,
+    rules: &Rules,
     deadline: Duration,
 ) -> Result<(), AuthError> {
     let mechanism = choose(login, capabilities)?;
@@ -56,8 +58,15 @@ pub(super) async fn sign_in(
     let words = || format!("AUTH {mechanism}: {}", script.words(&reply, login));
     match reply.class() {
         Class::Done => Ok(()),
-        Class::GoOn | Class::No => Err(AuthError::Refused(words())),
-        Class::NotNow => Err(AuthError::NotNow(words())),
+        Class::GoOn => Err(AuthError::Refused(unwanted(), words())),
+        Class::NotNow | Class::No => {
+            let reading = rules.smtp(Step::Login, reply.code(), &reply.text());
+            if reading.lasting || reading.stops_at_once() {
+                Err(AuthError::Refused(reading, words()))
+            } else {
+                Err(AuthError::NotNow(words()))
+            }
+        }
     }
 }
 
@@ -71,8 +80,13 @@ fn choose(login: &Login, capabilities: &Capabilities) -> Result<Mechanism, AuthE
         let wanted = login.mechanism.map_or("PLAIN or LOGIN".into(), |mechanism| mechanism.to_string());
         let names: Vec<String> = capabilities.mechanisms.iter().map(Mechanism::to_string).collect();
         let names = if names.is_empty() { "none that we know".into() } else { names.join(", ") };
-        AuthError::Refused(format!("AUTH: expected {wanted}, the relay offers {names}"))
+        AuthError::Refused(unwanted(), format!("AUTH: expected {wanted}, the relay offers {names}"))
     })
+}
+
+/// The login as we offer it is not wanted.
+fn unwanted() -> Reading {
+    Reading::new(Fault::Identity(Identity::Login), true)
 }
 
 impl Script {

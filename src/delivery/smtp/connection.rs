@@ -21,7 +21,7 @@ use super::{
     verdict::{self, Remark, Verb, Verdict},
     wire::{Dot, Lost, Wire},
 };
-use crate::{audience::Address, failpoint, ledger::Outcome};
+use crate::{audience::Address, failpoint, ledger::Outcome, replies::Rules};
 
 /// A connection between two mails: nothing is owed, nothing is read ahead.
 pub(super) struct Connection {
@@ -33,6 +33,8 @@ pub(super) struct Connection {
     mails: u32,
     /// The last mail was refused on the way: RSET goes first.
     unclean: bool,
+    /// Whose fault a refusal is.
+    rules: Rules,
 }
 
 /// A connection on which the relay waits for the body.
@@ -44,10 +46,8 @@ pub(super) enum Offered {
     Ready(Transaction),
     /// Not this mail, not now or not at all; the connection, if it is still good; what that says about us.
     Refused(Outcome, Option<Box<Connection>>, Remark),
-    /// The sender is refused.
+    /// Our own address cannot stand in a command.
     Sender(String),
-    /// The login is wanted or no longer good.
-    Credentials(String),
     /// The connection had gone since the last mail: nothing was offered.
     Stale(String),
 }
@@ -68,8 +68,14 @@ struct Step {
 }
 
 impl Connection {
-    pub(super) fn new(wire: Wire, capabilities: Capabilities, deadlines: Deadlines) -> Box<Self> {
-        Box::new(Self { wire, capabilities, deadlines, opened: Instant::now(), mails: 0, unclean: false })
+    pub(super) fn new(
+        wire: Wire,
+        capabilities: Capabilities,
+        deadlines: Deadlines,
+        rules: Rules,
+    ) -> Box<Self> {
+        let opened = Instant::now();
+        Box::new(Self { wire, capabilities, deadlines, opened, mails: 0, unclean: false, rules })
     }
 
     /// What the relay announced.
@@ -122,7 +128,7 @@ impl Connection {
                     waits_for_body = step.verb == Verb::Data && step.verb.is_granted(&reply);
                 }
                 (Err(lost), None) => return interrupted(step.verb, &lost, used),
-                (Err(_), Some((verb, reply))) => return refused(*verb, reply, None, used),
+                (Err(_), Some((verb, reply))) => return refused(&self.rules, (*verb, reply), None, used),
             }
             if let Some((_, reply)) = &refusal
                 && (reply.code() == 421 || !self.capabilities.pipelining)
@@ -137,7 +143,8 @@ impl Connection {
             Some((verb, reply)) => {
                 self.unclean = true;
                 let good = settled && !waits_for_body && verdict::keeps_talking(&reply);
-                refused(verb, &reply, good.then_some(self), used)
+                let rules = self.rules.clone();
+                refused(&rules, (verb, &reply), good.then_some(self), used)
             }
         }
     }
@@ -208,23 +215,32 @@ fn interrupted(verb: Verb, lost: &Lost, used: bool) -> Offered {
 }
 
 /// The relay said something else than "go on".
-fn refused(verb: Verb, reply: &Reply, connection: Option<Box<Connection>>, used: bool) -> Offered {
+fn refused(
+    rules: &Rules,
+    (verb, reply): (Verb, &Reply),
+    connection: Option<Box<Connection>>,
+    used: bool,
+) -> Offered {
     let reason = format!("{}: {}", verb.name(), reply.words());
-    match verdict::before_message(verb, reply) {
+    match verdict::before_message(rules, verb, reply) {
         _ if verb == Verb::Rset => Offered::Stale(reason),
-        _ if verb == Verb::Mail && used && matches!(reply.code(), 421 | 503) => Offered::Stale(reason),
-        Verdict::Rejected => {
-            Offered::Refused(Outcome::Rejected { reason }, connection, verdict::remark(reply))
+        // A relay that closes an idle connection, unless it says more than that.
+        Verdict::Refused(reading)
+            if verb == Verb::Mail
+                && used
+                && matches!(reply.code(), 421 | 503)
+                && (!reading.stops_at_once() || reply.code() == 503) =>
+        {
+            Offered::Stale(reason)
         }
-        Verdict::Deferred => {
-            Offered::Refused(Outcome::Deferred { reason }, connection, verdict::remark(reply))
+        Verdict::Refused(reading) => {
+            let outcome = verdict::outcome(&reading, reason);
+            Offered::Refused(outcome, connection, Remark::Refused(Box::new(reading)))
         }
         Verdict::Desynced => {
             let remark = Remark::Lost(reason.clone());
             Offered::Refused(Outcome::Deferred { reason }, None, remark)
         }
-        Verdict::Sender => Offered::Sender(reason),
-        Verdict::Credentials => Offered::Credentials(reason),
     }
 }
 
@@ -251,10 +267,10 @@ impl Transaction {
         match connection.wire.end_message(connection.deadlines.dot).await {
             Ok(reply) => {
                 failpoint::reach("answered");
-                let outcome = verdict::after_dot(&reply, reply.words());
+                let (outcome, remark) = verdict::after_dot(&connection.rules, &reply);
                 connection.unclean = !matches!(outcome, Outcome::Accepted { .. });
                 let good = connection.wire.is_settled() && verdict::keeps_talking(&reply);
-                (outcome, good.then_some(connection), verdict::remark(&reply))
+                (outcome, good.then_some(connection), remark)
             }
             Err((Dot::Kept, why)) => {
                 (Outcome::Deferred { reason: format!("before the final dot: {why}") }, None, lost(&why))
@@ -273,7 +289,8 @@ mod tests {
     use super::{super::stream::Stream, *};
 
     fn connection(pipe: DuplexStream) -> Box<Connection> {
-        Connection::new(Wire::upgraded(Stream::pipe(pipe)), Capabilities::default(), Deadlines::default())
+        let (capabilities, deadlines) = (Capabilities::default(), Deadlines::default());
+        Connection::new(Wire::upgraded(Stream::pipe(pipe)), capabilities, deadlines, Rules::shipped())
     }
 
     fn envelope() -> Envelope {

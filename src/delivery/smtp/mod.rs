@@ -18,9 +18,7 @@ mod wire;
 
 pub use capabilities::Capabilities;
 pub use lettre::transport::smtp::authentication::Mechanism;
-pub use reply::{
-    Class, EnhancedCode, LONGEST_LINE, LONGEST_REPLY, MOST_LINES, Reply, ReplyError, ReplyParser,
-};
+pub use reply::{Class, LONGEST_LINE, LONGEST_REPLY, MOST_LINES, Reply, ReplyError, ReplyParser};
 pub use settings::{Deadlines, Login, RelaySettings, SHORTEST_DOT, SettingsError, Tls};
 pub use verdict::Remark;
 
@@ -34,7 +32,12 @@ use self::{
     open::OpenError,
     tls::Encryption,
 };
-use crate::{audience::Address, delivery::Stop, ledger::Outcome};
+use crate::{
+    audience::Address,
+    delivery::Stop,
+    ledger::Outcome,
+    replies::{Fault, Identity, Reading, Refusal},
+};
 
 /// Who sends, and to whom: MAIL and RCPT.
 #[derive(Clone, PartialEq, Eq)]
@@ -171,8 +174,10 @@ impl Courier {
                 (self.idle, self.remark) = (connection, remark);
                 Ok(Offer::Refused(outcome))
             }
-            Offered::Sender(reason) => Err(Stop::Sender { relay: relay(), reason }),
-            Offered::Credentials(reason) => Err(Stop::Credentials { relay: relay(), reason }),
+            Offered::Sender(reason) => {
+                let reading = Reading::new(Fault::Identity(Identity::Sender), true);
+                Err(Stop::Refused(Refusal { relay: Some(relay()), reading: Box::new(reading), reason }))
+            }
             Offered::Stale(reason) => {
                 self.remark = Remark::Lost(reason.clone());
                 Ok(Offer::Refused(Outcome::Deferred { reason }))

@@ -21,7 +21,11 @@ use super::{
     tls::{Encryption, HandshakeError},
     wire::{Lost, Wire},
 };
-use crate::{delivery::Stop, problem::cause};
+use crate::{
+    delivery::Stop,
+    problem::cause,
+    replies::{Reading, Refusal, Step},
+};
 
 /// Why there is no connection.
 pub(super) enum OpenError {
@@ -94,17 +98,16 @@ impl Opening<'_> {
             capabilities = self.hello(&mut wire).await?;
         }
         if let Some(login) = &self.settings.login {
-            auth::sign_in(&mut wire, login, &capabilities, self.deadlines.hello).await.map_err(|error| {
-                match error {
-                    AuthError::Refused(reason) => {
-                        OpenError::Stop(Stop::Credentials { relay: self.relay.clone(), reason })
-                    }
+            let rules = &self.settings.rules;
+            auth::sign_in(&mut wire, login, &capabilities, rules, self.deadlines.hello).await.map_err(
+                |error| match error {
+                    AuthError::Refused(reading, reason) => OpenError::Stop(self.refusal(reading, reason)),
                     AuthError::NotNow(reason) => OpenError::Again(reason),
                     AuthError::Lost(lost) => again("AUTH", &lost),
-                }
-            })?;
+                },
+            )?;
         }
-        Ok(Connection::new(wire, capabilities, self.deadlines))
+        Ok(Connection::new(wire, capabilities, self.deadlines, self.settings.rules.clone()))
     }
 
     async fn hello(&self, wire: &mut Wire) -> Result<Capabilities, OpenError> {
@@ -161,13 +164,19 @@ impl Opening<'_> {
         OpenError::Stop(Stop::Tls { relay: self.relay.clone(), reason })
     }
 
-    /// A relay that says "later" is tried again; one that says "no" to us as a client is not.
+    fn refusal(&self, reading: Reading, reason: String) -> Stop {
+        Stop::Refused(Refusal { relay: Some(self.relay.clone()), reading: Box::new(reading), reason })
+    }
+
+    /// A relay that says "later" is tried again; one that says "no" to us, or "later" about us, is not.
     fn expect_done(&self, step: &str, reply: &Reply) -> Result<(), OpenError> {
         let reason = format!("{step}: {}", reply.words());
+        let reading = || self.settings.rules.smtp(Step::Opening, reply.code(), &reply.text());
         match reply.class() {
             Class::Done => Ok(()),
-            Class::NotNow | Class::GoOn => Err(OpenError::Again(reason)),
-            Class::No => Err(OpenError::Stop(Stop::Refused { relay: self.relay.clone(), reason })),
+            Class::GoOn => Err(OpenError::Again(reason)),
+            Class::NotNow if !reading().stops_at_once() => Err(OpenError::Again(reason)),
+            Class::NotNow | Class::No => Err(OpenError::Stop(self.refusal(reading(), reason))),
         }
     }
 }

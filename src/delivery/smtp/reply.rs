@@ -3,7 +3,10 @@
 //! Lenient where servers differ harmlessly (a bare code, LF alone, any octet in the text), strict where a mistake
 //! would shift a reply to the wrong command (RFC 5321 §4.2).
 
-use crate::ledger::printable;
+use crate::{
+    ledger::printable,
+    replies::{EnhancedCode, leading},
+};
 
 /// The longest line, in bytes, with its line break.
 pub const LONGEST_LINE: usize = 4 * 1024;
@@ -30,17 +33,6 @@ pub enum Class {
     NotNow,
     /// 5yz: no.
     No,
-}
-
-/// An enhanced status code (RFC 3463), such as `5.1.1`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EnhancedCode {
-    /// 2, 4 or 5.
-    pub class: u16,
-    /// 1: the address, 2: the mailbox, 7: policy, …
-    pub subject: u16,
-    /// The detail within the subject.
-    pub detail: u16,
 }
 
 /// Why bytes are no reply. The connection cannot be trusted after that.
@@ -161,7 +153,14 @@ impl Reply {
     /// The enhanced status code that leads the text.
     #[must_use]
     pub fn enhanced(&self) -> Option<EnhancedCode> {
-        self.lines().next().and_then(split_enhanced).map(|(code, _)| code)
+        self.lines().next().and_then(leading).map(|(code, _)| code)
+    }
+
+    /// The text on one line without the code, whatever it holds.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let lines: Vec<_> = self.lines().map(String::from_utf8_lossy).collect();
+        lines.join(" ")
     }
 
     /// Code and text on one line, fit for a terminal, a log and the ledger: escaped, at most 1 KiB.
@@ -172,7 +171,7 @@ impl Reply {
         let mut text = self.code.to_string().into_bytes();
         let lead = self.enhanced();
         for (number, line) in self.lines().enumerate() {
-            let line = match split_enhanced(line) {
+            let line = match leading(line) {
                 Some((code, rest)) if number > 0 && Some(code) == lead => rest,
                 _ => line,
             };
@@ -183,20 +182,6 @@ impl Reply {
         }
         printable(&text)
     }
-}
-
-/// `5.1.1 no such user` → the code and what follows its space.
-fn split_enhanced(line: &[u8]) -> Option<(EnhancedCode, &[u8])> {
-    let (word, rest) = match line.iter().position(|&byte| byte == b' ') {
-        Some(space) => (line.get(..space)?, line.get(space + 1..)?),
-        None => (line, &[][..]),
-    };
-    let mut numbers = word.split(|&byte| byte == b'.').map(|digits| {
-        let good = (1..=3).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
-        good.then(|| digits.iter().fold(0, |number, digit| number * 10 + u16::from(digit - b'0')))
-    });
-    let code = EnhancedCode { class: numbers.next()??, subject: numbers.next()??, detail: numbers.next()?? };
-    (numbers.next().is_none() && matches!(code.class, 2 | 4 | 5)).then_some((code, rest))
 }
 
 #[cfg(test)]

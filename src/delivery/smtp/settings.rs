@@ -5,6 +5,8 @@ use std::{fmt, net::IpAddr, path::PathBuf, time::Duration};
 use lettre::transport::smtp::authentication::Mechanism;
 use secrecy::SecretString;
 
+use crate::replies::Rules;
+
 /// A relay and the manner of talking to it. [`super::Relay::new`] checks it.
 #[derive(Debug, Clone)]
 pub struct RelaySettings {
@@ -26,6 +28,8 @@ pub struct RelaySettings {
     pub messages_per_connection: u32,
     /// A connection older than this takes no further mail.
     pub connection_age: Duration,
+    /// Whose fault a refusal is.
+    pub rules: Rules,
     /// How often a connection is tried before the relay counts as out of reach.
     pub connect_attempts: u32,
     /// The pause after the first failed try; each further one doubles it.
@@ -147,6 +151,7 @@ impl RelaySettings {
             deadlines: Deadlines::default(),
             messages_per_connection: 100,
             connection_age: Duration::from_mins(5),
+            rules: Rules::shipped(),
             connect_attempts: 3,
             connect_pause: Duration::from_secs(1),
         }
@@ -201,7 +206,8 @@ impl RelaySettings {
     }
 
     /// The relay for people: `mail.example.com:465`.
-    pub(super) fn name(&self) -> String {
+    #[must_use]
+    pub fn name(&self) -> String {
         if self.host.contains(':') {
             format!("[{}]:{}", self.host, self.port)
         } else {

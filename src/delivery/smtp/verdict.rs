@@ -1,9 +1,12 @@
 //! The table: what a reply means for the recipient, and whether the connection is good for another mail.
 //!
-//! The first digit decides (RFC 5321 §4.2.1); the few exceptions are named here and nowhere else.
+//! The first digit decides (RFC 5321 §4.2.1) unless the refusal is about us: whose fault it is, [`crate::replies`] says.
 
 use super::reply::{Class, Reply};
-use crate::ledger::Outcome;
+use crate::{
+    ledger::Outcome,
+    replies::{Fault, Identity, Reading, Rules, Step},
+};
 
 /// The command that a reply answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,19 +34,21 @@ impl Verb {
             Self::Data => reply.code() == 354,
         }
     }
+
+    fn step(self) -> Step {
+        match self {
+            Self::Rset | Self::Mail => Step::Mail,
+            Self::Rcpt => Step::Rcpt,
+            Self::Data => Step::Data,
+        }
+    }
 }
 
 /// What a reply that does not let the conversation go on means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// No for this recipient, for good.
-    Rejected,
-    /// No for now.
-    Deferred,
-    /// The sender is refused: no recipient's fault, and it will be the same for all.
-    Sender,
-    /// The relay wants a login, or no longer likes ours.
-    Credentials,
+    /// The mail was refused, and this is whose fault it is.
+    Refused(Reading),
     /// The relay and we disagree about where the conversation is: no verdict about anybody.
     Desynced,
 }
@@ -53,57 +58,65 @@ pub(super) enum Verdict {
 pub enum Remark {
     /// The relay was not asked, or what it said was told already.
     None,
-    /// The relay answered.
-    Answered,
-    /// The relay answered that we are too fast.
-    TooFast,
-    /// The relay answered that it takes no such mails from us.
-    Policy,
+    /// The relay took the mail.
+    Taken,
+    /// The relay refused the mail, for now or for good.
+    Refused(Box<Reading>),
     /// The conversation broke off, and this is how.
     Lost(String),
 }
 
-/// What a reply to a mail says about us.
-pub(super) fn remark(reply: &Reply) -> Remark {
-    let Some(code) = reply.enhanced() else { return Remark::Answered };
-    // Greylisting (RFC 6647) comes with 4.7.1 as well, and means this recipient alone.
-    let greylisted = || {
-        let words = reply.words().to_ascii_lowercase();
-        words.contains("greylist") || words.contains("graylist")
-    };
-    match (reply.class(), code.class, code.subject, code.detail) {
-        // 4.2.1: "the mailbox is receiving mail at a rate that …" (Gmail).
-        (Class::NotNow, 4, 7, _) | (Class::NotNow, 4, 2, 1) if !greylisted() => Remark::TooFast,
-        (Class::No, 5, 7, _) => Remark::Policy,
-        _ => Remark::Answered,
-    }
-}
-
 /// The verdict on a reply before any byte of the message has left.
-pub(super) fn before_message(verb: Verb, reply: &Reply) -> Verdict {
+pub(super) fn before_message(rules: &Rules, verb: Verb, reply: &Reply) -> Verdict {
+    let mut reading = rules.smtp(verb.step(), reply.code(), &reply.text());
     match (verb, reply.class(), reply.code()) {
-        // 503: bad sequence of commands.
-        (Verb::Rset, _, _) | (_, Class::Done | Class::GoOn, _) | (Verb::Rcpt | Verb::Data, _, 503) => {
+        (Verb::Rset, _, _) | (_, Class::Done | Class::GoOn, _) => Verdict::Desynced,
+        // 503: bad sequence of commands; some relays ask for a login so.
+        (Verb::Rcpt | Verb::Data, _, 503) if reading.fault != Fault::Identity(Identity::Login) => {
             Verdict::Desynced
         }
-        // 552: "too many recipients", to be treated as 452 (RFC 5321 §4.5.3.1.10).
-        (_, Class::NotNow, _) | (Verb::Rcpt, _, 552) => Verdict::Deferred,
-        (_, _, 530 | 534 | 535 | 538) => Verdict::Credentials,
-        // MAIL 552: only the message is too large for it (RFC 1870 §6.1).
-        (Verb::Mail, _, 552) | (Verb::Rcpt | Verb::Data, _, _) => Verdict::Rejected,
-        (Verb::Mail, _, _) => Verdict::Sender,
+        // "Too many recipients", to be treated as 452 (RFC 5321 §4.5.3.1.10); a mailbox may have room again.
+        (Verb::Rcpt, _, 552) => {
+            reading.lasting = false;
+            Verdict::Refused(reading)
+        }
+        // Only the message is too large for it (RFC 1870 §6.1).
+        (Verb::Mail, _, 552) if reading.fault == Fault::Identity(Identity::Sender) => {
+            Verdict::Refused(rules.smtp(Step::Data, reply.code(), &reply.text()))
+        }
+        (Verb::Mail | Verb::Rcpt | Verb::Data, Class::NotNow | Class::No, _) => Verdict::Refused(reading),
     }
 }
 
-/// The outcome of a reply to the final dot.
-pub(super) fn after_dot(reply: &Reply, words: String) -> Outcome {
+/// What becomes of a mail that was refused.
+pub(super) fn outcome(reading: &Reading, reason: String) -> Outcome {
+    match reading.fault {
+        _ if reading.stops_at_once() => Outcome::Requeued { reason },
+        Fault::Person | Fault::Message | Fault::Unclear if reading.lasting => Outcome::Rejected { reason },
+        // Neither the recipient nor the mail: it is worth another try, whatever the first digit is.
+        Fault::Person
+        | Fault::Message
+        | Fault::Unclear
+        | Fault::Reputation
+        | Fault::TooFast
+        | Fault::Theirs
+        | Fault::Identity(_)
+        | Fault::Quota => Outcome::Deferred { reason },
+    }
+}
+
+/// The outcome of a reply to the final dot, and what it says about us.
+pub(super) fn after_dot(rules: &Rules, reply: &Reply) -> (Outcome, Remark) {
+    let words = reply.words();
     let said = |words: &str| format!("after the final dot: {words}");
     match (reply.code(), reply.class()) {
-        (250, _) => Outcome::Accepted { reply: words },
-        (_, Class::NotNow) => Outcome::Deferred { reason: said(&words) },
-        (_, Class::No) => Outcome::Rejected { reason: said(&words) },
+        (250, _) => (Outcome::Accepted { reply: words }, Remark::Taken),
+        (_, Class::NotNow | Class::No) => {
+            let reading = rules.smtp(Step::Dot, reply.code(), &reply.text());
+            (outcome(&reading, said(&words)), Remark::Refused(Box::new(reading)))
+        }
         (_, Class::Done | Class::GoOn) => {
-            Outcome::Unknown { reason: format!("{}, expected 250", said(&words)) }
+            (Outcome::Unknown { reason: format!("{}, expected 250", said(&words)) }, Remark::Taken)
         }
     }
 }
@@ -126,61 +139,86 @@ mod tests {
         parsed.expect("well formed").expect("complete").0
     }
 
+    /// What becomes of a mail, in a word.
+    fn end(outcome: &Outcome) -> &'static str {
+        match outcome {
+            Outcome::Accepted { .. } => "accepted",
+            Outcome::Rejected { .. } => "rejected",
+            Outcome::Deferred { .. } => "deferred",
+            Outcome::Requeued { .. } => "requeued",
+            Outcome::Unknown { .. } => "unknown",
+        }
+    }
+
+    fn before(verb: Verb, text: &str) -> &'static str {
+        let parsed = ReplyParser::default().feed(format!("{text}\r\n").as_bytes());
+        let (reply, _) = parsed.expect("well formed").expect("complete");
+        match before_message(&Rules::shipped(), verb, &reply) {
+            Verdict::Desynced => "desynced",
+            Verdict::Refused(reading) => end(&outcome(&reading, String::new())),
+        }
+    }
+
     #[test]
     fn the_table_before_the_message() {
-        use Verdict::{Credentials, Deferred, Desynced, Rejected, Sender};
-        let check = |code, mail, rcpt, data| {
-            let found = [Verb::Mail, Verb::Rcpt, Verb::Data].map(|verb| before_message(verb, &reply(code)));
-            assert_eq!(found, [mail, rcpt, data], "{code}");
+        let check = |text: &str, mail, rcpt, data| {
+            let found = [Verb::Mail, Verb::Rcpt, Verb::Data].map(|verb| before(verb, text));
+            assert_eq!(found, [mail, rcpt, data], "{text}");
         };
         for code in [421, 450, 451, 452, 454, 499] {
-            check(code, Deferred, Deferred, Deferred);
+            check(&format!("{code} text"), "deferred", "deferred", "deferred");
         }
         for code in [500, 501, 550, 551, 553, 554, 556, 599] {
-            check(code, Sender, Rejected, Rejected);
+            check(&format!("{code} text"), "requeued", "rejected", "rejected");
         }
         for code in [530, 534, 535, 538] {
-            check(code, Credentials, Credentials, Credentials);
+            check(&format!("{code} text"), "requeued", "requeued", "requeued");
         }
-        check(552, Rejected, Deferred, Rejected);
-        check(503, Sender, Desynced, Desynced);
+        check("552 text", "rejected", "deferred", "rejected");
+        check("503 text", "requeued", "desynced", "desynced");
+        check("503 authentication required", "requeued", "requeued", "requeued");
         for code in [250, 251, 354] {
-            check(code, Desynced, Desynced, Desynced);
+            check(&format!("{code} text"), "desynced", "desynced", "desynced");
         }
+    }
+
+    #[test]
+    fn a_refusal_of_us_marks_nobody_at_whatever_step() {
+        for text in [
+            "550 5.4.5 Daily user sending limit exceeded",
+            "550 relay not permitted",
+            "454 4.7.1 Relay access denied",
+        ] {
+            for verb in [Verb::Mail, Verb::Rcpt, Verb::Data] {
+                assert_eq!(before(verb, text), "requeued", "{text}");
+            }
+        }
+        assert_eq!(before(Verb::Rcpt, "550 5.7.1 blocked as spam"), "deferred");
+        assert_eq!(before(Verb::Rcpt, "550 5.1.1 no such user"), "rejected");
+        assert_eq!(before(Verb::Rcpt, "554 blame it on the weather"), "deferred");
     }
 
     #[test]
     fn only_250_after_the_dot_is_accepted() {
         for code in 200..600 {
-            let found = after_dot(&reply(code), "words".into());
+            let (found, remark) = after_dot(&Rules::shipped(), &reply(code));
             let right = match code {
-                250 => matches!(found, Outcome::Accepted { .. }),
-                400..500 => matches!(found, Outcome::Deferred { .. }),
-                500..600 => matches!(found, Outcome::Rejected { .. }),
-                _ => matches!(found, Outcome::Unknown { .. }),
+                250 => end(&found) == "accepted",
+                400..500 => end(&found) == "deferred",
+                530 | 534 | 535 | 538 => end(&found) == "requeued",
+                500..600 => end(&found) == "rejected",
+                _ => end(&found) == "unknown",
             };
             assert!(right, "{code}: {found:?}");
+            assert_eq!(matches!(remark, Remark::Refused(_)), code >= 400, "{code}: {remark:?}");
         }
     }
 
     #[test]
-    fn some_refusals_are_about_us() {
-        let check = |text: &str, expected| {
-            let parsed = ReplyParser::default().feed(format!("{text}\r\n").as_bytes());
-            let (reply, _) = parsed.expect("well formed").expect("complete");
-            assert_eq!(remark(&reply), expected, "{text}");
-        };
-        check("421 4.7.28 unusual rate", Remark::TooFast);
-        check("451 4.7.0 slow down", Remark::TooFast);
-        check("450 4.2.1 receiving mail too fast", Remark::TooFast);
-        check("450 4.7.1 Greylisted, see example.com", Remark::Answered);
-        check("450 4.2.0 Recipient address rejected: Greylisted", Remark::Answered);
-        check("452 4.2.2 mailbox full", Remark::Answered);
-        check("550 5.7.1 message refused", Remark::Policy);
-        check("550 5.7.515 not authenticated", Remark::Policy);
-        check("550 5.1.1 no such user", Remark::Answered);
-        check("550 no", Remark::Answered);
-        check("250 2.0.0 ok", Remark::Answered);
+    fn data_is_granted_by_354_and_by_nothing_else() {
+        for code in 200..600 {
+            assert_eq!(Verb::Data.is_granted(&reply(code)), code == 354, "{code}");
+        }
     }
 
     #[test]

@@ -7,7 +7,10 @@ use reqwest::{StatusCode, header::HeaderMap};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use crate::ledger::printable;
+use crate::{
+    ledger::printable,
+    replies::{self, Fault, Reading, Rules},
+};
 
 /// The wait after "too many" where Clerk names none.
 const UNNAMED_WAIT: Duration = Duration::from_secs(10);
@@ -20,8 +23,8 @@ pub(super) enum Reply {
     Good(Zeroizing<Vec<u8>>),
     /// It was not done, and asking again changes nothing.
     Refused(Refusal),
-    /// The key is refused: it would be the same for everybody.
-    Key(Refusal),
+    /// We are refused (the key, the account, the request): it would be the same for everybody.
+    Us(Reading, Refusal),
     /// It was not done; ask again.
     Later(String),
     /// Perhaps it was done: the answer was lost, or a fault of Clerk's.
@@ -34,6 +37,8 @@ pub(super) struct Refusal {
     pub(super) status: u16,
     /// The code of the first error, empty where the body has none.
     pub(super) code: String,
+    /// Whether nobody can tell whose fault it is.
+    pub(super) is_unclear: bool,
     words: String,
     trace: Option<String>,
 }
@@ -60,23 +65,28 @@ struct Meta {
 }
 
 impl Reply {
-    /// The meaning of status and body.
-    pub(super) fn of(status: StatusCode, body: Zeroizing<Vec<u8>>) -> Self {
+    /// The meaning of status and body. Whose fault a refusal is, the rules say.
+    pub(super) fn of(rules: &Rules, status: StatusCode, body: Zeroizing<Vec<u8>>) -> Self {
         if status.is_success() {
             return Self::Good(body);
         }
-        let refusal = Refusal::read(status, &body);
+        let mut refusal = Refusal::read(status, &body);
         if status == StatusCode::TOO_MANY_REQUESTS {
             Self::Later(refusal.to_string())
         } else if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT {
             // A gateway's 502 may hide a token that was made.
             Self::Lost(refusal.to_string())
-        } else if status == StatusCode::UNAUTHORIZED
-            || (status == StatusCode::FORBIDDEN && !refusal.is_about_user())
-        {
-            Self::Key(refusal)
         } else {
-            Self::Refused(refusal)
+            let reading = rules.service(refusal.status, &refusal.code, &refusal.words);
+            match reading.fault {
+                Fault::Person | Fault::Message => Self::Refused(refusal),
+                Fault::Unclear => {
+                    refusal.is_unclear = true;
+                    Self::Refused(refusal)
+                }
+                Fault::TooFast | Fault::Theirs => Self::Later(refusal.to_string()),
+                Fault::Identity(_) | Fault::Quota | Fault::Reputation => Self::Us(reading, refusal),
+            }
         }
     }
 }
@@ -87,7 +97,7 @@ impl Reply {
         match self {
             Self::Good(_) => Self::Lost("the answer belongs to somebody else".to_owned()),
             Self::Refused(refusal) => Self::Refused(refusal.clone()),
-            Self::Key(refusal) => Self::Key(refusal.clone()),
+            Self::Us(reading, refusal) => Self::Us(reading.clone(), refusal.clone()),
             Self::Later(reason) => Self::Later(reason.clone()),
             Self::Lost(reason) => Self::Lost(reason.clone()),
         }
@@ -99,6 +109,7 @@ impl Refusal {
         let plain = || Self {
             status: status.as_u16(),
             code: String::new(),
+            is_unclear: false,
             words: format!("HTTP {} without an error in Clerk's form", status.as_u16()),
             trace: None,
         };
@@ -110,12 +121,12 @@ impl Refusal {
         if let Some(name) = first.meta.and_then(|meta| meta.param_name).filter(|name| !words.contains(name)) {
             words = format!("{words} (`{}`)", printable(&name));
         }
-        Self { status: status.as_u16(), code: printable(&first.code), words, trace }
+        Self { status: status.as_u16(), code: printable(&first.code), is_unclear: false, words, trace }
     }
 
-    /// Banned, locked or deactivated: about one user and not about the key.
-    fn is_about_user(&self) -> bool {
-        self.code.starts_with("user_") || self.code == "not_a_member_in_organization"
+    /// The refusal of us, for whoever ends the run.
+    pub(super) fn of_us(&self, reading: Reading) -> replies::Refusal {
+        replies::Refusal { relay: None, reading: Box::new(reading), reason: self.to_string() }
     }
 }
 
@@ -154,10 +165,12 @@ mod tests {
     fn an_error_is_told_in_clerks_words_whatever_the_body_is() {
         let check = |status: u16, body: &str, expected: &str| {
             let status = StatusCode::from_u16(status).unwrap();
-            let reply = match Reply::of(status, Zeroizing::new(body.as_bytes().to_vec())) {
+            let body = Zeroizing::new(body.as_bytes().to_vec());
+            let reply = match Reply::of(&Rules::shipped(), status, body) {
                 Reply::Good(_) => "good".to_owned(),
+                Reply::Refused(refusal) if refusal.is_unclear => format!("unclear: {refusal}"),
                 Reply::Refused(refusal) => format!("refused: {refusal}"),
-                Reply::Key(refusal) => format!("key: {refusal}"),
+                Reply::Us(reading, refusal) => format!("{}: {refusal}", reading.fault.name()),
                 Reply::Later(words) => format!("later: {words}"),
                 Reply::Lost(words) => format!("lost: {words}"),
             };
@@ -172,14 +185,33 @@ mod tests {
         check(
             422,
             r#"{"errors":[{"message":"is invalid","code":"form_param_value_invalid","meta":{"param_name":"expires_in_seconds"}}]}"#,
-            "refused: Clerk answers 422: is invalid (`expires_in_seconds`) (form_param_value_invalid)",
+            "request: Clerk answers 422: is invalid (`expires_in_seconds`) (form_param_value_invalid)",
         );
+        check(
+            422,
+            r#"{"errors":[{"message":"is invalid","code":"form_param_value_invalid","meta":{"param_name":"user_id"}}]}"#,
+            "refused: Clerk answers 422: is invalid (`user_id`) (form_param_value_invalid)",
+        );
+        check(
+            400,
+            r#"{"errors":[{"message":"no","code":"quite_new"}]}"#,
+            "unclear: Clerk answers 400: no (quite_new)",
+        );
+        check(402, "", "account: Clerk answers 402: HTTP 402 without an error in Clerk's form");
+        check(
+            400,
+            r#"{"errors":[{"message":"invalid version","code":"api_version_invalid"}]}"#,
+            "request: Clerk answers 400: invalid version (api_version_invalid)",
+        );
+        check(409, "", "request: Clerk answers 409: HTTP 409 without an error in Clerk's form");
+        check(413, "", "request: Clerk answers 413: HTTP 413 without an error in Clerk's form");
+        check(408, "", "lost: Clerk answers 408: HTTP 408 without an error in Clerk's form");
         check(
             401,
             r#"{"errors":[{"code":"clerk_key_invalid","message":"The provided Clerk Secret Key is invalid."}]}"#,
-            "key: Clerk answers 401: The provided Clerk Secret Key is invalid. (clerk_key_invalid)",
+            "login: Clerk answers 401: The provided Clerk Secret Key is invalid. (clerk_key_invalid)",
         );
-        check(403, "", "key: Clerk answers 403: HTTP 403 without an error in Clerk's form");
+        check(403, "", "login: Clerk answers 403: HTTP 403 without an error in Clerk's form");
         check(
             403,
             r#"{"errors":[{"code":"user_banned","message":"The user is banned"}]}"#,
@@ -188,7 +220,7 @@ mod tests {
         check(429, "Too\u{7}many", "later: Clerk answers 429: HTTP 429 without an error in Clerk's form");
         check(502, "<html>", "lost: Clerk answers 502: HTTP 502 without an error in Clerk's form");
         check(500, r#"{"errors":[]}"#, "lost: Clerk answers 500: HTTP 500 without an error in Clerk's form");
-        check(302, "", "refused: Clerk answers 302: HTTP 302 without an error in Clerk's form");
+        check(302, "", "request: Clerk answers 302: HTTP 302 without an error in Clerk's form");
     }
 
     #[test]

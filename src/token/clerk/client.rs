@@ -21,7 +21,7 @@ use super::{
     answer::{self, Reply},
     budget::Budget,
 };
-use crate::{clock::Clock, https, token::IssueError};
+use crate::{clock::Clock, https, replies::Rules, token::IssueError};
 
 /// The version of the API that is spoken here.
 const API_VERSION: &str = "2026-05-12";
@@ -37,6 +37,7 @@ pub(super) struct Client {
     base: Url,
     clock: Clock,
     patience: Duration,
+    rules: Rules,
     pub(super) budget: Budget,
     /// When Clerk last did what it was asked.
     last_good: Mutex<Instant>,
@@ -93,6 +94,7 @@ impl Client {
             base: settings.api_url.clone(),
             clock,
             patience: settings.patience,
+            rules: settings.rules.clone(),
             budget: Budget::new(settings.rate),
             last_good: Mutex::new(Instant::now()),
         })
@@ -116,7 +118,7 @@ impl Client {
                 *self.last_good.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
                 self.budget.went_well();
             }
-            Reply::Key(_) | Reply::Later(_) | Reply::Lost(_) => {}
+            Reply::Us(..) | Reply::Later(_) | Reply::Lost(_) => {}
         }
         reply
     }
@@ -157,7 +159,7 @@ impl Client {
             match self.once(call, halt).await? {
                 Reply::Good(body) => return Ok(Ok(body)),
                 Reply::Refused(refusal) => return Ok(Err(refusal)),
-                Reply::Key(refusal) => return Err(IssueError::Credentials(refusal.to_string())),
+                Reply::Us(reading, refusal) => return Err(IssueError::Us(refusal.of_us(reading))),
                 Reply::Later(reason) | Reply::Lost(reason) => self.wait(&mut waits, reason, halt).await?,
             }
         }
@@ -197,7 +199,7 @@ impl Client {
             }
             extend(&mut body, &chunk);
         }
-        Ok(Reply::of(status, body))
+        Ok(Reply::of(&self.rules, status, body))
     }
 }
 

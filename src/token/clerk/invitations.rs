@@ -127,7 +127,7 @@ impl Invitations {
                     let _stopped = sender.send(reply);
                 }
             }
-            reply @ (Reply::Refused(_) | Reply::Key(_) | Reply::Later(_) | Reply::Lost(_)) => {
+            reply @ (Reply::Refused(_) | Reply::Us(..) | Reply::Later(_) | Reply::Lost(_)) => {
                 for (_, sender) in batch {
                     let _stopped = sender.send(reply.again());
                 }

@@ -31,6 +31,7 @@ use crate::{
     audience::Recipient,
     clock::Clock,
     ledger::{Asked, Claim, LedgerError, LiveToken, MINTED, Run, TokenEnd, TokenKind, TokenRecord, hash_of},
+    replies::Rules,
 };
 
 /// Requests in ten seconds that Clerk grants a key, by the key's kind.
@@ -61,6 +62,8 @@ pub struct ClerkSettings {
     pub deadline: Duration,
     /// How long nothing may come from Clerk before the run stops.
     pub patience: Duration,
+    /// Whose fault a refusal is.
+    pub rules: Rules,
 }
 
 /// Where a link leads.
@@ -211,11 +214,16 @@ impl ClerkIssuer {
             let reason = match reply {
                 Ok(Reply::Good(body)) => return self.made(run, claim, question, kind, &body, halt).await,
                 Ok(Reply::Refused(refusal)) => {
-                    let error = IssueError::Refused(refusal.to_string());
+                    let words = refusal.to_string();
+                    let error = if refusal.is_unclear {
+                        IssueError::Unclear(words)
+                    } else {
+                        IssueError::Refused(words)
+                    };
                     return Err(self.give_up(run, Some(question), error).await);
                 }
-                Ok(Reply::Key(refusal)) => {
-                    let error = IssueError::Credentials(refusal.to_string());
+                Ok(Reply::Us(reading, refusal)) => {
+                    let error = IssueError::Us(refusal.of_us(reading));
                     return Err(self.give_up(run, Some(question), error).await);
                 }
                 Err(stopped) => return Err(self.give_up(run, Some(question), stopped).await),

@@ -23,8 +23,8 @@ async fn a_relay_that_refuses_everything_stops_the_run_and_everybody_waits() {
      pending     3
      in all      3
     not finished; to go on: linkpost send spring.toml --yes
-    error: the relay `127.0.0.1:[port]` refuses this client: greeting: 554 5.7.1 not from there
-      hint: ask whoever runs the relay to let this machine send; unsent mails wait in the ledger
+    error: this machine's name or address is not accepted; the relay `127.0.0.1:[port]` says: greeting: 554 5.7.1 not from there
+      hint: ask whoever runs the relay to let this machine send; where the words are about DNS, give its address a PTR record and set `hello` under `[relay.smtp]` to that name; nobody was marked as failed, unsent mails wait
     ");
     assert_eq!((taken(&relay).len(), books(&fixture).as_str()), (0, "pending 3, in all 3"));
 }
@@ -39,12 +39,13 @@ async fn a_sender_that_the_relay_refuses_stops_the_run_and_everybody_waits() {
     exit 78
     3 rows: 3 new
     sending 3 mails of `spring` through 127.0.0.1:[port]
+    1 mail in [time]: sent 0
      state    rows
      pending     3
      in all      3
     not finished; to go on: linkpost send spring.toml --yes
-    error: the relay `127.0.0.1:[port]` refuses the sender: MAIL: 553 5.7.1 not your address
-      hint: name a `sender.address` that this login may send from; nobody was marked as failed
+    error: the sender is not accepted; the relay `127.0.0.1:[port]` says: MAIL: 553 5.7.1 not your address
+      hint: verify the address or its domain with the provider, or name a `sender.address` that this login may send from; nobody was marked as failed, unsent mails wait
     ");
     assert_eq!((taken(&relay).len(), books(&fixture).as_str()), (0, "pending 3, in all 3"));
 }

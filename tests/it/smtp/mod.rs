@@ -81,6 +81,7 @@ fn told(result: &Result<Outcome, Stop>) -> String {
         Ok(Outcome::Accepted { reply }) => format!("accepted: {reply}"),
         Ok(Outcome::Rejected { reason }) => format!("rejected: {reason}"),
         Ok(Outcome::Deferred { reason }) => format!("deferred: {reason}"),
+        Ok(Outcome::Requeued { reason }) => format!("requeued: {reason}"),
         Ok(Outcome::Unknown { reason }) => format!("unknown: {reason}"),
         Err(stop) => format!("stop: {stop}"),
     }

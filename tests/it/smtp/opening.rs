@@ -82,8 +82,10 @@ async fn a_relay_that_is_busy_is_tried_again() {
 async fn a_relay_that_refuses_the_client_is_not_tried_again() {
     let relay = scripted(Script::new().at(Step::Connect, Act::reply(554, "5.7.1 go away"))).await;
     let told = told(&send(&mut courier(&relay), "ada@example.org").await);
-    let expected =
-        format!("stop: the relay `{}` refuses this client: greeting: 554 5.7.1 go away", relay.address());
+    let expected = format!(
+        "stop: this machine's name or address is not accepted; the relay `{}` says: greeting: 554 5.7.1 go away",
+        relay.address()
+    );
     assert_eq!((told, connections(&relay)), (expected, 1));
 }
 
@@ -245,7 +247,7 @@ async fn a_refused_login_stops_the_run_and_is_not_repeated() {
         assert_eq!(
             told(&result),
             format!(
-                "stop: the relay `{}` refuses the login: AUTH {mechanism}: 535 5.7.8 wrong credentials",
+                "stop: the relay wants a login, or refuses ours; the relay `{}` says: AUTH {mechanism}: 535 5.7.8 wrong credentials",
                 relay.address()
             )
         );

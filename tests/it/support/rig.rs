@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use aws_lc_rs::hmac;
+use jiff::Timestamp;
 use linkpost::{
     audience::{Address, Audience},
     campaign::{Campaign, ListSource},
@@ -10,8 +11,8 @@ use linkpost::{
     delivery::{Delivery, Relays, sandbox::SandboxRelay, smtp, smtp::RelaySettings},
     email::{Letter, Letterhead, MessageKeys, Unsubscribe},
     ledger::{Ledger, LedgerError, NewMark, Run, Selection, Tally},
-    pace::Pace,
-    pipeline::{self, Bounds, Halt, News, Parts},
+    pace::{Cap, Pace},
+    pipeline::{self, Bounds, Caps, Halt, News, Parts},
     token::{PreviewIssuer, TokenIssuer},
 };
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
@@ -38,11 +39,20 @@ pub(crate) struct How {
     pub(crate) wait: bool,
     pub(crate) rate: f64,
     pub(crate) scheduled: bool,
+    pub(crate) accept_refusals: bool,
+    pub(crate) caps: Vec<Cap>,
 }
 
 impl Default for How {
     fn default() -> Self {
-        Self { connections: 1, wait: false, rate: f64::INFINITY, scheduled: false }
+        Self {
+            connections: 1,
+            wait: false,
+            rate: f64::INFINITY,
+            scheduled: false,
+            accept_refusals: false,
+            caps: Vec::new(),
+        }
     }
 }
 
@@ -112,6 +122,12 @@ impl Rig {
         }
     }
 
+    /// When mails left, oldest first.
+    async fn tries(&self) -> Vec<Timestamp> {
+        let ledger = Ledger::open(&self.fixture.path("linkpost.db"), self.clock).await.unwrap();
+        ledger.tries(100_000).await.unwrap()
+    }
+
     /// The rows by state.
     pub(crate) async fn tally(&self) -> Tally {
         self.run().await.tally().await.unwrap()
@@ -159,6 +175,7 @@ impl Rig {
             letter: Arc::clone(&self.letter),
             delivery: Delivery::Smtp(relays),
             pace: Pace::per_second(how.rate, 1),
+            caps: Caps::new(how.caps, self.tries().await),
             clock: self.clock,
         };
         let bounds = Bounds {
@@ -169,6 +186,7 @@ impl Rig {
             scheduled: how.scheduled,
             wait: how.wait,
             window: None,
+            accept_refusals: how.accept_refusals,
         };
         let (push, mut waits) = mpsc::unbounded_channel::<Duration>();
         let clockwork = tokio::spawn(async move {
@@ -187,7 +205,16 @@ impl Rig {
                 News::Waiting { due } => {
                     push.send(Duration::try_from(due.duration_since(clock.now())).unwrap()).unwrap();
                 }
-                News::Trouble(_) | News::Settled(_) | News::Slower { .. } | News::Lapsed { .. } => {}
+                News::Capped { until } if how.wait => {
+                    push.send(Duration::try_from(until.duration_since(clock.now())).unwrap()).unwrap();
+                }
+                News::Trouble(_)
+                | News::Settled(_)
+                | News::Slower { .. }
+                | News::Capped { .. }
+                | News::Resting(_)
+                | News::PutBack { .. }
+                | News::Lapsed { .. } => {}
             }
         })
         .await;
