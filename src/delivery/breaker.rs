@@ -203,6 +203,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn no_wait_is_longer_than_the_pause() {
+        let patience = Patience { failures: 20, pause: Duration::from_secs(3), ..Patience::default() };
+        let breaker = Breaker::new(patience);
+        let mut waits = Vec::new();
+        for _ in 0..5 {
+            let failure = breaker.failed("refused");
+            assert!(!failure.pausing, "these are not too many yet");
+            waits.push(failure.again_in.as_secs());
+            tokio::time::advance(failure.again_in).await;
+            assert!(may_try(&breaker));
+        }
+        assert_eq!(waits, [1, 2, 3, 3, 3]);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn after_the_pause_one_tries_and_the_others_follow_if_it_went_well() {
         let breaker = Breaker::new(Patience::default());
         breaker.failed("refused");

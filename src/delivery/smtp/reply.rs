@@ -209,10 +209,16 @@ mod tests {
         check(b"354 go on\n", 354, "354 go on");
         check(b"250-one\r\n250-two\r\n250 three\r\n", 250, "250 one two three");
         check(b"250-one\n250-\n250\n", 250, "250 one");
-        check(b"550-5.1.1 no such\r\n550 5.1.1 user\r\n", 550, "550 5.1.1 no such user");
         check(b"250 \xfcbel\r\n", 250, "250 \\xfcbel");
         check("250 übel\r\n".as_bytes(), 250, "250 übel");
         check(b"250 a\0b\x1b[31m\r\r\n", 250, "250 a\\u{0}b\\u{1b}[31m\\u{d}");
+    }
+
+    #[test]
+    fn a_code_that_every_line_repeats_is_said_once_and_one_that_differs_is_kept() {
+        check(b"550-5.1.1 no such\r\n550 5.1.1 user\r\n", 550, "550 5.1.1 no such user");
+        check(b"550-5.1.1 no such user\r\n550 5.7.1 policy\r\n", 550, "550 5.1.1 no such user 5.7.1 policy");
+        check(b"550-no\r\n550 5.7.1 policy\r\n", 550, "550 no 5.7.1 policy");
     }
 
     #[test]

@@ -227,4 +227,14 @@ mod tests {
         assert!([250, 450, 452, 550, 554].into_iter().all(kept));
         assert!(![421, 503, 251, 252, 200, 354].into_iter().any(kept));
     }
+
+    #[test]
+    fn only_354_asks_for_the_body() {
+        for code in 200..600 {
+            assert_eq!(Verb::Data.is_granted(&reply(code)), code == 354, "{code}");
+            for verb in [Verb::Rset, Verb::Mail, Verb::Rcpt] {
+                assert_eq!(verb.is_granted(&reply(code)), code < 300, "{verb:?} {code}");
+            }
+        }
+    }
 }

@@ -76,6 +76,29 @@ async fn a_relay_that_takes_groups_gets_the_envelope_in_one() {
 }
 
 #[tokio::test]
+async fn a_relay_that_waits_for_a_body_for_nobody_is_left() {
+    let (listener, port) = listen().await;
+    let relay = async {
+        let mut peer = Peer::greet(&listener).await;
+        peer.hear("DATA\r\n").await;
+        // The recipient is refused, the DATA that came along is not: the next line would be the body's first.
+        peer.say("250 ok\r\n550 5.1.1 no\r\n354 go on\r\n").await;
+        assert!(peer.0.read_u8().await.is_err(), "a command went where a body is awaited");
+        let mut peer = Peer::greet(&listener).await;
+        assert_eq!(peer.hear("DATA\r\n").await, GROUP);
+        peer.say("250 ok\r\n250 ok\r\n354 go on\r\n").await;
+        peer.hear("\r\n.\r\n").await;
+        peer.say("250 ok\r\n").await;
+    };
+    let client = async {
+        let mut courier = courier_with(settings(port));
+        assert_eq!(told(&send(&mut courier, "ada@example.org").await), "rejected: RCPT: 550 5.1.1 no");
+        assert_eq!(told(&send(&mut courier, "ada@example.org").await), "accepted: 250 ok");
+    };
+    tokio::join!(relay, client);
+}
+
+#[tokio::test]
 async fn a_connection_that_cannot_be_reset_is_replaced() {
     for answers in
         ["500 what\r\n503 no\r\n503 no\r\n503 no\r\n", "500 what\r\n250 ok\r\n250 ok\r\n354 go on\r\n"]
