@@ -341,6 +341,26 @@ mod tests {
     }
 
     #[test]
+    fn an_address_fills_its_limits_to_the_last_octet() {
+        // 64 octets, the `@`, and a domain of so many.
+        let with_domain = |octets: usize| {
+            let domain = format!("{}.{}.example", "b".repeat(63), "c".repeat(63));
+            let domain = format!("{}.{domain}", "d".repeat(octets - domain.len() - 1));
+            (format!("{}@{domain}", "a".repeat(LOCAL_MAX)), domain)
+        };
+        let (longest, _) = with_domain(189);
+        assert_eq!(longest.len(), ADDRESS_MAX);
+        assert_eq!(Address::parse(&longest).map(|address| address.to_string()), Ok(longest));
+        let (too_long, domain) = with_domain(190);
+        assert_eq!(Address::parse(&too_long).unwrap_err().message, "it is longer than 254 octets");
+        assert!(Address::parse(&format!("ada@{domain}")).is_ok(), "its domain alone is good");
+        // What counts is the domain as it goes over the wire.
+        let domain = format!("ü{}", domain.strip_prefix('d').unwrap());
+        let text = format!("{}@{domain}", "a".repeat(LOCAL_MAX - 4));
+        assert!(text.len() <= ADDRESS_MAX && Address::parse(&text).is_err());
+    }
+
+    #[test]
     fn a_display_name_gets_a_hint_where_the_name_goes() {
         let error = Address::parse("Ada <ada@example.com>").unwrap_err();
         assert_eq!(error.hint, Some("write the bare address, and the name in a column `name`"));

@@ -96,3 +96,15 @@ fn a_record_without_end_costs_no_memory_and_one_row() {
     assert!(outcome.bad.iter().all(|bad| bad.cells.is_empty()));
     assert_eq!(outcome.names(), ["Cy"]);
 }
+
+/// Three bytes as UTF-8 for one of the file: every block of such a row is too long for a record by itself, so none of
+/// its text is kept, and it must not be taken for an empty line.
+#[test]
+fn a_record_of_which_nothing_is_kept_is_told_all_the_same() {
+    let mut bytes = b"email,user_id,name\na@example.com,u1,".to_vec();
+    bytes.extend([0x80].repeat(100_000));
+    bytes.extend_from_slice(b"\nb@example.com,u2,Bob\n");
+    let outcome = List::new(bytes).with(|spec| spec.encoding = Some("windows-1252".to_owned())).read();
+    assert_eq!(outcome.problems(), ["2: the record is longer than 64 KiB"]);
+    assert_eq!(outcome.names(), ["Bob"]);
+}
