@@ -164,6 +164,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_after_the_journal_was_emptied_is_found_as_well() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.journal");
+        let (mut journal, _) = Journal::open(&path).unwrap();
+        journal.append(&settlement(1)).unwrap();
+        // Emptied by the next run, and then by this very one.
+        for id in [2, 3] {
+            let (mut journal, left) = Journal::open(&path).unwrap();
+            assert_eq!(left, [settlement(id - 1)]);
+            journal.clear().unwrap();
+            journal.append(&settlement(9)).unwrap();
+            journal.clear().unwrap();
+            journal.append(&settlement(id)).unwrap();
+        }
+        assert_eq!(Journal::open(&path).unwrap().1, [settlement(3)]);
+    }
+
+    #[test]
     fn a_torn_entry_is_not_believed() {
         let whole = entry(&settlement(1));
         let second = entry(&settlement(2));
