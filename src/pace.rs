@@ -324,6 +324,17 @@ mod tests {
         assert_eq!(rare.slow_down(), Some(SLOWEST_PUSHED));
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_complaint_never_makes_a_slow_run_faster() {
+        for rate in [0.15, 0.1, 0.05, SLOWEST] {
+            let pace = Pace::per_second(rate, 1);
+            assert_eq!(pace.slow_down(), Some(rate.min(SLOWEST_PUSHED)), "{rate}");
+            tokio::time::sleep(Duration::from_mins(30)).await;
+            pace.ready().await;
+            assert!((pace.rate() - rate).abs() < f64::EPSILON, "{rate} is what it comes back to");
+        }
+    }
+
     #[test]
     fn what_is_no_rate_becomes_the_slowest() {
         for rate in [f64::NAN, 0.0, -1.0, f64::NEG_INFINITY] {
