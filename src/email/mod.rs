@@ -7,6 +7,8 @@
 
 mod addresses;
 mod advice;
+#[cfg(test)]
+mod altered;
 mod attachments;
 mod bytes;
 mod compose;

@@ -95,6 +95,32 @@ fn the_token_stands_in_the_link_and_nowhere_else() {
     }
 }
 
+/// Where our own reader of HTML finds neither a link nor a text nor a value, another one still may.
+#[test]
+fn a_token_that_stands_where_nothing_is_read_is_found_all_the_same() {
+    let letter = welcome();
+    let url = url(TOKEN);
+    let link = link(&url, TOKEN);
+    let email = letter.render(&ada(), &link).unwrap();
+    let compose = |place: &str, secret: &str| {
+        let mut email = email.clone();
+        email.html.insert_str(0, &place.replace("SECRET", secret));
+        letter.compose(&ada(), &email, &link, time("2026-11-22T09:30:00Z"))
+    };
+    for place in [
+        "<!DOCTYPE html SYSTEM \"SECRET\">",
+        "<p SECRET>x</p>",
+        "<p>x</p title=\"SECRET\">",
+        "<p title=x title=\"SECRET\">x</p>",
+        "<style>/* SECRET */</style>",
+        "<!--[if SECRET]><p>x</p><![endif]-->",
+    ] {
+        assert!(compose(place, "nothing").is_ok(), "{place}");
+        let defect = compose(place, TOKEN).unwrap_err();
+        assert_eq!(defect.message, "the HTML holds the token outside its link", "{place}");
+    }
+}
+
 #[test]
 fn links_lead_to_allowed_hosts_alone() {
     let html = format!("<a href=\"https://shop.example/\">Shop</a>{HTML}");

@@ -178,6 +178,23 @@ fn a_mail_carries_exactly_the_headers_of_the_house() {
 }
 
 #[test]
+fn a_title_with_quotes_and_backslashes_is_one_phrase_of_the_list_id() {
+    let list_id = |title: &str| {
+        let campaign = Campaign { title: title.into(), ..campaign("tests/data/templates/welcome") };
+        let message = compose(&Letter::load(&campaign, letterhead(), keys()).unwrap(), &ada()).unwrap();
+        let parsed = MessageParser::default().parse(message.bytes()).unwrap();
+        let read = parsed.list_id().as_address().unwrap().first().unwrap();
+        assert_eq!(read.address(), Some("waitlist.list.example.com"));
+        (read.name().unwrap().to_owned(), parsed.header_raw("List-Id").unwrap().trim_end().to_owned())
+    };
+    let title = r#"The "best" of \o/"#;
+    let raw = r#" "The \"best\" of \\o/" <waitlist.list.example.com>"#;
+    assert_eq!(list_id(title), (title.to_owned(), raw.to_owned()));
+    let title = r#"Das „beste“ "von" \o/"#;
+    assert_eq!(list_id(title).0, title);
+}
+
+#[test]
 fn the_bodies_read_back_as_written() {
     let message = compose(&welcome(), &ada()).unwrap();
     let (text, html) = bodies(&message);
