@@ -1,5 +1,5 @@
-//! Relays that go away, put mails off, push back or refuse: what a run does meanwhile. Minutes pass on a clock that the
-//! test pushes.
+//! Relays that go away, put mails off, push back or refuse, and a letter that fails: what a run does meanwhile. Minutes
+//! pass on a clock that the test pushes.
 
 use std::{sync::Arc, time::Duration};
 
@@ -74,6 +74,24 @@ async fn an_outage_of_twelve_minutes_ends_the_run_and_the_next_sends_the_rest() 
     let mails: Vec<_> = taken(&gone).into_iter().chain(taken(&back)).collect();
     assert_eq!(mails.len(), 10);
     assert!(counts(&mails).values().all(|count| *count == 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_counts_mails_and_not_connections_that_had_gone() {
+    // The relay closes behind the first mail, and is away when the second looks for another connection.
+    let script =
+        Script::new().at(Step::Between, Act::Drop).times(1).at(Step::Connect, Act::Drop).on_connection(2);
+    let relay = relay(script).await;
+    let rig = Rig::new(4);
+    let how = How { limit: Some(2), ..How::default() };
+    let mut failures = 0;
+    let ended = rig.send(one(&relay), how, |news, _| {
+        failures += u32::from(matches!(news, News::Trouble(Trouble::Failed { .. })));
+    });
+    ended.await.unwrap();
+    assert_eq!(failures, 1, "the second mail met a relay that was away");
+    assert_eq!(states(&rig.tally().await), [(State::Sent, 2), (State::Pending, 2)]);
+    assert_eq!(taken(&relay).len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -235,4 +253,23 @@ async fn five_policy_refusals_in_a_row_stop_the_run() {
     let Halt::Refused { refused: 5, refusal, .. } = &halt else { panic!("{halt:?}") };
     assert!(refusal.reason.contains("5.7.1 blocked"), "{refusal:?}");
     assert_eq!(states(&rig.tally().await), [(State::Pending, 45), (State::Deferred, 5)], "nobody is marked");
+}
+
+/// The list was booked with a mail for everybody; what fails only now is nobody else's fault and no relay's.
+#[tokio::test(start_paused = true)]
+async fn a_mail_that_cannot_be_written_any_more_is_rejected_once_and_the_rest_goes_out() {
+    let relay = relay(Script::new()).await;
+    let subject = "{% if first_name == \"Person 2\" %}{{ first_name }} =?{% else %}Hi{% endif %}";
+    let rig = Rig::new(3).subject(subject);
+    let mut reasons = Vec::new();
+    for _ in 0..2 {
+        let ended = rig.send(one(&relay), waiting(), |news, _| match news {
+            News::Settled(settled) => reasons.extend(settled.reason.clone()),
+            News::Trouble(_) | News::Slower { .. } | News::Lapsed { .. } | News::Waiting { .. } => {}
+        });
+        ended.await.unwrap();
+        assert_eq!(states(&rig.tally().await), [(State::Sent, 2), (State::Rejected, 1)]);
+    }
+    assert_eq!(reasons, ["the subject holds `=?`, which mail programs decode"]);
+    assert!(counts(&taken(&relay)).into_iter().eq([1, 3].map(|n| (format!("person{n}@example.com"), 1))));
 }

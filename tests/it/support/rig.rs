@@ -32,6 +32,9 @@ pub(crate) struct Rig {
     _keeper: JoinHandle<()>,
 }
 
+/// No run of a test goes on for longer: what waits for ever fails, and does not hang.
+const LONGEST_RUN: Duration = Duration::from_hours(24 * 30);
+
 /// How a run is made.
 #[derive(Debug)]
 pub(crate) struct How {
@@ -41,6 +44,7 @@ pub(crate) struct How {
     pub(crate) scheduled: bool,
     pub(crate) accept_refusals: bool,
     pub(crate) caps: Vec<Cap>,
+    pub(crate) limit: Option<u64>,
 }
 
 impl Default for How {
@@ -52,6 +56,7 @@ impl Default for How {
             scheduled: false,
             accept_refusals: false,
             caps: Vec::new(),
+            limit: None,
         }
     }
 }
@@ -62,24 +67,7 @@ impl Rig {
         let fixture = Fixture::new();
         fixture.people(people);
         let campaign = Campaign::load(&fixture.path("spring.toml")).unwrap();
-        let letterhead = Letterhead {
-            sender_name: None,
-            sender: Address::parse("hello@example.com").unwrap(),
-            reply_to: None,
-            postal_address: "Example Ltd, 1 Main Street".into(),
-            list_id: "news.example.com".into(),
-            sender_id: "example".into(),
-            unsubscribe: Unsubscribe {
-                url: Some("https://app.example.com/unsubscribe".parse().unwrap()),
-                mailto: None,
-            },
-            precedence_bulk: true,
-            max_message_bytes: Letterhead::MAX_MESSAGE_BYTES,
-            allowed_link_hosts: None,
-        };
-        let key = |bytes: &[u8]| hmac::Key::new(hmac::HMAC_SHA256, bytes);
-        let keys = MessageKeys { message_id: key(b"ids"), unsubscribe: key(b"unsubscribe") };
-        let letter = Arc::new(Letter::load(&campaign, letterhead, keys).unwrap());
+        let letter = letter(&campaign);
         let (hold, gone) = std::sync::mpsc::channel::<()>();
         let keeper = tokio::task::spawn_blocking(move || {
             let _until_dropped = gone.recv();
@@ -97,6 +85,13 @@ impl Rig {
     /// The same with mails that may leave for so long.
     pub(crate) fn mails_may_leave_for(mut self, not_after: jiff::SignedDuration) -> Self {
         self.campaign.not_after = not_after;
+        self
+    }
+
+    /// The same with another subject.
+    pub(crate) fn subject(mut self, template: &str) -> Self {
+        self.fixture.file("templates/spring/subject.txt", template);
+        self.letter = letter(&self.campaign);
         self
     }
 
@@ -180,7 +175,7 @@ impl Rig {
         };
         let bounds = Bounds {
             connections: how.connections,
-            limit: None,
+            limit: how.limit,
             selection: Selection::default(),
             not_after: self.campaign.not_after,
             scheduled: how.scheduled,
@@ -196,7 +191,9 @@ impl Rig {
         });
         let stop = CancellationToken::new();
         let clock = self.clock;
+        let began = Instant::now();
         let ended = pipeline::send_all(Arc::new(parts), bounds, stop.clone(), |news| {
+            assert!(began.elapsed() < LONGEST_RUN, "the run does not come to an end");
             watch(&news, &stop);
             match news {
                 News::Trouble(linkpost::delivery::Trouble::Failed { again_in, .. }) => {
@@ -222,6 +219,27 @@ impl Rig {
         clockwork.await.unwrap();
         ended
     }
+}
+
+fn letter(campaign: &Campaign) -> Arc<Letter> {
+    let letterhead = Letterhead {
+        sender_name: None,
+        sender: Address::parse("hello@example.com").unwrap(),
+        reply_to: None,
+        postal_address: "Example Ltd, 1 Main Street".into(),
+        list_id: "news.example.com".into(),
+        sender_id: "example".into(),
+        unsubscribe: Unsubscribe {
+            url: Some("https://app.example.com/unsubscribe".parse().unwrap()),
+            mailto: None,
+        },
+        precedence_bulk: true,
+        max_message_bytes: Letterhead::MAX_MESSAGE_BYTES,
+        allowed_link_hosts: None,
+    };
+    let key = |bytes: &[u8]| hmac::Key::new(hmac::HMAC_SHA256, bytes);
+    let keys = MessageKeys { message_id: key(b"ids"), unsubscribe: key(b"unsubscribe") };
+    Arc::new(Letter::load(campaign, letterhead, keys).unwrap())
 }
 
 /// How to reach a sandbox relay; a connection is tried once.
