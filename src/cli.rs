@@ -8,7 +8,7 @@ use crate::{
     commands::{
         self, Failure, Global, check::CheckArgs, doctor::DoctorArgs, due::DueArgs, keys::KeysVerb,
         ledger::LedgerVerb, preview::PreviewArgs, purge::PurgeArgs, recall::RecallArgs, resolve::ResolveArgs,
-        send::SendArgs, serve::ServeArgs, status::StatusArgs,
+        retry::RetryArgs, send::SendArgs, serve::ServeArgs, status::StatusArgs,
     },
     exit::Exit,
     ui::Ui,
@@ -42,6 +42,8 @@ enum Verb {
     Status(StatusArgs),
     /// Decide about mails that were handed over without an answer, by hand or from the relay's log
     Resolve(ResolveArgs),
+    /// Let rows that came to their end without a mail wait again: refused, expired, with a problem, suppressed
+    Retry(RetryArgs),
     /// Examine the ledger
     #[command(subcommand)]
     Ledger(LedgerVerb),
@@ -83,6 +85,7 @@ pub fn main() -> ExitCode {
             Verb::Doctor(arguments) => commands::doctor::run(&ui, &global, arguments).await,
             Verb::Status(arguments) => commands::status::run(&ui, &global, arguments).await,
             Verb::Resolve(arguments) => commands::resolve::run(&ui, &global, arguments).await,
+            Verb::Retry(arguments) => commands::retry::run(&ui, &global, arguments).await,
             Verb::Ledger(verb) => commands::ledger::run(&ui, &global, verb).await,
             Verb::Keys(verb) => commands::keys::run(&ui, &global, verb),
             Verb::Recall(arguments) => commands::recall::run(&ui, &global, arguments).await,

@@ -57,8 +57,7 @@ pub struct WhomArgs {
 impl WhomArgs {
     /// The choice as the ledger spells it: an address in the form for the envelope, a user id as it is.
     pub(super) fn selection(&self) -> Selection {
-        let spelled = |text: &String| Address::parse(text).map_or_else(|_| text.clone(), |it| it.to_string());
-        Selection { only: self.only.iter().map(spelled).collect() }
+        Selection { only: spelled(&self.only) }
     }
 
     /// How many of the chosen wait for a mail, or who was chosen and is not there.
@@ -74,6 +73,16 @@ impl WhomArgs {
         Err(Failure::words(Exit::Usage, words)
             .hint("write it as the list does; rows with a problem and duplicates cannot be chosen"))
     }
+}
+
+/// Names as the ledger spells them: an address in the form for the envelope, a user id as it is.
+pub(super) fn spelled(names: &[String]) -> Vec<String> {
+    names.iter().map(|name| Address::parse(name).map_or_else(|_| name.clone(), |it| it.to_string())).collect()
+}
+
+/// Whether one of these names, spelled so, is the row's user id or address.
+pub(super) fn is_named(names: &[String], user_id: &str, address: &str) -> bool {
+    names.iter().any(|name| name == user_id || name.eq_ignore_ascii_case(address))
 }
 
 fn at_least_one(text: &str) -> Result<u64, String> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     campaign::{Campaign, WithoutUser},
-    commands::{Failure, list, parts::World},
+    commands::{Failure, Global, command_line::CommandLine, list, parts::World},
     ledger::{Ledger, Run},
     lists::List,
     pipeline::{self, People},
@@ -107,6 +107,7 @@ fn span(seconds: f64) -> String {
 /// What a person should know of the tokens when the run is over.
 pub(super) async fn tell_tokens(
     ui: &Ui,
+    global: &Global,
     ledger: &Ledger,
     run: &Run,
     campaign: &Campaign,
@@ -120,8 +121,8 @@ pub(super) async fn tell_tokens(
     }
     if !run.useless_tokens(0, 1).await?.is_empty() {
         ui.remark(format_args!(
-            "some tokens have no mail and could not be revoked; the next run or `linkpost recall {}` does it",
-            campaign.file.display()
+            "some tokens have no mail and could not be revoked; the next run or `{}` does it",
+            CommandLine::new("recall", &campaign.file).settings(global)
         ));
     }
     Ok(())

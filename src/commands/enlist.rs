@@ -12,7 +12,7 @@ use crate::{
     },
     email::Letter,
     exit::Exit,
-    ledger::{Ledger, Run, Selection},
+    ledger::{Ledger, ListMark, Run, Selection},
     lists::List,
     token::TokenIssuer,
     ui::Ui,
@@ -37,14 +37,16 @@ impl Enlisting<'_> {
         let same_words = known.as_ref().is_some_and(|known| known.content_digest == content);
         let waits = known.is_some() && run.chosen(&Selection::default()).await?.1 > 0;
         let source = &world.campaign.list.source;
+        let asked = known.as_ref().is_some_and(ListMark::reads_again);
         // What is new waits until nobody of those who are booked does: it takes their list's place.
         let keeps_files = waits && matches!(source, ListSource::AllNew(_));
-        if same_words && (keeps_files || arguments.due.is_some_and(|due| due.goes_on)) {
+        if same_words && !asked && (keeps_files || arguments.due.is_some_and(|due| due.goes_on)) {
             return Ok(());
         }
         // A run goes on without the list as long as nothing else changed; but no list to come is taken for one.
         let goes_without = same_words && (waits || matches!(source, ListSource::File(_)));
-        let list = match self.find(world, keeps_files).await {
+        let again = keeps_files || (asked && matches!(source, ListSource::AllNew(_)));
+        let list = match self.find(world, again).await {
             Ok(list) if list.files.is_empty() && known.is_some() => {
                 ui.say(&list.name);
                 return Ok(());

@@ -248,7 +248,10 @@ fn tell(ui: &Ui, plan: &Plan) {
         (plan.refused_before, "refused on an earlier occasion, since there is no such mailbox (not sent)"),
         (plan.invalid, "with a problem"),
         (plan.changed_after_sent, "changed after their mail was sent (not sent again)"),
-        (plan.changed_after_end, "changed after they were refused or expired (not sent)"),
+        (
+            plan.changed_after_end,
+            "changed after they were refused or expired (not sent; `linkpost retry` puts them back)",
+        ),
     ];
     let words =
         parts.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} {what}"));

@@ -1,10 +1,13 @@
 //! A verb per file: arguments → parts → core → words for the user. No rules of the trade in here.
 
+mod again;
 mod arguments;
 pub mod check;
 mod clerk;
+mod command_line;
 pub mod doctor;
 pub mod due;
+mod ends;
 mod enlist;
 mod explain;
 mod find;
@@ -19,6 +22,7 @@ pub mod recall;
 mod refused;
 pub mod resolve;
 mod rests;
+pub mod retry;
 mod sandbox;
 pub mod send;
 pub mod serve;
@@ -27,6 +31,7 @@ mod tick;
 mod unknown;
 
 pub use arguments::{AcceptArgs, Global, ListArgs, WhomArgs};
+use arguments::{is_named, spelled};
 
 use crate::{
     delivery::Stop,

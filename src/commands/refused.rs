@@ -1,7 +1,7 @@
 //! Whoever got no mail and will get none: told in one line, and whether a person should look.
 
 use crate::{
-    commands::Failure,
+    commands::{Failure, command_line::CommandLine},
     ledger::{Run, State, Tally},
     replies::sameness,
     settings::Expected,
@@ -42,13 +42,14 @@ impl Refused {
         expected.is_exceeded(self.lost(), self.mails)
     }
 
-    /// Says who, in whose words, and with which command they are sent to again. `before`: what earlier runs have told.
+    /// Says who, in whose words, and how they can have a mail after all: `commands` are those that list the rows of a
+    /// state and that put them back. `before`: what earlier runs have told.
     pub(super) async fn tell(
         &self,
         ui: &Ui,
         run: &Run,
         (expected, before): (Expected, Option<Self>),
-        (status, retry): (&str, &str),
+        commands: impl FnOnce(State) -> (CommandLine, CommandLine),
     ) -> Result<(), Failure> {
         if self.lost() + self.invalid == 0 {
             return Ok(());
@@ -65,17 +66,18 @@ impl Refused {
             .filter(|(number, _)| *number > 0)
             .map(|(number, what)| format!("{} {what}", grouped(number)))
             .collect();
-        let rows = if self.rejected > 0 {
-            "rejected"
+        let state = if self.rejected > 0 {
+            State::Rejected
         } else if self.expired > 0 {
-            "expired"
+            State::Expired
         } else {
-            "invalid"
+            State::Invalid
         };
+        let (rows, retry) = commands(state);
         let words = format!(
-            "of {} {}: `{status} --rows {rows}` lists them, `{retry} --rows {rows}` sends to them again",
+            "of {} {}: `{rows}` says why, `{retry}` lets them wait again",
             count(self.mails, "mail"),
-            parts.join(", "),
+            parts.join(", ")
         );
         let is_old = before.is_some_and(|before| before.lost() >= self.lost());
         if self.is_news(expected) && !is_old {

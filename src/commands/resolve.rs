@@ -11,13 +11,16 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 
 use crate::{
-    audience::{Address, problems::quoted_row},
-    campaign::Campaign,
-    commands::{AcceptArgs, Failure, Global, parts},
+    audience::problems::quoted_row,
+    commands::{
+        AcceptArgs, Failure, Global,
+        again::{self, Never},
+        command_line::{CommandLine, quoted},
+        is_named, parts, spelled,
+    },
     exit::Exit,
     ledger::{Books, Decision, Resolution, Run, Source, State, UnknownRow},
     maillog::{Evidence, Search, Wanted},
-    schedule::Standing,
     ui::{Ui, count},
 };
 
@@ -89,13 +92,9 @@ struct Done {
 /// Runs the verb.
 pub async fn run(ui: &Ui, global: &Global, arguments: ResolveArgs) -> Result<Exit, Failure> {
     let (settings, campaign) = parts::named(global, &arguments.campaign)?;
-    let logs = open_logs(&arguments.log)?;
+    let logs = open_logs(global, &arguments)?;
     let ledger = parts::existing_ledger(&settings, arguments.sandbox).await?;
-    let all = ledger.books(&campaign).await?;
-    if all.is_empty() {
-        return Err(Failure::words(Exit::Configuration, format!("the ledger has no campaign `{campaign}`"))
-            .hint("it is booked by `linkpost send`; rehearsals are under `--sandbox`"));
-    }
+    let all = again::books(&ledger, &campaign, None).await?;
     let mut runs = Vec::new();
     for books in all.iter().filter(|books| books.purged.is_none() && is_open(books)) {
         // A run of its own: nobody else sends meanwhile, and what a dead run left is known as unknown.
@@ -104,7 +103,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: ResolveArgs) -> Result<Exi
         runs.push(Held { occasion: books.occasion.clone(), run });
     }
     let done = if arguments.log.is_empty() {
-        by_hand(ui, &runs, &arguments).await?
+        by_hand(ui, global, &runs, &arguments).await?
     } else {
         let sender = settings.sender.address.to_string();
         by_log(ui, &runs, logs, &sender).await?
@@ -114,8 +113,11 @@ pub async fn run(ui: &Ui, global: &Global, arguments: ResolveArgs) -> Result<Exi
     let _ = ledger.close().await;
     tell_end(ui, &arguments, &done);
     if done.rows == 0 && arguments.log.is_empty() {
-        return Err(Failure::words(Exit::Usage, "no mail whose outcome is unknown fits")
-            .hint("`linkpost status CAMPAIGN --rows unknown` lists them with their Message-IDs"));
+        return Err(Failure::words(Exit::Usage, "no mail whose outcome is unknown fits").hint(format!(
+            "`{}` lists them with their Message-IDs; who was refused is put back by: {}",
+            arguments.rows(global, "unknown"),
+            arguments.retry(global)
+        )));
     }
     Ok(if done.left > 0 { Exit::Undecided } else { Exit::Settled })
 }
@@ -143,7 +145,7 @@ fn tell_end(ui: &Ui, arguments: &ResolveArgs, done: &Done) {
     }
 }
 
-async fn by_hand(ui: &Ui, runs: &[Held], arguments: &ResolveArgs) -> Result<Done, Failure> {
+async fn by_hand(ui: &Ui, global: &Global, runs: &[Held], arguments: &ResolveArgs) -> Result<Done, Failure> {
     let decision = match arguments.decision {
         Some(As::Sent) | None => Decision::Sent,
         Some(As::Pending) => Decision::Pending,
@@ -152,12 +154,9 @@ async fn by_hand(ui: &Ui, runs: &[Held], arguments: &ResolveArgs) -> Result<Done
     let reason = arguments.reason.clone().unwrap_or_default();
     let bare = |id: &str| id.trim().trim_matches(['<', '>']).to_owned();
     let ids: Vec<_> = arguments.message_id.iter().map(|id| bare(id)).collect();
-    let spelled = |text: &String| Address::parse(text).map_or_else(|_| text.clone(), |it| it.to_string());
-    let people: Vec<_> = arguments.only.iter().map(spelled).collect();
+    let people = spelled(&arguments.only);
     let fits = |row: &UnknownRow| {
-        ids.contains(&bare(&row.message_id))
-            || people.contains(&row.user_id)
-            || people.iter().any(|address| address.eq_ignore_ascii_case(&row.address))
+        ids.contains(&bare(&row.message_id)) || is_named(&people, &row.user_id, &row.address)
     };
     let mut done = Done::default();
     let mut chosen = Vec::new();
@@ -188,7 +187,7 @@ async fn by_hand(ui: &Ui, runs: &[Held], arguments: &ResolveArgs) -> Result<Done
             ui.say(format_args!(
                 "to send {}: {}",
                 if again == 1 { "it" } else { "them" },
-                arguments.send(&held.occasion)
+                arguments.send(global, &held.occasion)
             ));
         }
     }
@@ -198,34 +197,19 @@ async fn by_hand(ui: &Ui, runs: &[Held], arguments: &ResolveArgs) -> Result<Done
 /// Fails where one of the rows would wait for ever: no run takes up an occasion that is over, or a campaign that was
 /// cancelled.
 async fn can_be_sent(arguments: &ResolveArgs, chosen: &[(&Held, Vec<UnknownRow>)]) -> Result<(), Failure> {
-    let never =
-        |why: String| Failure::words(Exit::Configuration, format!("{why}, so nothing of it is sent again"));
     let hint = "decide `--as sent` or `--as rejected`";
     for (Held { occasion, run }, _) in chosen {
-        if let Some(why) = run.over().await? {
-            return Err(never(format!("the occasion `{occasion}` is over ({why})"))
-                .hint(format!("{hint}; mails of other occasions are chosen by `--message-id`")));
-        }
-    }
-    if !chosen.is_empty() && arguments.campaign.is_file() {
-        let campaign = Campaign::load(&arguments.campaign)
-            .map_err(|problems| Failure::problems(Exit::Configuration, problems))?;
-        if campaign.schedule.is_some_and(|schedule| schedule.standing == Standing::Cancelled) {
-            return Err(never(format!("`{}` is cancelled", campaign.id))
-                .hint(format!("{hint}, or take `cancelled = true` out of `[schedule]`")));
+        if let Some(never) = Never::find(&arguments.campaign, occasion, run).await? {
+            let hint = match &never {
+                Never::Over { .. } => {
+                    format!("{hint}; mails of other occasions are chosen by `--message-id`")
+                }
+                Never::Cancelled(_) => format!("{hint}, or {}", again::UNCANCEL),
+            };
+            return Err(Failure::from(never).hint(hint));
         }
     }
     Ok(())
-}
-
-impl ResolveArgs {
-    /// The command that sends what waits of an occasion.
-    fn send(&self, occasion: &str) -> String {
-        // By the campaign's name alone nobody knows where its file is.
-        let file = Some(&*self.campaign).filter(|path| path.is_file()).unwrap_or(Path::new("CAMPAIGN"));
-        let sandbox = if self.sandbox { " --sandbox" } else { "" };
-        format!("linkpost send {} --occasion {occasion}{sandbox}", file.display())
-    }
 }
 
 /// Every unknown row of an occasion.
@@ -313,11 +297,11 @@ async fn enter(ui: &Ui, run: &Run, rows: &[UnknownRow], decided: Vec<Resolution>
 }
 
 /// Opens the logs before anything is decided; a compressed one is refused with the way to read it.
-fn open_logs(paths: &[PathBuf]) -> Result<Vec<Box<dyn BufRead + Send>>, Failure> {
-    paths.iter().map(|path| open_log(path)).collect()
+fn open_logs(global: &Global, arguments: &ResolveArgs) -> Result<Vec<Box<dyn BufRead + Send>>, Failure> {
+    arguments.log.iter().map(|path| open_log(path, &arguments.by_log(global, "-"))).collect()
 }
 
-fn open_log(path: &Path) -> Result<Box<dyn BufRead + Send>, Failure> {
+fn open_log(path: &Path, piped: &CommandLine) -> Result<Box<dyn BufRead + Send>, Failure> {
     let shown = path.display();
     let unreadable = |error: io::Error| {
         Failure::words(Exit::Usage, format!("`--log`: `{shown}` cannot be read: {error}"))
@@ -341,6 +325,6 @@ fn open_log(path: &Path) -> Result<Box<dyn BufRead + Send>, Failure> {
     match tool {
         None => Ok(log),
         Some(tool) => Err(Failure::words(Exit::Usage, format!("`--log`: `{shown}` is compressed"))
-            .hint(format!("{tool} {shown} | linkpost resolve CAMPAIGN --log -"))),
+            .hint(format!("{tool} {} | {piped}", quoted(path.as_os_str())))),
     }
 }

@@ -96,14 +96,19 @@ pub struct Due {
 }
 
 /// Runs the verb.
-pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, Failure> {
+pub async fn run(ui: &Ui, global: &Global, mut arguments: SendArgs) -> Result<Exit, Failure> {
     if arguments.dry_run {
         let SendArgs { campaign, whom, list, .. } = arguments;
         let arguments = preview::PreviewArgs { campaign, out: None, whom, list };
         return preview::run(ui, global, arguments).await;
     }
     let mut world = World::load(ui, global, &arguments.campaign)?;
+    let usual = world.campaign.occasion.clone();
     let due_at = choose_occasion(&mut world, &arguments)?;
+    if world.campaign.occasion != usual {
+        // What goes on later goes on with this occasion, and not with one that is due by then.
+        arguments.occasion = Some(world.campaign.occasion.clone());
+    }
     world.due = arguments.due.map(|due| due.at);
     if arguments.sandbox {
         parts::rehearse(&mut world.settings);
@@ -135,7 +140,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
         .enlist(&mut world, &issuer)
         .await?;
 
-    let unknown = Unknown::find(&run, &arguments).await?;
+    let unknown = Unknown::find(&run, global, &arguments).await?;
     let waiting = arguments.whom.waiting(ui, &run).await? + unknown.to_send();
     let rests = Rests::find(&ledger, &world, &stage).await?;
     let ended = if waiting == 0 {
@@ -148,7 +153,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
         Ok(0)
     } else {
         clerk::tell_limit(ui, &world, &issuer, &run, waiting).await?;
-        confirm(ui, &world, &stage, &arguments, waiting)?;
+        confirm(ui, global, &world, &stage, &arguments, waiting)?;
         unknown.decide(ui, &run).await?;
         let caps = parts::caps(&world.settings, &ledger).await?;
         let parts = Parts {
@@ -168,7 +173,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
         ended
     };
     let concluded = async {
-        clerk::tell_tokens(ui, &ledger, &run, &world.campaign).await?;
+        clerk::tell_tokens(ui, global, &ledger, &run, &world.campaign).await?;
         let kept = stage.end().await?;
         let ours = ledger.books_of(&world.campaign.id, &world.campaign.occasion).await?;
         let unknown = ours.as_ref().map_or(0, Books::unknown);
@@ -178,10 +183,16 @@ pub async fn run(ui: &Ui, global: &Global, arguments: SendArgs) -> Result<Exit, 
         // Nobody is left out in silence: that mails had their time before they were tried is for a person to see.
         let strict =
             arguments.strict || refused.is_news(expected) || ended.as_ref().is_ok_and(|lapsed| *lapsed > 0);
-        let exit = tell_end(ui, global, &arguments, (&tally, unknown), next_due, strict);
+        let exit = tell_end(ui, &tally, unknown, next_due, strict);
+        if exit == Exit::Unfinished {
+            tell_unfinished(ui, global, &arguments, &run, next_due).await?;
+        }
         let before = before.filter(|_| arguments.due.is_some());
-        refused.tell(ui, &run, (expected, before), (&arguments.status(), &arguments.retry())).await?;
-        tell_unknown(ui, &arguments, unknown, told);
+        let occasion = &world.campaign.occasion;
+        let commands =
+            |state: State| (arguments.rows(global, state.name()), arguments.retry(global, occasion, state));
+        refused.tell(ui, &run, (expected, before), commands).await?;
+        tell_unknown(ui, global, &arguments, unknown, told);
         for line in kept {
             ui.say(line);
         }
@@ -243,7 +254,14 @@ fn bounds(world: &World, arguments: &SendArgs) -> Bounds {
 }
 
 /// Asks, unless nothing can leave this machine or the answer was given with `--yes`.
-fn confirm(ui: &Ui, world: &World, stage: &Stage, arguments: &SendArgs, due: u64) -> Result<(), Failure> {
+fn confirm(
+    ui: &Ui,
+    global: &Global,
+    world: &World,
+    stage: &Stage,
+    arguments: &SendArgs,
+    due: u64,
+) -> Result<(), Failure> {
     let mails = count(arguments.whom.limit.map_or(due, |limit| limit.min(due)), "mail");
     if arguments.yes || !stage.asks {
         ui.say(format_args!("sending {mails} of `{}` through {}", world.campaign.id, stage.relay));
@@ -253,12 +271,15 @@ fn confirm(ui: &Ui, world: &World, stage: &Stage, arguments: &SendArgs, due: u64
     match ui.confirm(&question) {
         Some(true) => Ok(()),
         Some(false) => Err(Failure::words(Exit::Unfinished, "nothing was sent: the answer was no")
-            .hint(format!("the list is booked; `{}` goes on", arguments.again()))),
+            .hint(format!("the list is booked; to go on: {}", arguments.again(global)))),
         None => Err(Failure::words(
             Exit::Usage,
             format!("{mails} would be sent, and there is no terminal to ask at"),
         )
-        .hint(format!("`{} --yes` sends without asking", arguments.again()))),
+        .hint(format!(
+            "the list is booked; `--yes` sends without asking, and a terminal asks: {}",
+            arguments.again(global)
+        ))),
     }
 }
 
@@ -355,15 +376,8 @@ fn tell_recovered(ui: &Ui, run: &Run) {
     }
 }
 
-/// The books, what to do next, and the exit code that says the same.
-fn tell_end(
-    ui: &Ui,
-    global: &Global,
-    arguments: &SendArgs,
-    (tally, unknown): (&Tally, u64),
-    next_due: Option<Timestamp>,
-    strict: bool,
-) -> Exit {
+/// The books, and the exit code that says the same.
+fn tell_end(ui: &Ui, tally: &Tally, unknown: u64, next_due: Option<Timestamp>, strict: bool) -> Exit {
     let exit = exit(tally, unknown, strict);
     let books: serde_json::Map<_, _> =
         State::ALL.iter().map(|state| (state.name().to_owned(), tally.get(*state).into())).collect();
@@ -372,31 +386,41 @@ fn tell_end(
         "event": "ended", "books": books, "rows": tally.total(), "next_due": due, "exit": exit.code(),
     }));
     ui.say(tally_table(tally));
-    if exit == Exit::Unfinished {
-        let settings =
-            global.settings.as_ref().map_or(String::new(), |path| format!(" --settings {}", path.display()));
-        let yes = if arguments.yes { " --yes" } else { "" };
-        ui.say(format_args!("not finished; to go on: {}{settings}{yes}", arguments.again()));
-        if let Some(due) = next_due {
-            ui.say(format_args!(
-                "the next deferred mail is due {} (`--wait` stays until all are settled)",
-                news::clock_time(due)
-            ));
-        }
-    }
     exit
 }
 
+/// What to do next. The command mails nobody whom this run was not to mail.
+async fn tell_unfinished(
+    ui: &Ui,
+    global: &Global,
+    arguments: &SendArgs,
+    run: &Run,
+    next_due: Option<Timestamp>,
+) -> Result<(), Failure> {
+    if !arguments.whom.only.is_empty() && run.chosen(&arguments.whom.selection()).await?.1 == 0 {
+        ui.say("not finished: each row of `--only` is settled, and the rest of the list waits");
+        return Ok(());
+    }
+    ui.say(format_args!("not finished; to go on: {}", arguments.again(global)));
+    if let Some(due) = next_due {
+        ui.say(format_args!(
+            "the next deferred mail is due {} (`--wait` stays until all are settled)",
+            news::clock_time(due)
+        ));
+    }
+    Ok(())
+}
+
 /// Says that mails wait for a decision; a tick of cron only of those that earlier ticks have not told.
-fn tell_unknown(ui: &Ui, arguments: &SendArgs, unknown: u64, told: u64) {
+fn tell_unknown(ui: &Ui, global: &Global, arguments: &SendArgs, unknown: u64, told: u64) {
     if unknown == 0 {
         return;
     }
     let words = format!(
-        "{} handed over without an answer: `{} --log FILE` asks the relay's log, `{} --rows unknown` lists them",
+        "{} handed over without an answer: `{}` asks the relay's log, `{}` lists them",
         mails_were(unknown),
-        arguments.resolve(),
-        arguments.status()
+        arguments.by_log(global),
+        arguments.rows(global, "unknown")
     );
     if arguments.due.is_some() && unknown <= told { ui.remark(words) } else { ui.note(words) }
 }
@@ -415,33 +439,5 @@ fn exit(tally: &Tally, unknown: u64, strict: bool) -> Exit {
         Exit::Undecided
     } else {
         Exit::Settled
-    }
-}
-
-impl SendArgs {
-    /// The command that goes on where this run ended.
-    fn again(&self) -> String {
-        let sandbox = if self.sandbox { " --sandbox" } else { "" };
-        let occasion = self.occasion.as_ref().map(|name| format!(" --occasion {name}")).unwrap_or_default();
-        format!("linkpost send {}{occasion}{sandbox}", self.campaign.display())
-    }
-
-    /// The command that decides about unknown mails.
-    fn resolve(&self) -> String {
-        format!(
-            "linkpost resolve {}{}",
-            self.campaign.display(),
-            if self.sandbox { " --sandbox" } else { "" }
-        )
-    }
-
-    /// The command that puts back who was refused.
-    fn retry(&self) -> String {
-        format!("linkpost retry {}{}", self.campaign.display(), if self.sandbox { " --sandbox" } else { "" })
-    }
-
-    /// The command that shows the books.
-    fn status(&self) -> String {
-        format!("linkpost status {}{}", self.campaign.display(), if self.sandbox { " --sandbox" } else { "" })
     }
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{
     audience::{Places, problems::quoted_row},
-    commands::{Failure, Global, parts},
+    commands::{Failure, Global, again, parts},
     exit::Exit,
     ledger::{Books, Ledger, Returns, State, TakenFile},
     ui::{Ui, count, grouped, table, tally_table},
@@ -41,18 +41,7 @@ pub struct StatusArgs {
 pub async fn run(ui: &Ui, global: &Global, arguments: StatusArgs) -> Result<Exit, Failure> {
     let (settings, campaign) = parts::named(global, &arguments.campaign)?;
     let ledger = parts::existing_ledger(&settings, arguments.sandbox).await?;
-    let all = match &arguments.occasion {
-        Some(occasion) => ledger.books_of(&campaign, occasion).await?.into_iter().collect(),
-        None => ledger.books(&campaign).await?,
-    };
-    if let (Some(occasion), []) = (&arguments.occasion, all.as_slice()) {
-        let words = format!("the ledger has no occasion `{occasion}` of `{campaign}`");
-        return Err(Failure::words(Exit::Configuration, words).hint("`status --all` shows every one"));
-    }
-    if all.is_empty() {
-        return Err(Failure::words(Exit::Configuration, format!("the ledger has no campaign `{campaign}`"))
-            .hint("it is booked by `linkpost send`; rehearsals are under `--sandbox`"));
-    }
+    let all = again::books(&ledger, &campaign, arguments.occasion.as_deref()).await?;
     let newest = if arguments.all || arguments.rows.is_some() || ui.json { all.len() } else { NEWEST };
     let older = all.len().saturating_sub(newest);
     if older > 0 {

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 
 use crate::{
-    commands::{Failure, send::SendArgs},
+    commands::{Failure, Global, is_named, send::SendArgs},
     exit::Exit,
     ledger::{Decision, Resolution, Run, Source, UnknownRow},
     ui::{Ui, count, grouped},
@@ -34,18 +34,14 @@ pub(super) struct Unknown {
 
 impl Unknown {
     /// Finds them; refuses to send too many again. Changes nothing.
-    pub(super) async fn find(run: &Run, arguments: &SendArgs) -> Result<Self, Failure> {
+    pub(super) async fn find(run: &Run, global: &Global, arguments: &SendArgs) -> Result<Self, Failure> {
         let rule = arguments.on_unknown;
         let mut rows = Vec::new();
         if rule == OnUnknown::Hold {
             return Ok(Self { rule, rows });
         }
         let only = arguments.whom.selection().only;
-        let chosen = |row: &UnknownRow| {
-            only.is_empty()
-                || only.contains(&row.user_id)
-                || only.iter().any(|address| address.eq_ignore_ascii_case(&row.address))
-        };
+        let chosen = |row: &UnknownRow| only.is_empty() || is_named(&only, &row.user_id, &row.address);
         let mut after = 0;
         loop {
             let page = run.unknown(after, PAGE).await?;
@@ -63,9 +59,10 @@ impl Unknown {
                     grouped(total)
                 ),
             )
-            .hint(
-                "so many are a relay's fault: `linkpost resolve … --log` finds out; `--force` sends them all",
-            ));
+            .hint(format!(
+                "so many are a relay's fault: `{}` finds out; `--force` sends them all",
+                arguments.by_log(global)
+            )));
         }
         Ok(Self { rule, rows })
     }

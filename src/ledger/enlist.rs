@@ -40,6 +40,14 @@ pub struct ListMark {
     pub tried: bool,
 }
 
+impl ListMark {
+    /// Whether [`Run::read_again`](super::Run::read_again) was asked for since: no list has this digest.
+    #[must_use]
+    pub fn reads_again(&self) -> bool {
+        self.list_digest == [0; 32]
+    }
+}
+
 /// A row that is the same as another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Duplicate {

@@ -223,6 +223,6 @@ async fn the_relays_log_decides_by_message_id() {
     fixture.file("mail.log.1.gz", b"\x1f\x8b\x08\0");
     let packed = resolve(&fixture, &["--log", "mail.log.1.gz"]);
     assert_eq!(packed.code, Some(2), "{packed:?}");
-    assert!(packed.err.contains("zcat mail.log.1.gz | linkpost resolve CAMPAIGN --log -"), "{packed:?}");
+    assert!(packed.err.contains("zcat mail.log.1.gz | linkpost resolve spring.toml --log -"), "{packed:?}");
     assert_eq!(fixture.run(&["ledger", "verify"]).code, Some(0));
 }

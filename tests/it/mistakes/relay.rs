@@ -22,7 +22,7 @@ async fn a_relay_that_refuses_everything_stops_the_run_and_everybody_waits() {
      state    rows
      pending     3
      in all      3
-    not finished; to go on: linkpost send spring.toml --yes
+    not finished; to go on: linkpost send spring.toml
     error: this machine's name or address is not accepted; the relay `127.0.0.1:[port]` says: greeting: 554 5.7.1 not from there
       hint: ask whoever runs the relay to let this machine send; where the words are about DNS, give its address a PTR record and set `hello` under `[relay.smtp]` to that name; nobody was marked as failed, unsent mails wait
     ");
@@ -43,7 +43,7 @@ async fn a_sender_that_the_relay_refuses_stops_the_run_and_everybody_waits() {
      state    rows
      pending     3
      in all      3
-    not finished; to go on: linkpost send spring.toml --yes
+    not finished; to go on: linkpost send spring.toml
     error: the sender is not accepted; the relay `127.0.0.1:[port]` says: MAIL: 553 5.7.1 not your address
       hint: verify the address or its domain with the provider, or name a `sender.address` that this login may send from; nobody was marked as failed, unsent mails wait
     ");
@@ -62,7 +62,7 @@ fn a_relay_that_is_not_there_stops_the_run_and_everybody_waits() {
      state    rows
      pending     3
      in all      3
-    not finished; to go on: linkpost send spring.toml --yes
+    not finished; to go on: linkpost send spring.toml
     error: the relay `127.0.0.1:[port]` is out of reach: connection refused
       hint: unsent mails wait in the ledger: run the same command again when the relay is back
     ");
