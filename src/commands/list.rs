@@ -242,6 +242,7 @@ fn tell(ui: &Ui, plan: &Plan) {
         (plan.changed, "changed"),
         (plan.unchanged, "known"),
         (plan.returned, "back on the list"),
+        (plan.corrected, "with another address after they were refused or expired (to be sent)"),
         (plan.withdrawn, "withdrawn (left the list)"),
         (plan.duplicates, "duplicate"),
         (plan.mailed_before, "mailed on an earlier occasion (not sent again)"),

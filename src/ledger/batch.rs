@@ -15,6 +15,7 @@ use super::{
     journal::hex,
     once::{self, Elsewhere},
     reconcile::{Known, Rival, SameBy, Verdict, decide},
+    retry::anew,
     settle::{json, parse_state},
     words::printable,
 };
@@ -35,7 +36,7 @@ pub(super) struct List {
 }
 
 pub(super) const BY_KEY: &str = "
-select r.id, r.key, r.line, r.seen, r.state, r.row_hash, r.address
+select r.id, r.key, r.line, r.seen, r.state, r.row_hash, r.address, r.redeemed_at is not null
 from json_each(?2) j cross join recipient r
 where r.occasion_id = ?1 and r.key = j.value";
 
@@ -67,6 +68,18 @@ update recipient set
 from json_each(?1) j
 where recipient.id = j.value ->> 'id' and recipient.state in ('pending', 'deferred', 'withdrawn')";
 
+/// A row that came to its end without a mail takes the address that the list has now, and waits as one that was put back.
+pub(super) const CORRECT: &str = concat!(
+    "update recipient set
+    line = j.value ->> 'line', user_id = j.value ->> 'user_id', address = j.value ->> 'address',
+    name = j.value ->> 'name', fields = j.value ->> 'fields', row_hash = unhex(j.value ->> 'row_hash'), seen = ?2,
+    zone = j.value ->> 'zone', reply = coalesce(recipient.reason, recipient.reply), reason = null,
+    ",
+    anew!("?3"),
+    " from json_each(?1) j
+where recipient.id = j.value ->> 'id' and recipient.state in ('rejected', 'expired')"
+);
+
 pub(super) const SEE: &str = "
 update recipient set line = j.value ->> 1, seen = ?2 from json_each(?1) j where recipient.id = j.value ->> 0";
 
@@ -78,6 +91,8 @@ struct Found {
     row_hash: String,
     /// Canonical.
     mailbox: String,
+    /// Whether its person is known to have a mail, whatever the state: of another occasion, or since the link was used.
+    mailed: bool,
 }
 
 /// Somebody who holds a mailbox.
@@ -107,6 +122,7 @@ struct Written {
 struct Writes {
     add: Vec<Written>,
     change: Vec<Written>,
+    correct: Vec<Written>,
     see: Vec<(i64, u64)>,
 }
 
@@ -160,16 +176,19 @@ async fn add_batch(
                 writes.add.push(invalid(&problem));
             }
             Row::Good(recipient) => {
-                // Where this occasion has the row already, the intent decides.
-                let hash =
-                    if elsewhere.is_empty() { String::new() } else { once::key_hash(&recipient.key.0) };
-                if let Some(other) = elsewhere.get(&hash).filter(|_| !found.contains_key(&recipient.key.0)) {
-                    match other {
-                        Elsewhere::Mailed(_) => plan.mailed_before += 1,
-                        Elsewhere::NoMailbox(..) => plan.refused_before += 1,
+                let other = elsewhere.get(&recipient.key.0).filter(|other| other.is_about(&recipient));
+                match (other, found.get_mut(&recipient.key.0)) {
+                    (Some(other), None) => {
+                        match other {
+                            Elsewhere::Mailed(_) => plan.mailed_before += 1,
+                            Elsewhere::NoMailbox { .. } => plan.refused_before += 1,
+                        }
+                        writes.add.push(stays_out(good(recipient), other));
+                        continue;
                     }
-                    writes.add.push(stays_out(good(recipient), other));
-                    continue;
+                    // Where this occasion has the row already, the intent decides.
+                    (Some(Elsewhere::Mailed(_)), Some(known)) => known.mailed = true,
+                    (Some(Elsewhere::NoMailbox { .. }) | None, _) => {}
                 }
                 decide_row(recipient, &mut found, &mut holders, &mut writes, plan, duplicates);
             }
@@ -180,9 +199,11 @@ async fn add_batch(
         let query = sqlx::query(ADD).bind(occasion).bind(json(&writes.add)).bind(generation).bind(now);
         query.execute(&mut *connection).await?;
     }
-    if !writes.change.is_empty() {
-        let query = sqlx::query(CHANGE).bind(json(&writes.change)).bind(generation).bind(now);
-        query.execute(&mut *connection).await?;
+    for (statement, rows) in [(CHANGE, &writes.change), (CORRECT, &writes.correct)] {
+        if !rows.is_empty() {
+            let query = sqlx::query(statement).bind(json(rows)).bind(generation).bind(now);
+            query.execute(&mut *connection).await?;
+        }
     }
     if !writes.see.is_empty() {
         sqlx::query(SEE).bind(json(&writes.see)).bind(generation).execute(connection).await?;
@@ -209,6 +230,7 @@ fn decide_row(
         seen_on: before.seen_on,
         state: before.state,
         same: written.row_hash.as_deref() == Some(before.row_hash.as_str()),
+        corrected: before.mailbox != mailbox && !before.mailed,
     });
     // A user may have two carts: only another user's row makes a mailbox taken.
     let rival = holders
@@ -234,6 +256,11 @@ fn decide_row(
             writes.change.push(Written { id, ..written });
             mailbox
         }
+        Verdict::Corrected => {
+            plan.corrected += 1;
+            writes.correct.push(Written { id, ..written });
+            mailbox
+        }
         Verdict::Unchanged | Verdict::ChangedAfterSent | Verdict::ChangedAfterEnd => {
             match verdict {
                 Verdict::ChangedAfterSent => plan.changed_after_sent += 1,
@@ -241,6 +268,7 @@ fn decide_row(
                 Verdict::New
                 | Verdict::Changed
                 | Verdict::Returned
+                | Verdict::Corrected
                 | Verdict::Unchanged
                 | Verdict::Duplicate(..) => plan.unchanged += 1,
             }
@@ -279,6 +307,7 @@ fn note(
         state: State::Pending,
         row_hash: String::new(),
         mailbox,
+        mailed: false,
     };
     found.insert(key, shown);
 }
@@ -288,16 +317,23 @@ async fn by_key(
     list: &List,
     keys: &str,
 ) -> Result<HashMap<String, Found>, LedgerError> {
-    type FoundRow = (i64, String, i64, i64, String, Vec<u8>, String);
+    type FoundRow = (i64, String, i64, i64, String, Vec<u8>, String, bool);
     let rows: Vec<FoundRow> =
         sqlx::query_as(BY_KEY).bind(list.occasion).bind(keys).fetch_all(connection).await?;
     rows.into_iter()
-        .map(|(id, key, line, seen, state, row_hash, address)| {
+        .map(|(id, key, line, seen, state, row_hash, address, mailed)| {
             let seen_on = (seen == list.generation).then(|| u64::try_from(line).unwrap_or_default());
             let state = parse_state(&state)?;
             Ok((
                 key,
-                Found { id, seen_on, state, row_hash: hex(&row_hash), mailbox: address.to_ascii_lowercase() },
+                Found {
+                    id,
+                    seen_on,
+                    state,
+                    row_hash: hex(&row_hash),
+                    mailbox: address.to_ascii_lowercase(),
+                    mailed,
+                },
             ))
         })
         .collect()
@@ -357,7 +393,7 @@ fn duplicate(written: Written, by: SameBy, first_line: Option<u64>) -> Written {
 fn stays_out(written: Written, other: &Elsewhere) -> Written {
     let reason = Some(match other {
         Elsewhere::Mailed(occasion) => format!("mailed on the occasion `{occasion}`"),
-        Elsewhere::NoMailbox(occasion, words) => {
+        Elsewhere::NoMailbox { occasion, words, .. } => {
             printable(format!("refused on the occasion `{occasion}`: {words}"))
         }
     });

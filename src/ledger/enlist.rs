@@ -61,7 +61,7 @@ pub struct Duplicate {
 
 /// What taking in a list does.
 ///
-/// `rows` is the sum of `new`, `changed`, `unchanged`, `returned`, `changed_after_sent`, `changed_after_end`,
+/// `rows` is the sum of `new`, `changed`, `unchanged`, `returned`, `corrected`, `changed_after_sent`, `changed_after_end`,
 /// `duplicates`, `mailed_before`, `refused_before` and `invalid`, and also the total of `tally`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {
@@ -75,6 +75,8 @@ pub struct Plan {
     pub unchanged: u64,
     /// Rows that had left the list and are back: they wait for their turn.
     pub returned: u64,
+    /// Rows that were refused or expired and have another mailbox now: they wait for their turn again.
+    pub corrected: u64,
     /// Rows that say something else now, but a mail has left, or may have: they stay, nothing is sent again.
     pub changed_after_sent: u64,
     /// Rows that say something else now, but were rejected, expired or suppressed: they stay.

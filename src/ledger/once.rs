@@ -11,6 +11,7 @@ use aws_lc_rs::digest;
 use sqlx::SqliteConnection;
 
 use super::{LedgerError, journal::hex, settle::parse_state};
+use crate::audience::Recipient;
 
 /// Puts aside what another occasion has mailed; before the intents of a group.
 pub(super) const TAKEN: &str = "
@@ -47,12 +48,27 @@ pub(super) enum Elsewhere {
     /// It has mailed it, or may have.
     Mailed(String),
     /// It tried, and there is no such mailbox; with the words that say so.
-    NoMailbox(String, String),
+    NoMailbox {
+        occasion: String,
+        /// Canonical.
+        mailbox: String,
+        words: String,
+    },
+}
+
+impl Elsewhere {
+    /// Whether it concerns a row: where the mailbox was none, another one is tried.
+    pub(super) fn is_about(&self, recipient: &Recipient) -> bool {
+        match self {
+            Self::Mailed(_) => true,
+            Self::NoMailbox { mailbox, .. } => *mailbox == recipient.address.canonical(),
+        }
+    }
 }
 
 /// The keys of a list that another occasion has mailed or tried in vain, with that occasion.
 pub(super) const ELSEWHERE: &str = "
-select lower(hex(m.key_hash)), c.occasion, r.state, coalesce(r.reason, '')
+select lower(hex(m.key_hash)), c.occasion, r.state, coalesce(r.reason, ''), coalesce(r.address, '')
 from json_each(?2) j cross join occasion o on o.id = ?1
     cross join mailed m on m.campaign = o.campaign and m.once_in = o.once_in and m.key_hash = unhex(j.value)
     cross join recipient r on r.id = m.recipient_id
@@ -72,7 +88,7 @@ pub(super) async fn hold(connection: &mut SqliteConnection, rows: &[(i64, &str)]
     Ok(())
 }
 
-/// What other occasions have made of these keys, by hash. Nothing where the occasion counts for itself, and nothing of
+/// What other occasions have made of these keys. Nothing where the occasion counts for itself, and nothing of
 /// refusals that another occasion may see otherwise.
 pub(super) async fn elsewhere(
     connection: &mut SqliteConnection,
@@ -86,15 +102,18 @@ pub(super) async fn elsewhere(
     if !once {
         return Ok(HashMap::new());
     }
-    let hashes: Vec<_> = keys.iter().map(|key| key_hash(key)).collect();
+    let keys: HashMap<_, _> = keys.iter().map(|key| (key_hash(key), *key)).collect();
+    let hashes: Vec<_> = keys.keys().collect();
     let query = sqlx::query_as(ELSEWHERE).bind(occasion).bind(super::settle::json(&hashes));
-    let found: Vec<(String, String, String, String)> = query.fetch_all(connection).await?;
+    let found: Vec<(String, String, String, String, String)> = query.fetch_all(connection).await?;
     let mut elsewhere = HashMap::new();
-    for (hash, occasion, state, reason) in found {
+    for (hash, occasion, state, words, address) in found {
+        let key = keys.get(&hash).copied().unwrap_or_default().to_owned();
         if parse_state(&state)?.is_mailed() {
-            elsewhere.insert(hash, Elsewhere::Mailed(occasion));
-        } else if is_no_mailbox(&reason) {
-            elsewhere.insert(hash, Elsewhere::NoMailbox(occasion, reason));
+            elsewhere.insert(key, Elsewhere::Mailed(occasion));
+        } else if is_no_mailbox(&words) {
+            let mailbox = address.to_ascii_lowercase();
+            elsewhere.insert(key, Elsewhere::NoMailbox { occasion, mailbox, words });
         }
     }
     Ok(elsewhere)

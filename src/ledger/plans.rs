@@ -43,10 +43,11 @@ async fn the_json_is_the_outer_table_and_an_index_finds_the_rows() {
     let deferred = "SEARCH recipient USING INDEX recipient_turn (occasion_id=? AND state=?)";
     let due = "SEARCH d EXISTS USING COVERING INDEX recipient_due (occasion_id=? AND next_attempt_at<?)";
     let one = "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)";
-    let cases: [(&str, &[&str]); 19] = [
+    let cases: [(&str, &[&str]); 20] = [
         (batch::BY_KEY, &[json, by_key]),
         (batch::BY_MAILBOX, &[json, by_mailbox]),
         (batch::CHANGE, &[json, by_id]),
+        (batch::CORRECT, &[json, by_id]),
         (batch::SEE, &[json, by_id]),
         (settle::SETTLE, &[json, by_id]),
         (settle::SETTLE_ATTEMPTS, &[json, by_try]),

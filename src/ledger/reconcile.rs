@@ -10,6 +10,8 @@ pub(super) struct Known {
     pub(super) state: State,
     /// Whether the new row says the same.
     pub(super) same: bool,
+    /// Whether the new row has another mailbox, of a person who is not known to have a mail.
+    pub(super) corrected: bool,
 }
 
 /// Somebody else who holds the new row's mailbox: shown by this list already, or mailed.
@@ -37,6 +39,8 @@ pub(super) enum Verdict {
     Changed,
     /// It had left the list and is back.
     Returned,
+    /// It was refused or expired, and its mailbox is another one now: it waits again.
+    Corrected,
     /// Nothing about it has changed.
     Unchanged,
     /// It says something else now, but a mail has left, or may have: it stays as it was mailed.
@@ -66,6 +70,7 @@ pub(super) fn decide(known: Option<&Known>, rival: Option<Rival>) -> Verdict {
                 Verdict::ChangedAfterSent
             }
         }
+        State::Rejected | State::Expired if known.corrected => by_mailbox.unwrap_or(Verdict::Corrected),
         State::Rejected | State::Expired | State::Suppressed | State::Invalid | State::Duplicate => {
             if known.same { Verdict::Unchanged } else { Verdict::ChangedAfterEnd }
         }
@@ -79,7 +84,7 @@ mod tests {
     #[test]
     fn a_row_that_waits_follows_the_list_and_a_mailed_one_stays() {
         let check = |state, same, expected| {
-            let known = Known { seen_on: None, state, same };
+            let known = Known { seen_on: None, state, same, corrected: false };
             assert_eq!(decide(Some(&known), None), expected, "{state} {same}");
         };
         for state in [State::Pending, State::Deferred] {
@@ -100,11 +105,20 @@ mod tests {
     }
 
     #[test]
+    fn another_mailbox_is_tried_where_the_old_one_had_no_mail_and_its_person_wants_one() {
+        for state in State::ALL {
+            let known = Known { seen_on: None, state, same: false, corrected: true };
+            let again = matches!(state, State::Rejected | State::Expired);
+            assert_eq!(decide(Some(&known), None) == Verdict::Corrected, again, "{state}");
+        }
+    }
+
+    #[test]
     fn a_key_counts_once_in_a_list_whatever_became_of_it() {
         for state in State::ALL {
             for same in [true, false] {
                 for rival in [None, Some(Rival { line: Some(2) })] {
-                    let known = Known { seen_on: Some(7), state, same };
+                    let known = Known { seen_on: Some(7), state, same, corrected: !same };
                     assert_eq!(decide(Some(&known), rival), Verdict::Duplicate(SameBy::Key, Some(7)));
                 }
             }
@@ -118,9 +132,12 @@ mod tests {
             let taken = Verdict::Duplicate(SameBy::Mailbox, line);
             assert_eq!(decide(None, rival), taken);
             for state in State::ALL {
-                let known = Known { seen_on: None, state, same: false };
-                let waits = matches!(state, State::Pending | State::Deferred | State::Withdrawn);
-                assert_eq!(decide(Some(&known), rival) == taken, waits, "{state}");
+                for corrected in [true, false] {
+                    let known = Known { seen_on: None, state, same: false, corrected };
+                    let ended = corrected && matches!(state, State::Rejected | State::Expired);
+                    let waits = matches!(state, State::Pending | State::Deferred | State::Withdrawn);
+                    assert_eq!(decide(Some(&known), rival) == taken, waits || ended, "{state}");
+                }
             }
         }
     }

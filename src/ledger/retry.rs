@@ -75,17 +75,31 @@ select r.id, r.state, r.seen = o.generation as listed, r.key, r.user_id, r.addre
 from json_each(?2) j cross join recipient r on r.id = j.value cross join occasion o on o.id = r.occasion_id
 where r.occasion_id = ?1";
 
-/// It starts anew: its time, its waits and its link. The link of an earlier try counts as called back, so that none of
-/// its kind is built again; the reason stays until there is another.
-pub(super) const PUT_BACK: &str = "
-update recipient set state = 'pending', next_attempt_at = null, held_until = null, deferrals = 0,
-    first_try_at = null, first_date = null,
-    revoked_at = case when recipient.jti_hash is not null then coalesce(recipient.revoked_at, ?2) end,
-    again_at = ?2, changed_at = ?2
-from json_each(?1) j
-where recipient.id = j.value ->> 'id'
-    and recipient.state in ('rejected', 'expired', 'suppressed')
-returning recipient.id";
+/// What a row is that waits anew: its time, its waits and its link begin again. The link of an earlier try counts as
+/// called back, so that none of its kind is built once more.
+macro_rules! anew {
+    ($now:literal) => {
+        concat!(
+            "state = 'pending', next_attempt_at = null, held_until = null, deferrals = 0, first_try_at = null,
+    first_date = null, revoked_at = case when recipient.jti_hash is not null then coalesce(recipient.revoked_at, ",
+            $now,
+            ") end, again_at = ",
+            $now,
+            ", changed_at = ",
+            $now
+        )
+    };
+}
+pub(super) use anew;
+
+/// The reason stays until there is another.
+pub(super) const PUT_BACK: &str = concat!(
+    "update recipient set ",
+    anew!("?2"),
+    " from json_each(?1) j
+where recipient.id = j.value ->> 'id' and recipient.state in ('rejected', 'expired', 'suppressed')
+returning recipient.id"
+);
 
 /// As if no list had been taken in with these bytes.
 const READ_AGAIN: &str = "
@@ -221,7 +235,7 @@ async fn decide_all(
         let keys: Vec<_> = facts.iter().filter(|facts| facts.once).map(|facts| facts.key.as_str()).collect();
         let elsewhere = once::elsewhere(connection, occasion, &keys).await?;
         for one in facts {
-            let other = elsewhere.get(&once::key_hash(&one.key)).filter(|_| one.once);
+            let other = elsewhere.get(&one.key);
             let mailbox = one.address.to_ascii_lowercase();
             let rival = goes_to.get(&mailbox).is_some_and(|user| *user != one.user_id);
             let back = decide(&one, rival, other);
@@ -240,7 +254,7 @@ fn decide(facts: &Facts, rival: bool, elsewhere: Option<&Elsewhere>) -> Back {
         (Some(stays), _, _) => stays.clone(),
         (None, true, _) => Stays::MailboxTaken,
         (None, false, Some(Elsewhere::Mailed(occasion))) => Stays::MailedOn(occasion.clone()),
-        (None, false, Some(Elsewhere::NoMailbox(..)) | None) => return Back::Waits,
+        (None, false, Some(Elsewhere::NoMailbox { .. }) | None) => return Back::Waits,
     };
     Back::Stays(stays)
 }

@@ -72,6 +72,8 @@ pub(super) enum Event {
     ResolveRejected,
     /// Another occasion has mailed its key meanwhile.
     Taken,
+    /// The list has another address for it: it came to its end without a mail.
+    Correct,
     /// A person, or a run that found out why, puts it back: it came to its end without a mail.
     Retry,
 }
@@ -79,7 +81,7 @@ pub(super) enum Event {
 #[cfg(test)]
 impl Event {
     /// Every event, in the order of the test's table.
-    pub(super) const ALL: [Self; 18] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::Claim,
         Self::Release,
         Self::Intend,
@@ -97,6 +99,7 @@ impl Event {
         Self::ResolvePending,
         Self::ResolveRejected,
         Self::Taken,
+        Self::Correct,
         Self::Retry,
     ];
 }
@@ -115,6 +118,7 @@ pub(super) const fn next(state: State, event: Event, deferred_before: bool) -> O
         (Pending | Deferred | Claimed, Event::Suppress) => Suppressed,
         (Withdrawn, Event::Return)
         | (Unknown, Event::ResolvePending)
+        | (Rejected | Expired, Event::Correct)
         | (Rejected | Expired | Suppressed, Event::Retry) => Pending,
         (Claimed, Event::Release | Event::Recover) | (Claimed | Sending | Unknown, Event::Requeue) => waiting,
         (Claimed, Event::Intend) => Sending,
@@ -218,18 +222,18 @@ mod tests {
 
     /// The whole table: state, then the state after each of `Event::ALL`, `-` where it cannot happen.
     const TABLE: [&str; 12] = [
-        "pending    claimed -       -       -    -        -        -       -       -       expired withdrawn -       suppressed -    -       -        -         -",
-        "claimed    -       pending sending -    rejected deferred pending -       pending -       -         -       suppressed -    -       -        withdrawn -",
-        "sending    -       -       -       sent rejected deferred pending unknown unknown -       -         -       -          -    -       -        -         -",
-        "sent       -       -       -       -    -        -        -       -       -       -       -         -       -          -    -       -        -         -",
-        "rejected   -       -       -       -    -        -        -       -       -       -       -         -       -          -    -       -        -         pending",
-        "deferred   claimed -       -       -    -        -        -       -       -       expired withdrawn -       suppressed -    -       -        -         -",
-        "expired    -       -       -       -    -        -        -       -       -       -       -         -       -          -    -       -        -         pending",
-        "unknown    -       -       -       sent rejected deferred pending unknown -       -       -         -       -          sent pending rejected -         -",
-        "suppressed -       -       -       -    -        -        -       -       -       -       -         -       -          -    -       -        -         pending",
-        "withdrawn  -       -       -       -    -        -        -       -       -       -       -         pending -          -    -       -        -         -",
-        "invalid    -       -       -       -    -        -        -       -       -       -       -         -       -          -    -       -        -         -",
-        "duplicate  -       -       -       -    -        -        -       -       -       -       -         -       -          -    -       -        -         -",
+        "pending    claimed -       -       -    -        -        -       -       -       expired withdrawn -       suppressed -    -       -        -         -       -",
+        "claimed    -       pending sending -    rejected deferred pending -       pending -       -         -       suppressed -    -       -        withdrawn -       -",
+        "sending    -       -       -       sent rejected deferred pending unknown unknown -       -         -       -          -    -       -        -         -       -",
+        "sent       -       -       -       -    -        -        -       -       -       -       -         -       -          -    -       -        -         -       -",
+        "rejected   -       -       -       -    -        -        -       -       -       -       -         -       -          -    -       -        -         pending pending",
+        "deferred   claimed -       -       -    -        -        -       -       -       expired withdrawn -       suppressed -    -       -        -         -       -",
+        "expired    -       -       -       -    -        -        -       -       -       -       -         -       -          -    -       -        -         pending pending",
+        "unknown    -       -       -       sent rejected deferred pending unknown -       -       -         -       -          sent pending rejected -         -       -",
+        "suppressed -       -       -       -    -        -        -       -       -       -       -         -       -          -    -       -        -         -       pending",
+        "withdrawn  -       -       -       -    -        -        -       -       -       -       -         pending -          -    -       -        -         -       -",
+        "invalid    -       -       -       -    -        -        -       -       -       -       -         -       -          -    -       -        -         -       -",
+        "duplicate  -       -       -       -    -        -        -       -       -       -       -         -       -          -    -       -        -         -       -",
     ];
 
     #[test]
@@ -258,9 +262,15 @@ mod tests {
     #[test]
     fn nothing_that_was_mailed_ever_waits_for_a_turn_by_itself() {
         for state in State::ALL.into_iter().filter(|state| state.is_mailed()) {
-            for event in
-                [Event::Claim, Event::Release, Event::Recover, Event::Return, Event::Withdraw, Event::Retry]
-            {
+            for event in [
+                Event::Claim,
+                Event::Release,
+                Event::Recover,
+                Event::Return,
+                Event::Withdraw,
+                Event::Correct,
+                Event::Retry,
+            ] {
                 for deferred in [false, true] {
                     let found = next(state, event, deferred);
                     assert!(matches!(found, None | Some(State::Unknown)), "{state} on {event:?}: {found:?}");

@@ -88,6 +88,7 @@ async fn happen(connection: &mut SqliteConnection, state: State, event: Event, d
             sqlx::raw_sql(other).execute(&mut *connection).await.unwrap();
             sqlx::query(once::TAKEN).bind(r#"[{ "id": 7, "epoch": 1, "key_hash": "ad" }]"#).bind(NOW)
         }
+        Event::Correct => sqlx::query(batch::CORRECT).bind(r#"[{ "id": 7, "line": 3 }]"#).bind(2).bind(NOW),
         Event::Retry => sqlx::query(retry::PUT_BACK).bind(r#"[{ "id": 7 }]"#).bind(NOW),
         Event::Suppress => sqlx::query(enlist::SUPPRESS).bind(1).bind(NOW),
     };

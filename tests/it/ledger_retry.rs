@@ -244,3 +244,108 @@ async fn rows_of_another_occasion_are_left_alone() {
     assert!(second.put_back(back(&refused)).await.unwrap().is_empty());
     assert_eq!(ids(&first, State::Rejected).await, refused);
 }
+
+fn moved(line: u64, user: &str, mailbox: &str) -> Row {
+    Row::Good(recipient(line, user, &format!("{mailbox}@example.com")))
+}
+
+#[tokio::test]
+async fn an_address_that_was_corrected_after_a_refusal_is_tried_with_a_new_link_and_another_name_is_not() {
+    let desk = Desk::new();
+    let run = desk.run_at("2026-11-22T10:00:00Z").await;
+    enlist(&run, vec![row(2, "ada"), row(3, "robin")]).await;
+    for _ in 0..2 {
+        let claim = claim_one(&run).await;
+        let intent = intend(&run, claim).await;
+        run.settle(intent, rejected()).await.unwrap();
+    }
+    drop(run);
+    let run = desk.run_at("2026-12-22T10:00:00Z").await;
+    let mut named = recipient(3, "robin", "ROBIN@example.com");
+    named.name = Some("Robin".into());
+    let plan = enlist(&run, vec![moved(2, "ada", "ada.l"), Row::Good(named)]).await;
+    assert_eq!((plan.rows, plan.corrected, plan.changed_after_end), (2, 1, 1));
+    assert_eq!(desk.rows().await, ["2 pending", "3 rejected: 550 5.1.1 no such user"]);
+    assert_eq!(run.expire(SignedDuration::from_hours(24)).await.unwrap(), 0);
+    let claim = claim_one(&run).await;
+    assert_eq!(claim.recipient().address.to_string(), "ada.l@example.com");
+    let token = claim.token().unwrap();
+    assert_eq!((token.generation, token.expires_at), (1, token.issued_at));
+    run.release(vec![claim]).await.unwrap();
+    // The same list once more changes nothing.
+    let plan = enlist(&run, vec![moved(2, "ada", "ada.l")]).await;
+    assert_eq!((plan.corrected, plan.unchanged), (0, 1));
+    verified(&desk).await;
+}
+
+#[tokio::test]
+async fn a_corrected_address_is_not_tried_where_it_is_somebody_elses_or_its_person_has_a_mail_or_wants_none()
+{
+    let desk = Desk::new();
+    let run = desk.run().await;
+    enlist(&run, vec![row(2, "ada"), row(3, "bob"), row(4, "cem"), row(5, "dan")]).await;
+    sent(&run).await;
+    for _ in 0..2 {
+        let claim = claim_one(&run).await;
+        run.settle(claim, refused()).await.unwrap();
+    }
+    let used = "update recipient set redeemed_at = 1 where user_id = 'cem'";
+    sqlx::query(used).execute(&mut desk.sql().await).await.unwrap();
+    desk.ledger().await.suppress(&address("dan"), "asked").await.unwrap();
+    assert!(claim_none(&run).await);
+    // Ada has her mail at the mailbox that Bob has now.
+    let list =
+        vec![row(2, "ada"), moved(3, "bob", "ada"), moved(4, "cem", "cem.new"), moved(5, "dan", "dan.new")];
+    let plan = enlist(&run, list).await;
+    assert_eq!((plan.corrected, plan.duplicates, plan.changed_after_end), (0, 1, 2));
+    assert!(claim_none(&run).await);
+}
+
+#[tokio::test]
+async fn a_corrected_address_of_a_key_that_is_mailed_once_goes_on_one_occasion_only() {
+    for mailed_elsewhere in [true, false] {
+        let desk = Desk::new();
+        let mut first = desk.ledger().await.begin(&desk.campaign, "first").await.unwrap();
+        let mut second = desk.ledger().await.begin(&desk.campaign, "second").await.unwrap();
+        for run in [&mut first, &mut second] {
+            run.plan(None, Some(String::new())).await.unwrap();
+        }
+        enlist(&first, vec![row(2, "ada")]).await;
+        let claim = claim_one(&first).await;
+        first.settle(claim, rejected()).await.unwrap();
+        // There is no such mailbox: the next occasion leaves it out, and tries another one.
+        assert_eq!(enlist(&second, vec![row(2, "ada")]).await.refused_before, 1);
+        assert_eq!(enlist(&second, vec![moved(2, "ada", "ada.l")]).await.new, 1);
+        if mailed_elsewhere {
+            sent(&second).await;
+        }
+        let plan = enlist(&first, vec![moved(2, "ada", "ada.new")]).await;
+        let corrected = u64::from(!mailed_elsewhere);
+        assert_eq!((plan.corrected, plan.changed_after_end), (corrected, 1 - corrected));
+        assert_eq!(claim_none(&first).await, mailed_elsewhere);
+    }
+}
+
+#[tokio::test]
+async fn what_a_person_sends_again_of_the_unknown_has_its_time_anew() {
+    use linkpost::ledger::{Decision, Resolution};
+    let desk = Desk::new();
+    let run = desk.run_at("2026-11-22T10:00:00Z").await;
+    enlist(&run, vec![row(2, "ada")]).await;
+    let claim = claim_one(&run).await;
+    let intent = intend(&run, claim).await;
+    run.settle(intent, unknown()).await.unwrap();
+    drop(run);
+    let run = desk.run_at("2026-12-22T10:00:00Z").await;
+    let id = run.unknown(0, 1).await.unwrap()[0].id;
+    let (decision, source, reason) = (Decision::Pending, Source::Hand, "the relay lost its disk".to_owned());
+    run.resolve(vec![Resolution { id, decision, source, reason }]).await.unwrap();
+    assert_eq!(run.expire(SignedDuration::from_hours(24)).await.unwrap(), 0);
+    let claim = claim_one(&run).await;
+    assert_eq!(
+        claim.token().unwrap().expires_at,
+        1_763_900_000,
+        "the link stays the one that may have arrived"
+    );
+    assert_eq!(audit(&desk).await[0].1, "unknown");
+}

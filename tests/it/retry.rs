@@ -1,11 +1,16 @@
 //! Rows that came to their end without a mail: whom `retry` lets wait again, whom it never does, and what it says.
 
-use linkpost::delivery::sandbox::{Act, SandboxRelay, Script, Step};
+use jiff::SignedDuration;
+use linkpost::{
+    delivery::sandbox::{Act, SandboxRelay, Script, Step},
+    ledger::{PutBack, Source, State},
+};
 use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use crate::support::{
     fixture::{Fixture, Said},
     mails::{counts, relay, taken, token},
+    rig::{How, Rig, smtp},
 };
 
 const GONE: &str = "5.1.1 no such user";
@@ -342,4 +347,50 @@ async fn a_campaign_is_named_by_its_name_as_well_and_a_rehearsal_does_not_ask() 
     let said = retry(&fixture, &["--rows", "rejected", "--sandbox"]);
     assert_eq!(said.code, Some(0), "{said:?}");
     assert_eq!(printed(&said, "to send it: ").join(" "), "send spring.toml --occasion once --sandbox");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_that_was_corrected_in_the_list_is_mailed_by_the_next_run_and_another_name_is_not() {
+    let relay = refusing(&[(2, GONE), (3, FULL)]).await;
+    let fixture = sent(&relay);
+    fixture.edit("people.csv", "person2@", "person.two@").edit("people.csv", "Person 3", "Persona 3");
+    let said = fixture.run(&["send", "spring.toml", "--yes"]);
+    assert!(
+        said.err.contains("1 with another address after they were refused or expired (to be sent)"),
+        "{said:?}"
+    );
+    assert!(
+        said.err.contains(
+            "1 changed after they were refused or expired (not sent; `linkpost retry` puts them back)"
+        ),
+        "{said:?}"
+    );
+    let mails = counts(&taken(&relay));
+    assert_eq!((mails.len(), mails["person.two@example.com"]), (4, 1), "{said:?}");
+    fixture.run(&["send", "spring.toml", "--yes"]);
+    assert_eq!(relay.count(), 4);
+    assert_eq!(fixture.run(&["ledger", "verify"]).code, Some(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_put_back_after_its_occasions_time_leaves_by_the_schedule_until_its_own_time_is_over() {
+    let hour = std::time::Duration::from_hours(1);
+    for (late, state) in [(false, State::Sent), (true, State::Expired)] {
+        let relay = refusing(&[(1, GONE)]).await;
+        let rig = Rig::new(1).mails_may_leave_for(SignedDuration::from_hours(1));
+        let how = || How { scheduled: true, ..How::default() };
+        rig.send(smtp(&relay, |_| {}).into(), how(), |_, _| {}).await.unwrap();
+        rig.pass(2 * hour).await;
+        let run = rig.run().await;
+        let id = run.rows(State::Rejected, 0, 1).await.unwrap()[0].id;
+        run.put_back(vec![PutBack { id, source: Source::Rule, reason: "it was about us".into() }])
+            .await
+            .unwrap();
+        drop(run);
+        if late {
+            rig.pass(2 * hour).await;
+        }
+        rig.send(smtp(&relay, |_| {}).into(), how(), |_, _| {}).await.unwrap();
+        assert_eq!(rig.tally().await.get(state), 1, "{state}");
+    }
 }
