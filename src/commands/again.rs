@@ -1,6 +1,9 @@
 //! Rows that are to wait again, by `resolve` or `retry`: whether any run takes them up.
 
-use std::{fmt, path::Path};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     campaign::{Campaign, CampaignId},
@@ -9,6 +12,15 @@ use crate::{
     ledger::{Books, Ledger, Run},
     schedule::Standing,
 };
+
+/// The campaign's file: as it was named, or by the campaign's name alone the one that the ledger knows.
+pub(super) async fn file(ledger: &Ledger, campaign: &CampaignId, named: PathBuf) -> Result<PathBuf, Failure> {
+    if named.is_file() {
+        return Ok(named);
+    }
+    let known = ledger.campaign_file(campaign).await?.map(|file| file.path().to_owned());
+    Ok(known.filter(|path| path.is_file()).unwrap_or(named))
+}
 
 /// How a campaign comes to be sent again.
 pub(super) const UNCANCEL: &str = "take `cancelled = true` out of `[schedule]`";

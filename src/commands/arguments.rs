@@ -98,6 +98,9 @@ pub struct AcceptArgs {
     /// Go on although the clock shows a time before the newest in the ledger
     #[arg(long)]
     pub accept_clock: bool,
+    /// Note that this file takes the place of the one that has used its `name` so far: the campaign file was moved
+    #[arg(long)]
+    pub accept_moved_file: bool,
 }
 
 impl AcceptArgs {

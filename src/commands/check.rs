@@ -7,6 +7,7 @@ use clap::Args;
 use crate::{
     commands::{
         Failure, Global, ListArgs, find, list,
+        owner::Owner,
         parts::{self, CLOCK, World},
     },
     exit::Exit,
@@ -22,6 +23,9 @@ pub struct CheckArgs {
     /// Connect to the relay and sign in as well; still nothing is sent
     #[arg(long)]
     pub connect: bool,
+    /// Note that this file takes the place of the one that has used its `name` so far: the campaign file was moved
+    #[arg(long)]
+    pub accept_moved_file: bool,
     /// Rows with problems.
     #[command(flatten)]
     pub list: ListArgs,
@@ -30,6 +34,12 @@ pub struct CheckArgs {
 /// Runs the verb.
 pub async fn run(ui: &Ui, global: &Global, arguments: CheckArgs) -> Result<Exit, Failure> {
     let world = World::load(ui, global, &arguments.campaign)?;
+    let (id, file) = (&world.campaign.id, &*world.campaign.file);
+    let owner = Owner { global, settings: &world.settings, sandbox: false };
+    if let Err(error) = owner.look(id, file).await {
+        ui.note(format_args!("whether another file uses the name `{id}` cannot be looked up: {error}"));
+    }
+    owner.check(ui, id, file, arguments.accept_moved_file).await?;
     let letter = world.letter(parts::harmless_keys())?;
     for advice in letter.advice() {
         ui.note(advice);

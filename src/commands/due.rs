@@ -16,6 +16,7 @@ use crate::{
     commands::{
         Failure, Global,
         explain::explain,
+        owner::Owner,
         parts::{self, CLOCK},
         send,
         tick::{Ended, Planned, turns},
@@ -71,7 +72,7 @@ struct Folder {
 
 /// Runs the verb.
 pub async fn run(ui: &Ui, global: &Global, arguments: DueArgs) -> Result<Exit, Failure> {
-    let Folder { mut planned, mut ended, monitors } = read(ui, global, &arguments)?;
+    let Folder { mut planned, mut ended, monitors } = read(ui, global, &arguments).await?;
     if arguments.explain || arguments.at.is_some() {
         let clock = arguments.at.map_or(CLOCK, Clock::Stopped);
         for one in &planned {
@@ -133,7 +134,7 @@ async fn ping(ui: &Ui, due: &settings::Due, exit: Exit, good: bool) {
 }
 
 /// The campaigns of the folder that have a schedule; those that cannot be read are told and do not hold up the others.
-fn read(ui: &Ui, global: &Global, arguments: &DueArgs) -> Result<Folder, Failure> {
+async fn read(ui: &Ui, global: &Global, arguments: &DueArgs) -> Result<Folder, Failure> {
     let mut folder = Folder::default();
     for file in files(&arguments.folder)? {
         let settings = parts::settings_of(global, Some(&file));
@@ -141,7 +142,7 @@ fn read(ui: &Ui, global: &Global, arguments: &DueArgs) -> Result<Folder, Failure
         if let Ok(Settings { file, due, .. }) = &settings {
             folder.monitors.insert(file.clone(), due.clone());
         }
-        if let Err((name, failure)) = folder.take_in(ui, arguments, &file, settings) {
+        if let Err((name, failure)) = folder.take_in(ui, global, arguments, &file, settings).await {
             let what = "not run".to_owned();
             folder.ended.push(Ended {
                 name,
@@ -159,9 +160,10 @@ fn read(ui: &Ui, global: &Global, arguments: &DueArgs) -> Result<Folder, Failure
 
 impl Folder {
     /// Reads a campaign file; on a failure with the name to tell it by.
-    fn take_in(
+    async fn take_in(
         &mut self,
         ui: &Ui,
+        global: &Global,
         arguments: &DueArgs,
         file: &Path,
         settings: Result<Settings, Failure>,
@@ -175,6 +177,10 @@ impl Folder {
             }
             return Ok(());
         };
+        let settings = settings.map_err(|failure| (name.clone(), failure))?;
+        // Of two files with one name the one that has used it goes on.
+        let owner = Owner { global, settings: &settings, sandbox: arguments.sandbox };
+        owner.check(ui, &campaign.id, file, false).await.map_err(|failure| (name.clone(), failure))?;
         if let Some(twin) = self.planned.iter().find(|one| one.campaign.id == campaign.id) {
             let twin = twin.campaign.file.display();
             let words = format!("{}: `{name}` is the name of {twin} as well", file.display());
@@ -182,7 +188,6 @@ impl Folder {
                 Failure::words(Exit::Configuration, words).hint("give each campaign a name of its own");
             return Err((name, failure));
         }
-        let settings = settings.map_err(|failure| (name, failure))?;
         self.planned.push(Planned { campaign, schedule, settings, sandbox: arguments.sandbox });
         Ok(())
     }

@@ -15,6 +15,7 @@ pub mod keys;
 pub mod ledger;
 mod list;
 mod news;
+mod owner;
 mod parts;
 pub mod preview;
 pub mod purge;

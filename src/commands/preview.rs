@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     commands::{
         Failure, Global, ListArgs, WhomArgs, find, list,
+        owner::Owner,
         parts::{self, CLOCK, World},
         send,
     },
@@ -42,6 +43,10 @@ pub struct PreviewArgs {
 pub async fn run(ui: &Ui, global: &Global, arguments: PreviewArgs) -> Result<Exit, Failure> {
     let world = World::load(ui, global, &arguments.campaign)?;
     let campaign = &world.campaign;
+    let owner = Owner { global, settings: &world.settings, sandbox: false };
+    if let Ok(Some(other)) = owner.look(&campaign.id, &campaign.file).await {
+        ui.note(other.first_words());
+    }
     let letter = world.letter(parts::harmless_keys())?;
     let ledger = Ledger::scratch(CLOCK).await?;
     let run = ledger.begin(&campaign.id, &campaign.occasion).await?;

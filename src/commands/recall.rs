@@ -12,6 +12,8 @@ use crate::{
     campaign::CampaignId,
     commands::{
         Failure, Global,
+        command_line::CommandLine,
+        owner::Owner,
         parts::{self, CLOCK},
     },
     exit::Exit,
@@ -45,6 +47,9 @@ pub struct RecallArgs {
 /// Runs the verb.
 pub async fn run(ui: &Ui, global: &Global, arguments: RecallArgs) -> Result<Exit, Failure> {
     let (settings, campaign) = parts::named(global, &arguments.campaign)?;
+    let by_name = CommandLine::new("recall", campaign.as_str()).option("--user", &arguments.user);
+    let owner = Owner { global, settings: &settings, sandbox: arguments.sandbox };
+    owner.check_books(by_name, &campaign, &arguments.campaign).await?;
     let ledger = Ledger::open_existing(&parts::ledger(&settings, arguments.sandbox), CLOCK).await?;
     let books = ledger.books(&campaign).await?;
     if books.is_empty() {

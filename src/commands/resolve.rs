@@ -16,7 +16,9 @@ use crate::{
         AcceptArgs, Failure, Global,
         again::{self, Never},
         command_line::{CommandLine, quoted},
-        is_named, parts, spelled,
+        is_named,
+        owner::Owner,
+        parts, spelled,
     },
     exit::Exit,
     ledger::{Books, Decision, Resolution, Run, Source, State, UnknownRow},
@@ -90,10 +92,15 @@ struct Done {
 }
 
 /// Runs the verb.
-pub async fn run(ui: &Ui, global: &Global, arguments: ResolveArgs) -> Result<Exit, Failure> {
+pub async fn run(ui: &Ui, global: &Global, mut arguments: ResolveArgs) -> Result<Exit, Failure> {
     let (settings, campaign) = parts::named(global, &arguments.campaign)?;
     let logs = open_logs(global, &arguments)?;
+    if arguments.campaign.is_file() {
+        let owner = Owner { global, settings: &settings, sandbox: arguments.sandbox };
+        owner.check(ui, &campaign, &arguments.campaign, arguments.accept.accept_moved_file).await?;
+    }
     let ledger = parts::existing_ledger(&settings, arguments.sandbox).await?;
+    arguments.campaign = again::file(&ledger, &campaign, arguments.campaign).await?;
     let all = again::books(&ledger, &campaign, None).await?;
     let mut runs = Vec::new();
     for books in all.iter().filter(|books| books.purged.is_none() && is_open(books)) {

@@ -12,7 +12,9 @@ use crate::{
         AcceptArgs, Failure, Global, OWN_OCCASION,
         again::{self, Never},
         ends::{agree, said, tell, why},
-        is_named, parts, spelled,
+        is_named,
+        owner::Owner,
+        parts, spelled,
     },
     exit::Exit,
     ledger::{Back, Books, Ledger, PutBack, RowView, Run, Source, State, Stays},
@@ -72,7 +74,7 @@ struct Sorted {
 }
 
 /// Runs the verb.
-pub async fn run(ui: &Ui, global: &Global, arguments: RetryArgs) -> Result<Exit, Failure> {
+pub async fn run(ui: &Ui, global: &Global, mut arguments: RetryArgs) -> Result<Exit, Failure> {
     let (settings, campaign) = parts::named(global, &arguments.campaign)?;
     if arguments.rows == State::Invalid && !arguments.only.is_empty() {
         let words = "`--only`: rows with a problem are booked without their address and user id";
@@ -80,7 +82,12 @@ pub async fn run(ui: &Ui, global: &Global, arguments: RetryArgs) -> Result<Exit,
         return Err(Failure::words(Exit::Usage, words)
             .hint(format!("the next run looks at all of them again after: {}", all.again(global, None))));
     }
+    if arguments.campaign.is_file() {
+        let owner = Owner { global, settings: &settings, sandbox: arguments.sandbox };
+        owner.check(ui, &campaign, &arguments.campaign, arguments.accept.accept_moved_file).await?;
+    }
     let ledger = parts::existing_ledger(&settings, arguments.sandbox).await?;
+    arguments.campaign = again::file(&ledger, &campaign, arguments.campaign).await?;
     let all = again::books(&ledger, &campaign, arguments.occasion.as_deref()).await?;
     let Some(found) = find(&ledger, &campaign, &all, global, &arguments).await? else {
         return Err(nothing_fits(ui, &ledger, &campaign, &all, global, &arguments).await?);

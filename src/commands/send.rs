@@ -14,6 +14,7 @@ use crate::{
         AcceptArgs, Failure, Global, ListArgs, OWN_OCCASION, WhomArgs, clerk,
         enlist::Enlisting,
         find, news,
+        owner::Owner,
         parts::{self, CLOCK, World},
         preview,
         refused::Refused,
@@ -103,6 +104,9 @@ pub async fn run(ui: &Ui, global: &Global, mut arguments: SendArgs) -> Result<Ex
         return preview::run(ui, global, arguments).await;
     }
     let mut world = World::load(ui, global, &arguments.campaign)?;
+    let owner = Owner { global, settings: &world.settings, sandbox: arguments.sandbox };
+    let accepts = arguments.accept.accept_moved_file;
+    owner.check(ui, &world.campaign.id, &world.campaign.file, accepts).await?;
     let usual = world.campaign.occasion.clone();
     let due_at = choose_occasion(&mut world, &arguments)?;
     if world.campaign.occasion != usual {
@@ -139,6 +143,8 @@ pub async fn run(ui: &Ui, global: &Global, mut arguments: SendArgs) -> Result<Ex
     Enlisting { ui, ledger: &ledger, run: &run, letter: &letter, live: stage.live, arguments: &arguments }
         .enlist(&mut world, &issuer)
         .await?;
+    let owner = Owner { global, settings: &world.settings, sandbox: arguments.sandbox };
+    owner.claim(&ledger, &world.campaign.id, &world.campaign.file).await?;
 
     let unknown = Unknown::find(&run, global, &arguments).await?;
     let waiting = arguments.whom.waiting(ui, &run).await? + unknown.to_send();

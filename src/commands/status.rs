@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{
     audience::{Places, problems::quoted_row},
-    commands::{Failure, Global, again, parts},
+    commands::{Failure, Global, again, owner::Owner, parts},
     exit::Exit,
     ledger::{Books, Ledger, Returns, State, TakenFile},
     ui::{Ui, count, grouped, table, tally_table},
@@ -40,6 +40,12 @@ pub struct StatusArgs {
 /// Runs the verb.
 pub async fn run(ui: &Ui, global: &Global, arguments: StatusArgs) -> Result<Exit, Failure> {
     let (settings, campaign) = parts::named(global, &arguments.campaign)?;
+    let owner = Owner { global, settings: &settings, sandbox: arguments.sandbox };
+    if arguments.campaign.is_file()
+        && let Ok(Some(other)) = owner.look(&campaign, &arguments.campaign).await
+    {
+        ui.note(other.first_words());
+    }
     let ledger = parts::existing_ledger(&settings, arguments.sandbox).await?;
     let all = again::books(&ledger, &campaign, arguments.occasion.as_deref()).await?;
     let newest = if arguments.all || arguments.rows.is_some() || ui.json { all.len() } else { NEWEST };

@@ -38,6 +38,8 @@ pub struct ListMark {
     pub rows: u64,
     /// Whether any try was recorded: somebody may have a mail already.
     pub tried: bool,
+    /// Whether something was told of the list since.
+    pub told: bool,
 }
 
 impl ListMark {

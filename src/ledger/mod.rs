@@ -10,6 +10,7 @@
 mod answers;
 mod batch;
 mod books;
+mod campaign_file;
 mod claims;
 mod enlist;
 mod error;
@@ -47,6 +48,7 @@ mod writer;
 
 pub use answers::{AnswerCount, Given, Returns};
 pub use books::{Books, Gone, ListFacts, RowView, Tally};
+pub use campaign_file::CampaignFile;
 pub use enlist::{Duplicate, Enlistment, ListMark, NewMark, Plan, SameBy};
 pub use error::LedgerError;
 pub use files::{NewFile, TakenFile};

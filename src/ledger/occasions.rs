@@ -9,7 +9,7 @@ use serde::Serialize;
 use sqlx::{SqliteConnection, SqlitePool};
 
 use super::{
-    LedgerError, Rest, hold, limits,
+    CampaignFile, LedgerError, Rest, campaign_file, hold, limits,
     settle::json,
     writer::{Answer, RunCore, write},
 };
@@ -38,6 +38,8 @@ pub(super) enum Entry {
     GiveUp { run: Arc<RunCore>, reason: String, answer: Answer<u64> },
     Rest { rest: Rest, answer: Answer<()> },
     Wake { name: String, answer: Answer<()> },
+    Tell { run: Arc<RunCore>, words: Option<String>, answer: Answer<bool> },
+    UseName { campaign: CampaignId, file: CampaignFile, instead: bool, answer: Answer<Option<CampaignFile>> },
 }
 
 #[derive(Serialize)]
@@ -124,6 +126,19 @@ impl Entry {
                 let done = write(connection, async |connection| limits::leave(connection, &name).await);
                 let _ = answer.send(done.await);
             }
+            Self::Tell { run, words, answer } => {
+                let done = write(connection, async |connection| {
+                    let told = sqlx::query(TELL).bind(run.occasion).bind(&words).execute(connection).await?;
+                    Ok(told.rows_affected() > 0)
+                });
+                let _ = answer.send(done.await);
+            }
+            Self::UseName { campaign, file, instead, answer } => {
+                let done = write(connection, async |connection| {
+                    campaign_file::use_name(connection, &campaign, &file, instead, now).await
+                });
+                let _ = answer.send(done.await);
+            }
             Self::Hold { run, window, answer } => {
                 let done = write(connection, async |connection| {
                     run.check_going()?;
@@ -134,6 +149,8 @@ impl Entry {
         }
     }
 }
+
+const TELL: &str = "update occasion set told = ?2 where id = ?1 and told is not ?2";
 
 /// What is known of a campaign's occasions.
 pub(super) async fn history(readers: &SqlitePool, campaign: &CampaignId) -> Result<History, LedgerError> {

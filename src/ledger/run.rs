@@ -43,7 +43,7 @@ pub struct Accept {
 }
 
 const MARK: &str = "
-select list, list_digest, content_digest, list_rows, first_try_at is not null
+select list, list_digest, content_digest, list_rows, first_try_at is not null, told is not null
 from occasion where id = ?1 and enlisted_at is not null";
 
 const OVER: &str = "select closed from occasion where id = ?1";
@@ -127,6 +127,15 @@ impl Run {
             .await
     }
 
+    /// Keeps what is told of the list; `None`: it is in order. Returns whether the last words were others.
+    pub async fn tell(&self, words: Option<&str>) -> Result<bool, LedgerError> {
+        let (run, words) = (Arc::clone(&self.core), words.map(printable));
+        self.ledger
+            .requests
+            .ask(|answer| Request::Alone(Alone::Calendar(Entry::Tell { run, words, answer })))
+            .await
+    }
+
     /// Why the occasion is over, if it was skipped or given up: no run sends its mails any more.
     pub async fn over(&self) -> Result<Option<String>, LedgerError> {
         Ok(sqlx::query_scalar(OVER).bind(self.core.occasion).fetch_one(&self.ledger.readers).await?)
@@ -134,10 +143,10 @@ impl Run {
 
     /// What the ledger remembers of the last list that was taken in; `None` before the first.
     pub async fn mark(&self) -> Result<Option<ListMark>, LedgerError> {
-        type MarkRow = (String, Vec<u8>, Vec<u8>, i64, bool);
+        type MarkRow = (String, Vec<u8>, Vec<u8>, i64, bool, bool);
         let row: Option<MarkRow> =
             sqlx::query_as(MARK).bind(self.core.occasion).fetch_optional(&self.ledger.readers).await?;
-        let Some((list, list_digest, content_digest, rows, tried)) = row else { return Ok(None) };
+        let Some((list, list_digest, content_digest, rows, tried, told)) = row else { return Ok(None) };
         let broken = |_| LedgerError::Storage("the ledger holds a digest that cannot be read".to_owned());
         Ok(Some(ListMark {
             list,
@@ -145,6 +154,7 @@ impl Run {
             content_digest: content_digest.try_into().map_err(broken)?,
             rows: u64::try_from(rows).unwrap_or_default(),
             tried,
+            told,
         }))
     }
 

@@ -22,6 +22,7 @@ fn migrations() -> Vec<Migration> {
         (6, "lists", include_str!("../../migrations/sqlite/0006_lists.sql")),
         (7, "rest", include_str!("../../migrations/sqlite/0007_rest.sql")),
         (8, "retry", include_str!("../../migrations/sqlite/0008_retry.sql")),
+        (9, "campaign file", include_str!("../../migrations/sqlite/0009_campaign_file.sql")),
     ]
     .into_iter()
     .map(|(version, name, sql)| {

@@ -1,29 +1,12 @@
 //! The commands that the program prints to go on with, pasted into a real shell.
 
-use std::path::Path;
-
 use linkpost::delivery::sandbox::{Act, SandboxRelay, Script, Step};
 
 use crate::support::{
     fixture::{Fixture, Said, scheduled},
     mails::{counts, relay, taken},
+    shell::{paste, printed},
 };
-
-/// What a person who copies a line out of a terminal does; `more` is what they write behind it.
-fn paste(fixture: &Fixture, line: &str, more: &str) -> Said {
-    assert!(!line.contains("--yes") && !line.contains(" -y"), "{line}");
-    let linkpost = Path::new(env!("CARGO_BIN_EXE_linkpost")).parent().unwrap();
-    let mut command = std::process::Command::new("sh");
-    command.args(["-c", &format!("{line} {more}")]).current_dir(fixture.path(""));
-    command.env_clear().env("PATH", format!("{}:/usr/bin:/bin", linkpost.display()));
-    fixture.finish(command)
-}
-
-/// The command behind these words.
-fn printed(said: &Said, before: &str) -> String {
-    let line = said.err.lines().find_map(|line| line.split_once(before));
-    line.unwrap_or_else(|| panic!("no `{before}`: {said:?}")).1.to_owned()
-}
 
 /// The command in backticks between these words.
 fn between(said: &Said, before: &str, after: &str) -> String {

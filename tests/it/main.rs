@@ -27,6 +27,7 @@ mod model;
 mod outage;
 mod outbox;
 mod overlap;
+mod owner;
 mod ping;
 mod quiet;
 mod readme;

@@ -14,6 +14,7 @@ pub(crate) mod judges;
 pub(crate) mod mails;
 pub(crate) mod postbox;
 pub(crate) mod rig;
+pub(crate) mod shell;
 
 /// Whether an independent judge is there. Missing judges are said aloud, and are a failure where they are required.
 pub(crate) fn judge(name: &str, present: bool) -> bool {

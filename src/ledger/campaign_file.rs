@@ -1,0 +1,178 @@
+//! Which campaign file uses a name: a copy that still has the old one is told from the file that was edited.
+
+use std::{
+    io,
+    path::{Path, PathBuf, absolute},
+    time::Duration,
+};
+
+use sqlx::{ConnectOptions, SqliteConnection, SqliteExecutor, sqlite::SqliteConnectOptions};
+
+use super::{Ledger, LedgerError, occasions::Entry, place, writer::Alone, writer::Request};
+use crate::campaign::CampaignId;
+
+/// How long a look waits for a program that writes.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A campaign file, as it is found again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CampaignFile {
+    /// From the root on, with every link followed.
+    path: String,
+    /// From the root on, as it was named.
+    named: String,
+}
+
+impl CampaignFile {
+    /// The file at a path.
+    pub fn at(path: &Path) -> io::Result<Self> {
+        let text = |path: PathBuf| path.to_string_lossy().into_owned();
+        Ok(Self { path: text(path.canonicalize()?), named: text(absolute(path)?) })
+    }
+
+    /// Where it is, with every link followed.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        Path::new(&self.path)
+    }
+
+    /// Whether it is the same file, however it is named; or what a link leads to by now that is named as it was: that
+    /// is how releases and mounted settings are replaced.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        self.path == other.path || self.named == other.named
+    }
+}
+
+const FIND: &str = "select path, named from campaign_file where campaign = ?1";
+
+const USE: &str = "
+insert into campaign_file (campaign, path, named, since) values (?1, ?2, ?3, ?4)
+on conflict (campaign) do update set path = excluded.path, named = excluded.named, since = excluded.since
+where ?5 or path = excluded.path or named = excluded.named";
+
+impl Ledger {
+    /// The file that uses a campaign's name; `None` where none did yet.
+    pub async fn campaign_file(&self, campaign: &CampaignId) -> Result<Option<CampaignFile>, LedgerError> {
+        find(&self.inner.readers, campaign).await
+    }
+
+    /// The same by a look at a ledger, which changes nothing and waits for nobody: neither its schema nor a lock.
+    pub async fn look_for_campaign_file(
+        ledger: &Path,
+        campaign: &CampaignId,
+    ) -> Result<Option<CampaignFile>, LedgerError> {
+        if !ledger.exists() {
+            return Ok(None);
+        }
+        let options = SqliteConnectOptions::new().filename(ledger).read_only(true).busy_timeout(PATIENCE);
+        // Where nothing can be written there is no shared memory either, which only a log needs.
+        let still = options.clone().immutable(!place::beside(ledger, "-wal").exists());
+        let mut connection = match options.disable_statement_logging().connect().await {
+            Ok(connection) => connection,
+            Err(_) => still.disable_statement_logging().connect().await?,
+        };
+        match find(&mut connection, campaign).await {
+            // The ledger of an older program.
+            Err(LedgerError::Storage(words)) if words.contains("no such table") => Ok(None),
+            found => found,
+        }
+    }
+
+    /// Notes that a file uses a campaign's name. Changes nothing, and returns the other, where another file does, unless
+    /// this one is to take its place.
+    pub async fn use_name(
+        &self,
+        campaign: &CampaignId,
+        file: &CampaignFile,
+        instead: bool,
+    ) -> Result<Option<CampaignFile>, LedgerError> {
+        if self.campaign_file(campaign).await?.as_ref() == Some(file) {
+            return Ok(None);
+        }
+        let (campaign, file) = (campaign.clone(), file.clone());
+        let entry = |answer| Entry::UseName { campaign, file, instead, answer };
+        self.inner.requests.ask(|answer| Request::Alone(Alone::Calendar(entry(answer)))).await
+    }
+}
+
+/// Notes it in the transaction of the caller.
+pub(super) async fn use_name(
+    connection: &mut SqliteConnection,
+    campaign: &CampaignId,
+    file: &CampaignFile,
+    instead: bool,
+    now: i64,
+) -> Result<Option<CampaignFile>, LedgerError> {
+    let noted = sqlx::query(USE).bind(campaign.as_str()).bind(&file.path).bind(&file.named);
+    noted.bind(now).bind(instead).execute(&mut *connection).await?;
+    Ok(find(connection, campaign).await?.filter(|other| other != file))
+}
+
+async fn find(
+    executor: impl SqliteExecutor<'_>,
+    campaign: &CampaignId,
+) -> Result<Option<CampaignFile>, LedgerError> {
+    let row: Option<(String, String)> =
+        sqlx::query_as(FIND).bind(campaign.as_str()).fetch_optional(executor).await?;
+    Ok(row.map(|(path, named)| CampaignFile { path, named }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink};
+
+    use super::*;
+    use crate::clock::Clock;
+
+    #[tokio::test]
+    async fn a_name_stays_with_its_file_however_that_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for release in ["one", "two"] {
+            fs::create_dir(at(release)).unwrap();
+            fs::write(at(&format!("{release}/spring.toml")), "").unwrap();
+        }
+        symlink("one", at("current")).unwrap();
+        let file = |name: &str| CampaignFile::at(&at(name)).unwrap();
+        let id = CampaignId::parse("spring").unwrap();
+        let ledger = Ledger::open(&at("linkpost.db"), Clock::System).await.unwrap();
+        let first = file("current/spring.toml");
+        assert_eq!(ledger.use_name(&id, &first, false).await.unwrap(), None);
+        for same in ["current/spring.toml", "one/spring.toml", "two/../one/./spring.toml"] {
+            assert!(file(same).is(&first), "{same}");
+            assert_eq!(ledger.use_name(&id, &file(same), false).await.unwrap(), None, "{same}");
+        }
+        let other = ledger.use_name(&id, &file("two/spring.toml"), false).await.unwrap();
+        assert_eq!(other.unwrap().path(), at("one/spring.toml").canonicalize().unwrap());
+        // A release that takes the place of another is named as it was.
+        assert_eq!(ledger.use_name(&id, &first, false).await.unwrap(), None);
+        fs::remove_file(at("current")).unwrap();
+        symlink("two", at("current")).unwrap();
+        assert_eq!(ledger.use_name(&id, &file("current/spring.toml"), false).await.unwrap(), None);
+        assert_eq!(ledger.use_name(&id, &file("two/spring.toml"), false).await.unwrap(), None);
+        assert_eq!(ledger.use_name(&id, &file("one/spring.toml"), true).await.unwrap(), None);
+        assert_eq!(ledger.campaign_file(&id).await.unwrap(), Some(file("one/spring.toml")));
+    }
+
+    #[tokio::test]
+    async fn a_look_finds_the_file_whoever_holds_the_ledger_and_makes_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("linkpost.db");
+        let id = CampaignId::parse("spring").unwrap();
+        assert_eq!(Ledger::look_for_campaign_file(&path, &id).await.unwrap(), None);
+        assert!(!path.exists());
+        let ledger = Ledger::open(&path, Clock::System).await.unwrap();
+        let run = ledger.begin(&id, "once").await.unwrap();
+        assert_eq!(Ledger::look_for_campaign_file(&path, &id).await.unwrap(), None);
+        let file = CampaignFile::at(&path).unwrap();
+        assert_eq!(ledger.use_name(&id, &file, false).await.unwrap(), None);
+        assert_eq!(Ledger::look_for_campaign_file(&path, &id).await.unwrap(), Some(file.clone()));
+        let enlistment = run.enlist().await.unwrap();
+        assert_eq!(Ledger::look_for_campaign_file(&path, &id).await.unwrap(), Some(file));
+        drop(enlistment);
+        fs::write(folder.path().join("old.db"), "no database at all, and long enough to be read as one")
+            .unwrap();
+        assert!(Ledger::look_for_campaign_file(&folder.path().join("old.db"), &id).await.is_err());
+    }
+}
