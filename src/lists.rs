@@ -100,23 +100,25 @@ impl List {
         }
     }
 
-    /// The files that an occasion took last, as long as they are what they were: it keeps them whatever is new since.
+    /// The files that an occasion took last, as they are now: it keeps them whatever is newer since.
+    pub fn kept(taken: &[TakenFile], occasion: &str) -> Result<Self, ListError> {
+        let files = last(taken, occasion).map(|taken| read(&taken.file.path)).collect::<Result<_, _>>()?;
+        Ok(Self::of(files))
+    }
+
+    /// The same, as long as they are what they were.
     pub fn again(taken: &[TakenFile], occasion: &str) -> Result<Self, ListError> {
-        let mut files = Vec::new();
-        let ours = || taken.iter().filter(|taken| taken.occasion == occasion);
-        let newest = ours().map(|taken| taken.generation).max();
-        for taken in ours().filter(|taken| Some(taken.generation) == newest) {
-            let file = read(&taken.file.path)?;
+        let list = Self::kept(taken, occasion)?;
+        for (taken, file) in last(taken, occasion).zip(&list.files) {
             if file.digest != taken.file.digest {
                 let problem =
-                    Problem::new(Place::file(file.name), "the file changed since its list was taken in");
+                    Problem::new(Place::file(&*file.name), "the file changed since its list was taken in");
                 return Err(ListError::Wrong(
                     problem.hint("put it back as it was: the occasion began with it"),
                 ));
             }
-            files.push(file);
         }
-        Ok(Self::of(files))
+        Ok(list)
     }
 
     /// Runs a program and takes what it prints for the list. No shell is asked; `folder` is where it works, and
@@ -248,6 +250,13 @@ pub fn move_done(taken: &[TakenFile], folder: &Path) -> Result<Vec<String>, Prob
         moved.push(target.display().to_string());
     }
     Ok(moved)
+}
+
+/// The files of the newest list of an occasion.
+fn last<'a>(taken: &'a [TakenFile], occasion: &'a str) -> impl Iterator<Item = &'a TakenFile> {
+    let ours = move || taken.iter().filter(move |taken| taken.occasion == occasion);
+    let newest = ours().map(|taken| taken.generation).max();
+    ours().filter(move |taken| Some(taken.generation) == newest)
 }
 
 fn resolve(path: &ListPath, due: Option<&Zoned>) -> Result<PathBuf, ListError> {

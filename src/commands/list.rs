@@ -21,7 +21,7 @@ use crate::{
     lists::List,
     pipeline::{self, EnlistError, Proof},
     problem::{Place, Problem},
-    ui::{Ui, count, grouped},
+    ui::{Ui, count, people},
 };
 
 /// How many problems and duplicates are shown; `--problems FILE` has all problems.
@@ -103,7 +103,7 @@ pub(super) async fn book(
     live: bool,
     run: &Run,
     mut mark: NewMark,
-) -> Result<(), Failure> {
+) -> Result<Plan, Failure> {
     let Checked { proof, digests, unfit } = checked;
     let audience = open(world, list, live)?;
     if audience.digests() != digests {
@@ -130,25 +130,21 @@ pub(super) async fn book(
 }
 
 /// Books that nobody is on the list: there was no new file.
-pub(super) async fn book_nobody(ui: &Ui, run: &Run, mark: NewMark) -> Result<(), Failure> {
+pub(super) async fn book_nobody(ui: &Ui, run: &Run, mark: NewMark) -> Result<Plan, Failure> {
     ui.say(&mark.list);
-    tell(ui, &run.enlist().await?.finish(mark).await?);
-    Ok(())
+    let plan = run.enlist().await?.finish(mark).await?;
+    tell(ui, &plan);
+    Ok(plan)
 }
 
 /// An export that broke off looks like a list without anybody: it does not take the mails of those who wait.
-async fn finish(ui: &Ui, run: &Run, mut enlistment: Enlistment, mark: NewMark) -> Result<(), Failure> {
+async fn finish(ui: &Ui, run: &Run, mut enlistment: Enlistment, mark: NewMark) -> Result<Plan, Failure> {
     if enlistment.is_empty() {
         let would = enlistment.abandon().await?;
         if would.withdrawn > 0 {
-            let message = format!(
-                "the list has no rows, and {} would lose their mail",
-                if would.withdrawn == 1 {
-                    "1 person who waits".into()
-                } else {
-                    format!("{} people who wait", grouped(would.withdrawn))
-                }
-            );
+            let who = people(would.withdrawn);
+            let wait = if would.withdrawn == 1 { "waits" } else { "wait" };
+            let message = format!("the list has no rows, and {who} who {wait} would lose their mail");
             let problem = Problem::new(Place::file(mark.list), message);
             return Err(Failure::problems(
                 Exit::Problems,
@@ -159,8 +155,9 @@ async fn finish(ui: &Ui, run: &Run, mut enlistment: Enlistment, mark: NewMark) -
         }
         enlistment = run.enlist().await?;
     }
-    tell(ui, &enlistment.finish(mark).await?);
-    Ok(())
+    let plan = enlistment.finish(mark).await?;
+    tell(ui, &plan);
+    Ok(plan)
 }
 
 /// Opens the list of a campaign.

@@ -119,6 +119,18 @@ impl Failure {
         }
     }
 
+    /// The same with a sentence more behind the remedy of problems.
+    #[must_use]
+    fn adding(self, more: &str) -> Self {
+        match self {
+            Self::Problems { exit, problems, total, remedy } => {
+                let remedy = remedy.map_or_else(|| more.to_owned(), |remedy| format!("{remedy}; {more}"));
+                Self::Problems { exit, problems, total, remedy: Some(remedy) }
+            }
+            Self::Words { .. } => self,
+        }
+    }
+
     #[must_use]
     fn hint(self, remedy: impl Into<String>) -> Self {
         match self {

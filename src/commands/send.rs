@@ -92,7 +92,7 @@ pub struct SendArgs {
 pub struct Due {
     /// The due time.
     pub at: Timestamp,
-    /// Whether the occasion has begun: then it keeps the list that it began with.
+    /// Whether the occasion has begun: then it keeps the files that it began with.
     pub goes_on: bool,
 }
 
@@ -113,7 +113,6 @@ pub async fn run(ui: &Ui, global: &Global, mut arguments: SendArgs) -> Result<Ex
         // What goes on later goes on with this occasion, and not with one that is due by then.
         arguments.occasion = Some(world.campaign.occasion.clone());
     }
-    world.due = arguments.due.map(|due| due.at);
     if arguments.sandbox {
         parts::rehearse(&mut world.settings);
     }
@@ -136,6 +135,8 @@ pub async fn run(ui: &Ui, global: &Global, mut arguments: SendArgs) -> Result<Ex
     let known = ledger.books_of(&world.campaign.id, &world.campaign.occasion).await?;
     let decided = run.decided_rejected().await?;
     let before = known.as_ref().map(|books| Refused::of(&books.tally, decided));
+    // Also an occasion that is named after its time is over is for the list of its time.
+    world.due = due_at.or(known.as_ref().and_then(|books| books.due));
     let told = known.map_or(0, |books| books.unknown()).saturating_sub(run.recovered().unknown);
     run.describe(world.page_facts()).await?;
     let issuer = world.issuer(&stage)?;

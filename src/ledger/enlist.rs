@@ -40,6 +40,8 @@ pub struct ListMark {
     pub tried: bool,
     /// Whether something was told of the list since.
     pub told: bool,
+    /// Whether it was taken in before the occasion was due.
+    pub early: bool,
 }
 
 impl ListMark {

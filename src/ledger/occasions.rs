@@ -38,6 +38,7 @@ pub(super) enum Entry {
     GiveUp { run: Arc<RunCore>, reason: String, answer: Answer<u64> },
     Rest { rest: Rest, answer: Answer<()> },
     Wake { name: String, answer: Answer<()> },
+    Began { run: Arc<RunCore>, answer: Answer<()> },
     Tell { run: Arc<RunCore>, words: Option<String>, answer: Answer<bool> },
     UseName { campaign: CampaignId, file: CampaignFile, instead: bool, answer: Answer<Option<CampaignFile>> },
 }
@@ -126,6 +127,13 @@ impl Entry {
                 let done = write(connection, async |connection| limits::leave(connection, &name).await);
                 let _ = answer.send(done.await);
             }
+            Self::Began { run, answer } => {
+                let done = write(connection, async |connection| {
+                    sqlx::query(BEGAN).bind(run.occasion).bind(now).execute(connection).await?;
+                    Ok(())
+                });
+                let _ = answer.send(done.await);
+            }
             Self::Tell { run, words, answer } => {
                 let done = write(connection, async |connection| {
                     let told = sqlx::query(TELL).bind(run.occasion).bind(&words).execute(connection).await?;
@@ -149,6 +157,8 @@ impl Entry {
         }
     }
 }
+
+const BEGAN: &str = "update occasion set begun_at = ?2 where id = ?1 and begun_at < due_at and due_at <= ?2";
 
 const TELL: &str = "update occasion set told = ?2 where id = ?1 and told is not ?2";
 

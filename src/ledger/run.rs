@@ -43,7 +43,8 @@ pub struct Accept {
 }
 
 const MARK: &str = "
-select list, list_digest, content_digest, list_rows, first_try_at is not null, told is not null
+select list, list_digest, content_digest, list_rows, first_try_at is not null, told is not null,
+    coalesce(begun_at < due_at, false)
 from occasion where id = ?1 and enlisted_at is not null";
 
 const OVER: &str = "select closed from occasion where id = ?1";
@@ -127,6 +128,12 @@ impl Run {
             .await
     }
 
+    /// Notes that the occasion goes out by its schedule from now on, where its list was taken in before its time.
+    pub async fn began(&self) -> Result<(), LedgerError> {
+        let run = Arc::clone(&self.core);
+        self.ledger.requests.ask(|answer| Request::Alone(Alone::Calendar(Entry::Began { run, answer }))).await
+    }
+
     /// Keeps what is told of the list; `None`: it is in order. Returns whether the last words were others.
     pub async fn tell(&self, words: Option<&str>) -> Result<bool, LedgerError> {
         let (run, words) = (Arc::clone(&self.core), words.map(printable));
@@ -143,10 +150,12 @@ impl Run {
 
     /// What the ledger remembers of the last list that was taken in; `None` before the first.
     pub async fn mark(&self) -> Result<Option<ListMark>, LedgerError> {
-        type MarkRow = (String, Vec<u8>, Vec<u8>, i64, bool, bool);
+        type MarkRow = (String, Vec<u8>, Vec<u8>, i64, bool, bool, bool);
         let row: Option<MarkRow> =
             sqlx::query_as(MARK).bind(self.core.occasion).fetch_optional(&self.ledger.readers).await?;
-        let Some((list, list_digest, content_digest, rows, tried, told)) = row else { return Ok(None) };
+        let Some((list, list_digest, content_digest, rows, tried, told, early)) = row else {
+            return Ok(None);
+        };
         let broken = |_| LedgerError::Storage("the ledger holds a digest that cannot be read".to_owned());
         Ok(Some(ListMark {
             list,
@@ -155,6 +164,7 @@ impl Run {
             rows: u64::try_from(rows).unwrap_or_default(),
             tried,
             told,
+            early,
         }))
     }
 

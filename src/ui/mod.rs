@@ -157,6 +157,12 @@ pub fn count(number: u64, noun: &str) -> String {
     format!("{}{plural}", format_args!("{} {noun}", grouped(number)))
 }
 
+/// `1 person`, `2 people`.
+#[must_use]
+pub fn people(number: u64) -> String {
+    if number == 1 { "1 person".to_owned() } else { format!("{} people", grouped(number)) }
+}
+
 /// A number with thousands apart: `100,000`.
 #[must_use]
 pub fn grouped(number: u64) -> String {

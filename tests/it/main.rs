@@ -6,6 +6,7 @@ mod audience;
 mod clerk;
 mod due;
 mod due_exit;
+mod due_lists;
 mod due_together;
 mod email;
 mod fault;
