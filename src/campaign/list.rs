@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 use jiff::{SignedDuration, Timestamp, Zoned, fmt::strtime, tz::TimeZone};
 use serde_json::Value;
 
-use super::{AudienceSpec, ColumnType, Kind, WithoutUser, file::duration, schedule};
+use super::{AudienceSpec, ColumnType, Kind, Leeway, WithoutUser, file::duration, schedule};
 use crate::{
     schedule::Schedule,
     toml_file::{Table, TomlFile},
@@ -28,6 +28,8 @@ pub struct ListSpec {
     pub settle: SignedDuration,
     /// The folder that its files are moved to once everybody on them is settled.
     pub done: Option<PathBuf>,
+    /// How many rows with problems are set aside; `None`: any stops the run.
+    pub skip_problems: Option<Leeway>,
 }
 
 /// Where a list comes from.
@@ -178,6 +180,7 @@ fn list(file: &TomlFile, table: &mut Table<'_>, schedule: Option<&Schedule>) -> 
     let max_age = table.parse("max_age", duration);
     let settle = table.parse("settle", duration);
     let done = table.string("done").map(|folder| file.resolve(&folder));
+    let skip_problems = table.parse("skip_problems", Leeway::parse);
     if has_command && (max_age.is_some() || settle.is_some() || done.is_some()) {
         table.tell(
             "`max_age`, `settle` and `done` are about files, and the list is what `command` prints",
@@ -199,7 +202,7 @@ fn list(file: &TomlFile, table: &mut Table<'_>, schedule: Option<&Schedule>) -> 
         (Some(path), false) => ListSource::Newest(path),
     };
     let usual = if pattern || dated { USUAL_SETTLE } else { SignedDuration::ZERO };
-    Some(ListSpec { source, max_age, settle: settle.unwrap_or(usual), done })
+    Some(ListSpec { source, max_age, settle: settle.unwrap_or(usual), done, skip_problems })
 }
 
 fn spec(table: &mut Table<'_>, kind: Option<Kind>) -> AudienceSpec {

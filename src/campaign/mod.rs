@@ -4,11 +4,13 @@
 
 mod file;
 mod kind;
+mod leeway;
 mod list;
 mod schedule;
 
 pub use file::{duration, occasion_name};
 pub use kind::{Kind, Once, Rules};
+pub use leeway::Leeway;
 pub use list::{ListPath, ListSource, ListSpec};
 pub use schedule::ZONE_COLUMN;
 

@@ -41,6 +41,9 @@ pub struct ListArgs {
     /// Write the rows with problems into this CSV, to be corrected and sent as a list of its own
     #[arg(long, value_name = "FILE")]
     pub problems: Option<PathBuf>,
+    /// Whether a schedule asks, which has no flags; not from the command line.
+    #[arg(skip)]
+    pub scheduled: bool,
 }
 
 /// Whom to mail.

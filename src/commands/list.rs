@@ -11,6 +11,7 @@ use std::{
 
 use crate::{
     audience::{Audience, Places, RowProblem, problems::Writer},
+    campaign::Leeway,
     commands::{
         Failure, ListArgs, find,
         parts::{CLOCK, World},
@@ -21,7 +22,7 @@ use crate::{
     lists::List,
     pipeline::{self, EnlistError, Proof},
     problem::{Place, Problem},
-    ui::{Ui, count, people},
+    ui::{Ui, count, grouped, people},
 };
 
 /// How many problems and duplicates are shown; `--problems FILE` has all problems.
@@ -75,6 +76,7 @@ pub(super) async fn check(
     let (digests, places) = (audience.digests().to_vec(), audience.places().clone());
     let mut aside = Aside::new(arguments, &audience)?;
     let mixed = pipeline::prove(audience, proof.clone(), |rows, problems| {
+        aside.rows = rows;
         for problem in problems {
             aside.add(&places, problem);
         }
@@ -90,7 +92,7 @@ pub(super) async fn check(
             count(mixed.rows, "row")
         ));
     }
-    let unfit = aside.finish(arguments)?;
+    let unfit = aside.finish(ui, arguments, world.campaign.list.skip_problems)?;
     Ok(Checked { proof, digests, unfit })
 }
 
@@ -168,6 +170,8 @@ pub(super) fn open(world: &World, list: &List, live: bool) -> Result<Audience, F
 
 /// The rows that are set aside: some for the screen, all for the file.
 struct Aside {
+    /// How many rows the list has.
+    rows: u64,
     shown: Vec<Problem>,
     unfit: BTreeSet<u64>,
     file: Option<Writer<File>>,
@@ -183,7 +187,7 @@ impl Aside {
         };
         let file =
             arguments.problems.as_deref().map(create).transpose().map_err(|error| unwritten(&error))?;
-        Ok(Self { shown: Vec::new(), unfit: BTreeSet::new(), file, unwritten: None })
+        Ok(Self { rows: 0, shown: Vec::new(), unfit: BTreeSet::new(), file, unwritten: None })
     }
 
     fn add(&mut self, places: &Places, mut problem: RowProblem) {
@@ -202,29 +206,60 @@ impl Aside {
     }
 
     /// The lines to leave out, or the failure that the problems are.
-    fn finish(self, arguments: &ListArgs) -> Result<BTreeSet<u64>, Failure> {
-        let Self { shown, unfit, file, unwritten: mut failed } = self;
+    fn finish(self, ui: &Ui, arguments: &ListArgs, leeway: Option<Leeway>) -> Result<BTreeSet<u64>, Failure> {
+        let Self { rows, shown, unfit, file, unwritten: mut failed } = self;
         if let Some(Err(error)) = file.map(Writer::finish) {
             failed.get_or_insert(error);
         }
         if let Some(error) = failed {
             return Err(unwritten(&error));
         }
-        if unfit.is_empty() || (arguments.skip_problems && unfit.len() <= MOST_UNFIT) {
+        let most = leeway.map_or(0, |leeway| leeway.of(rows));
+        let few = unfit.len() <= MOST_UNFIT;
+        if unfit.is_empty() || (arguments.skip_problems && few) {
             return Ok(unfit);
         }
+        let total = unfit.len() as u64;
+        if let Some(leeway) = leeway
+            && few
+            && total <= most
+        {
+            tell_aside(ui, &shown, total, leeway);
+            return Ok(unfit);
+        }
+        let limit = leeway.map_or_else(String::new, |leeway| {
+            let (found, rows) = (grouped(total), count(rows, "row"));
+            format!("{found} of {rows}, and `skip_problems = \"{leeway}\"` sets {} aside; ", grouped(most))
+        });
         let remedy = match &arguments.problems {
             _ if arguments.skip_problems => {
                 "so many rows are not skipped: look at the list and at the template".to_owned()
             }
+            _ if arguments.scheduled => format!(
+                "{limit}nothing was sent; correct these rows, or say under `[audience]` how many may be left out, such as `skip_problems = \"10 rows\"`"
+            ),
             Some(file) => format!(
-                "nothing was sent; these rows are in {}, to be corrected, and `--skip-problems` goes on without them",
+                "{limit}nothing was sent; these rows are in {}, to be corrected, and `--skip-problems` goes on without them",
                 file.display()
             ),
-            None => "nothing was sent; `--skip-problems` goes on without these rows, `--problems FILE` writes them out for correction".to_owned(),
+            None => format!(
+                "{limit}nothing was sent; `--skip-problems` goes on without these rows, `--problems FILE` writes them out for correction"
+            ),
         };
-        let total = unfit.len() as u64;
         Err(Failure::Problems { exit: Exit::Problems, problems: shown, total, remedy: Some(remedy) })
+    }
+}
+
+/// Says who is left out because the campaign file allows it.
+fn tell_aside(ui: &Ui, shown: &[Problem], total: u64, leeway: Leeway) {
+    let (rows, get) = (count(total, "row"), if total == 1 { "gets" } else { "get" });
+    ui.note(format_args!("{rows} with a problem {get} no mail (`skip_problems = \"{leeway}\"`):"));
+    for Problem { place, message, .. } in shown {
+        ui.note(format_args!("{place}: {message}"));
+    }
+    let shown = shown.len() as u64;
+    if total > shown {
+        ui.note(format_args!("… and {} more", grouped(total - shown)));
     }
 }
 

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     campaign::Campaign,
     commands::{
-        Failure, Global,
+        Failure, Global, ListArgs,
         parts::{self, CLOCK},
         send::{self, Due, SendArgs},
     },
@@ -206,6 +206,7 @@ async fn tick(
         occasion: Some(occasion.clone()),
         sandbox: *sandbox,
         yes: true,
+        list: ListArgs { scheduled: true, ..ListArgs::default() },
         due: Some(Due { at: due, goes_on: matches!(done.act, Act::GoOn(_)) }),
         turn: turn.clone(),
         ..SendArgs::default()

@@ -239,3 +239,89 @@ async fn a_list_without_rows_takes_nobodys_mail() {
     assert_eq!(fixture.run(&["send", "spring.toml", "--yes"]).code, Some(0));
     assert_eq!(taken(&relay).len(), 3);
 }
+
+/// A list of twenty in which so many addresses are none.
+fn flawed(fixture: &Fixture, wrong: usize) {
+    let rows = (1..=20).map(|n| {
+        let at = if n <= wrong { "" } else { "@example.com" };
+        format!("user_{n},person{n}{at},Person {n}\n")
+    });
+    fixture.file("people.csv", format!("user_id,email,first_name\n{}", rows.collect::<String>()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_campaign_may_leave_out_so_many_rows_with_problems_and_names_them() {
+    for leeway in ["2 rows", "10%", "14.99%"] {
+        let relay = relay(Script::new()).await;
+        let fixture = promo(&relay, &format!("csv = \"people.csv\"\nskip_problems = \"{leeway}\""));
+        flawed(&fixture, 3);
+        for command in [&["check", "spring.toml"][..], &["send", "spring.toml", "--yes"]] {
+            let said = fixture.run(command);
+            assert_eq!((said.code, relay.count()), (Some(65), 0), "{said:?}");
+            let words =
+                format!("3 of 20 rows, and `skip_problems = \"{leeway}\"` sets 2 aside; nothing was sent");
+            assert!(said.err.contains(&words), "{said:?}");
+        }
+        flawed(&fixture, 2);
+        for command in
+            [&["check", "spring.toml", "--quiet"][..], &["send", "spring.toml", "--yes", "--quiet"]]
+        {
+            let said = fixture.run(command);
+            assert_eq!(said.code, Some(0), "{said:?}");
+            let notes: Vec<_> = said.err.lines().collect();
+            let first = format!("note: 2 rows with a problem get no mail (`skip_problems = \"{leeway}\"`):");
+            assert_eq!((notes.len(), notes[0]), (3, first.as_str()), "{said:?}");
+            for (note, line) in notes[1..].iter().zip([2, 3]) {
+                assert!(note.starts_with(&format!("note: people.csv:{line}: column `email`: ")), "{said:?}");
+            }
+        }
+        assert_eq!(relay.count(), 18);
+        let rows = fixture.run(&["status", "spring.toml", "--rows", "invalid"]);
+        assert_eq!(rows.out.lines().count(), 3, "{rows:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fault_of_the_template_counts_against_the_same_limit() {
+    let relay = relay(Script::new()).await;
+    let fixture = promo(&relay, "csv = \"people.csv\"\nskip_problems = \"2 rows\"");
+    flawed(&fixture, 1);
+    let fault = |rows: &str| {
+        format!(
+            "{{% if first_name in [{rows}] %}}{{{{ first_name | money(currency=\"EUR\") }}}}{{% endif %}}\n"
+        )
+    };
+    let body = fixture.read("templates/spring/body.txt");
+    fixture.file("templates/spring/body.txt", fault("\"Person 8\", \"Person 9\"") + &body);
+    let said = fixture.run(&["send", "spring.toml", "--yes"]);
+    assert_eq!((said.code, relay.count()), (Some(65), 0), "{said:?}");
+    assert!(said.err.contains("3 of 20 rows, and `skip_problems = \"2 rows\"` sets 2 aside"), "{said:?}");
+    fixture.file("templates/spring/body.txt", fault("\"Person 9\"") + &body);
+    let said = fixture.run(&["send", "spring.toml", "--yes"]);
+    assert_eq!((said.code, relay.count()), (Some(0), 18), "{said:?}");
+    // On the command line there is no limit, as ever.
+    flawed(&fixture, 12);
+    let said = fixture.run(&["send", "spring.toml", "--yes", "--skip-problems", "--occasion", "two"]);
+    assert_eq!((said.code, relay.count()), (Some(0), 26), "{said:?}");
+}
+
+#[test]
+fn a_leeway_that_is_none_is_told_with_its_place() {
+    let fixture = Fixture::new();
+    for (value, words) in [
+        ("\"10\"", "found `10`, expected such as `10 rows` or `2%`"),
+        ("\"2 %\"", "found `2 %`, expected such as `10 rows` or `2%`"),
+        ("\"-1 rows\"", "found `-1 rows`, expected such as `10 rows` or `2%`"),
+        ("\"101%\"", "found `101%`, expected from `0%` to `100%`"),
+        ("10", "found `10`, expected a string in quotes"),
+        ("true", "found `true`, expected a string in quotes"),
+    ] {
+        let text = fixture.read("spring.toml");
+        fixture.file("spring.toml", format!("{text}skip_problems = {value}\n"));
+        let said = fixture.run(&["check", "spring.toml"]);
+        assert_eq!(said.code, Some(78), "{said:?}");
+        let expected = format!("error: spring.toml:9:17: `audience.skip_problems`: {words}\n");
+        assert!(said.err.contains(&expected), "{said:?}");
+        fixture.file("spring.toml", text);
+    }
+}

@@ -73,6 +73,7 @@ fn campaign(template: impl Into<PathBuf>) -> Campaign {
             source: ListSource::File(ListPath::parse("people.csv", |folder| PathBuf::from(folder)).unwrap()),
             max_age: None,
             settle: jiff::SignedDuration::ZERO,
+            skip_problems: None,
             done: None,
         },
         audience: AudienceSpec {
