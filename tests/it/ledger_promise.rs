@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use linkpost::{
     audience::Row,
     clock::Clock,
-    ledger::{Claim, Held, Intent, Ledger, Run, Selection, State},
+    ledger::{Claim, Held, Intent, Ledger, PutBack, Run, Selection, Source, State},
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -26,6 +26,8 @@ enum Event {
     Release,
     Expire,
     Later,
+    /// Somebody asks for every row that there is to be put back.
+    Retry,
     /// The run dies with all that it holds.
     Crash,
 }
@@ -40,6 +42,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(Event::Release),
         1 => Just(Event::Expire),
         2 => Just(Event::Later),
+        2 => Just(Event::Retry),
         2 => Just(Event::Crash),
     ]
 }
@@ -107,6 +110,7 @@ impl World {
                         + plan.changed
                         + plan.unchanged
                         + plan.returned
+                        + plan.corrected
                         + plan.changed_after_sent
                         + plan.changed_after_end
                         + plan.duplicates
@@ -160,6 +164,18 @@ impl World {
             Event::Expire => {
                 run.expire(SignedDuration::from_hours(8)).await.expect("written");
             }
+            Event::Retry => {
+                let mut rows = Vec::new();
+                for state in State::ALL {
+                    rows.extend(run.rows(state, 0, 1000).await.expect("read"));
+                }
+                let all = rows.iter().map(|row| {
+                    let reason = "somebody asked".to_owned();
+                    PutBack { id: row.id, source: Source::Hand, reason }
+                });
+                let backs = run.put_back(all.collect()).await.expect("written");
+                assert_eq!(backs.len(), rows.len(), "each is told what became of it");
+            }
             Event::Later => {
                 self.time += SignedDuration::from_hours(3);
                 self.begin().await;
@@ -169,7 +185,12 @@ impl World {
     }
 
     /// What must hold after everything that happens.
-    async fn check(&self, before: &BTreeMap<i64, (String, State)>) -> BTreeMap<i64, (String, State)> {
+    /// `again`: those who came to their end without a mail may wait again.
+    async fn check(
+        &self,
+        before: &BTreeMap<i64, (String, State)>,
+        again: bool,
+    ) -> BTreeMap<i64, (String, State)> {
         let run = self.run.as_ref().expect("a run is on");
         assert_eq!(run.tally().await.expect("read").total(), self.relay.listed as u64, "the sum rule");
         let ledger = Ledger::open_existing(&self.desk.path(), Clock::System).await.expect("opened");
@@ -189,7 +210,9 @@ impl World {
         }
         for (id, (key, state)) in before {
             let found = now.get(id).map(|(_, state)| *state);
-            if matches!(state, State::Sent | State::Unknown | State::Rejected | State::Expired) {
+            let ended = matches!(state, State::Rejected | State::Expired);
+            let put_back = again && ended && found == Some(State::Pending);
+            if (ended && !put_back) || matches!(state, State::Sent | State::Unknown) {
                 assert_eq!(found, Some(*state), "{key} moved by itself");
             }
             assert!(found.is_some(), "{key} has vanished");
@@ -208,8 +231,9 @@ proptest! {
             let mut world = World::new().await;
             let mut rows = BTreeMap::new();
             for event in events {
+                let again = matches!(event, Event::Retry | Event::List(..));
                 world.apply(event).await;
-                rows = world.check(&rows).await;
+                rows = world.check(&rows, again).await;
             }
         });
     }
