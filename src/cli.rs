@@ -61,7 +61,8 @@ enum Verb {
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let global = arguments.global;
-    let ui = Ui { json: global.json, quiet: global.quiet, show_addresses: global.show_addresses };
+    let ui =
+        Ui { json: global.json, quiet: global.quiet, show_addresses: global.show_addresses, hushed: false };
     log_to_stderr(global.verbose, std::io::IsTerminal::is_terminal(&std::io::stderr()));
     #[cfg(feature = "failpoints")]
     {

@@ -37,7 +37,9 @@ Exit codes, of all campaigns the one that stands last here:
   69  the relay or the token service is out of reach, or refuses everything
   77  the relay or the token service refused the credentials
   78  the settings, a campaign file or a key is wrong
-  74  the ledger cannot be read or written, or is damaged";
+  74  the ledger cannot be read or written, or is damaged
+With --explain and --at: 0, or the worst of what would stop a campaign that is due or comes next (a
+list that is to come stops nothing before its time).";
 
 /// What `due` understands.
 #[derive(Debug, Clone, Args)]
@@ -46,7 +48,8 @@ pub struct DueArgs {
     /// The folder of the campaign files
     #[arg(default_value = "campaigns")]
     pub folder: PathBuf,
-    /// Say of each campaign what is due, why or why not, and what comes next; send nothing
+    /// Say of each campaign what is due, why or why not, what would stop it (as `check` does), and what comes next; send
+    /// nothing
     #[arg(long)]
     pub explain: bool,
     /// Answer for this time instead of now, such as `2026-11-27T09:00+01:00`; sends nothing
@@ -75,10 +78,11 @@ pub async fn run(ui: &Ui, global: &Global, arguments: DueArgs) -> Result<Exit, F
     let Folder { mut planned, mut ended, monitors } = read(ui, global, &arguments).await?;
     if arguments.explain || arguments.at.is_some() {
         let clock = arguments.at.map_or(CLOCK, Clock::Stopped);
+        let mut exits = vec![worst(&ended)];
         for one in &planned {
-            explain(ui, one, clock).await?;
+            exits.push(explain(ui, global, one, clock).await?);
         }
-        return Ok(worst(&ended));
+        return Ok(exits.into_iter().max_by_key(|exit| exit.severity()).unwrap_or(Exit::Settled));
     }
     if planned.is_empty() && ended.is_empty() {
         ui.note(format_args!("no campaign in `{}` has a `[schedule]`", arguments.folder.display()));

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use crate::{
     campaign::ListSource,
     commands::{
-        Failure, clerk, find, list,
+        Failure, Global, clerk,
+        command_line::CommandLine,
+        find, list,
         parts::{CLOCK, World},
         send::SendArgs,
     },
@@ -28,6 +30,8 @@ pub(super) struct Before<'a> {
     pub(super) goes_on: bool,
     /// The files that the campaign took.
     pub(super) taken: &'a [TakenFile],
+    /// The command that sends the rest.
+    pub(super) again: CommandLine,
 }
 
 /// What is to be done about a list.
@@ -80,7 +84,10 @@ impl Before<'_> {
                     world.campaign.id
                 ),
             )
-            .hint("undo the change, or send the rest in the new words with `--accept-changed-template`"));
+            .hint(format!(
+                "undo the change, or send the rest in the new words: {}",
+                self.again.clone().flag("--accept-changed-template", true)
+            )));
         }
         if same_list && same_words {
             return Ok(Look::Known);
@@ -108,6 +115,7 @@ impl Before<'_> {
 /// What taking in a list needs of the run.
 pub(super) struct Enlisting<'a> {
     pub(super) ui: &'a Ui,
+    pub(super) global: &'a Global,
     pub(super) ledger: &'a Ledger,
     pub(super) run: &'a Run,
     pub(super) letter: &'a Arc<Letter>,
@@ -125,6 +133,7 @@ impl Enlisting<'_> {
             waiting: run.chosen(&Selection::default()).await?.1,
             goes_on: arguments.due.is_some_and(|due| due.goes_on),
             taken: &self.ledger.taken(&world.campaign.id).await?,
+            again: arguments.again(self.global),
         };
         match before.look(world, letter, arguments.accept_changed_template).await? {
             Look::Gone(failure) => {

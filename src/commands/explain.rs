@@ -1,35 +1,66 @@
-//! What `due --explain` and `due --at` answer: what is due, why or why not, and what comes next.
+//! What `due --explain` and `due --at` answer: what is due, why or why not, what would stop it, and what comes next.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::{
     campaign::Campaign,
     clock::Clock,
-    commands::{Failure, tick::Planned},
-    schedule::{Act, Decision, Schedule},
-    ui::Ui,
+    commands::{
+        Failure, Global, ListArgs,
+        command_line::CommandLine,
+        enlist::{Before, Look},
+        list,
+        parts::{self, World},
+        tick::Planned,
+    },
+    exit::Exit,
+    ledger::State,
+    schedule::{Act, Decision, Idle, Schedule},
+    ui::{Ui, count},
 };
 
 /// How many coming due times are shown.
 const SHOWN: usize = 3;
+/// How many problems are shown; `check` tells all.
+const PROBLEMS: usize = 3;
 
-/// Says what is due at a time, why or why not, and what comes next.
-pub(super) async fn explain(ui: &Ui, one: &Planned, clock: Clock) -> Result<(), Failure> {
+/// What would become of the list.
+enum Outlook {
+    /// It is in order.
+    Good,
+    /// It is not there, which stops nothing yet; why.
+    Without(String),
+    /// The campaign would stop.
+    Stopped(Failure),
+}
+
+/// Says what is due at a time, why or why not, what would stop it, and what comes next. Returns what would stop it as
+/// an exit code.
+pub(super) async fn explain(ui: &Ui, global: &Global, one: &Planned, clock: Clock) -> Result<Exit, Failure> {
     let Planned { campaign, schedule, .. } = one;
     let now = clock.now();
     let decision = one.decide(now).await?;
     let coming: Vec<_> = schedule.dues_after(now).take(SHOWN).collect();
+    let (exit, words) = match outlook(&ui.hushed(), global, one, &decision).await {
+        Outlook::Good => (Exit::Settled, Vec::new()),
+        Outlook::Without(words) => (Exit::Settled, vec![format!("the list: {words}")]),
+        Outlook::Stopped(failure) => (failure.exit(), obstacles(global, campaign, failure)),
+    };
     if ui.json {
         let next: Vec<_> = coming.iter().map(ToString::to_string).collect();
         ui.event(&json!({
             "event": "explained", "campaign": campaign.id.as_str(), "at": now.to_string(),
             "schedule": schedule.in_words(), "answer": answer(campaign, schedule, &decision), "next": next,
+            "problems": words, "exit": exit.code(),
         }));
-        return Ok(());
+        return Ok(exit);
     }
     ui.data(format_args!("{}: {}", campaign.id, schedule.in_words()));
     ui.data(format_args!("  {}", answer(campaign, schedule, &decision)));
+    for line in words {
+        ui.data(format_args!("  {line}"));
+    }
     for due in coming {
         ui.data(format_args!(
             "  next: {}, in {}",
@@ -37,7 +68,104 @@ pub(super) async fn explain(ui: &Ui, one: &Planned, clock: Clock) -> Result<(), 
             span(due.duration_since(now))
         ));
     }
-    Ok(())
+    Ok(exit)
+}
+
+/// Reads the list and renders every mail, as `check` does, for what is due or comes next. Books nothing.
+async fn outlook(ui: &Ui, global: &Global, one: &Planned, decision: &Decision) -> Outlook {
+    let (due, goes_on) = match (decision.act, decision.next) {
+        (Act::Begin(due), _) => (due, false),
+        (Act::GoOn(due), _) => (due, true),
+        (Act::Nothing(Idle::NotDue), Some(next)) => (next, false),
+        (Act::Nothing(_) | Act::GiveUp(_), _) => return Outlook::Good,
+    };
+    let is_now = matches!(decision.act, Act::Begin(_) | Act::GoOn(_));
+    match look(ui, global, one, due, goes_on).await {
+        Ok(None) => Outlook::Good,
+        Ok(Some(words)) => Outlook::Without(words),
+        // A list that is to come is no problem before its time.
+        Err(failure) if failure.exit() == Exit::Unfinished && !is_now => {
+            Outlook::Without(failure.first_words())
+        }
+        Err(failure) => Outlook::Stopped(failure),
+    }
+}
+
+/// Why the list would not be read, where that stops nothing; a failure where it does.
+async fn look(
+    ui: &Ui,
+    global: &Global,
+    one: &Planned,
+    due: Timestamp,
+    goes_on: bool,
+) -> Result<Option<String>, Failure> {
+    let Planned { campaign, schedule, settings, sandbox } = one;
+    let mut campaign = campaign.clone();
+    campaign.occasion = schedule.occasion(due, &campaign.occasion);
+    let mut settings = settings.clone();
+    if *sandbox {
+        parts::rehearse(&mut settings);
+    }
+    let mut world = World::of(ui, campaign, settings)?;
+    world.due = Some(due);
+    let letter = world.letter(parts::harmless_keys())?;
+    let (id, occasion) = (&world.campaign.id, &world.campaign.occasion);
+    let (mut known, mut waiting, mut taken) = (None, 0, Vec::new());
+    if parts::ledger(&world.settings, *sandbox).exists() {
+        let ledger = parts::existing_ledger(&world.settings, *sandbox).await?;
+        known = ledger.mark(id, occasion).await?;
+        taken = ledger.taken(id).await?;
+        let tally = ledger.books_of(id, occasion).await?.map(|books| books.tally).unwrap_or_default();
+        let open = [State::Pending, State::Claimed, State::Sending, State::Deferred];
+        waiting = open.into_iter().map(|state| tally.get(state)).sum();
+    }
+    let again = CommandLine::new("send", &world.campaign.file)
+        .option("--occasion", [occasion])
+        .flag("--sandbox", *sandbox)
+        .settings(global);
+    let before = Before { known: known.as_ref(), waiting, goes_on, taken: &taken, again };
+    match before.look(&world, &letter, false).await? {
+        Look::Known | Look::NothingNew(_) => Ok(None),
+        Look::Gone(failure) => Ok(Some(format!(
+            "{}; the {} in the ledger would go on",
+            failure.first_words(),
+            count(waiting, "row")
+        ))),
+        Look::Changed(list, _) => {
+            let live = !sandbox && world.is_live();
+            let arguments = ListArgs { scheduled: true, ..ListArgs::default() };
+            let checked = list::check(ui, &world, &list, &letter, live, &arguments).await?;
+            if checked.is_empty() && waiting > 0 {
+                return Err(list::emptied(list.name, waiting));
+            }
+            Ok(None)
+        }
+    }
+}
+
+/// What would stop a campaign, in a few lines.
+fn obstacles(global: &Global, campaign: &Campaign, failure: Failure) -> Vec<String> {
+    let (problems, total) = match failure {
+        Failure::Words { words, hint, .. } => (vec![(words, hint)], 1),
+        Failure::Problems { problems, total, .. } => {
+            let words = problems.into_iter().map(|it| (format!("{}: {}", it.place, it.message), it.hint));
+            (words.collect(), total)
+        }
+    };
+    let mut lines = Vec::new();
+    let mut shown = problems.into_iter().take(PROBLEMS).peekable();
+    let mut number = 0;
+    while let Some((words, hint)) = shown.next() {
+        number += 1;
+        lines.push(format!("would stop it: {words}"));
+        let shared = shown.peek().is_some_and(|(_, next)| *next == hint);
+        lines.extend(hint.filter(|_| !shared).map(|hint| format!("  hint: {hint}")));
+    }
+    if total > number {
+        let all = CommandLine::new("check", &campaign.file).settings(global);
+        lines.push(format!("… and {} more: `{all}` tells them", total - number));
+    }
+    lines
 }
 
 /// What is to be done, in words.

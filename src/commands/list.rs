@@ -37,9 +37,15 @@ pub(super) struct Checked {
     proof: Proof,
     digests: Vec<[u8; 32]>,
     unfit: BTreeSet<u64>,
+    rows: u64,
 }
 
 impl Checked {
+    /// Whether there is no row at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
     /// Whether no row was set aside.
     pub(super) fn is_whole(&self) -> bool {
         self.unfit.is_empty()
@@ -92,8 +98,9 @@ pub(super) async fn check(
             count(mixed.rows, "row")
         ));
     }
+    let rows = aside.rows;
     let unfit = aside.finish(ui, arguments, world.campaign.list.skip_problems)?;
-    Ok(Checked { proof, digests, unfit })
+    Ok(Checked { proof, digests, unfit, rows })
 }
 
 /// Books a list that was checked, in one transaction.
@@ -106,7 +113,7 @@ pub(super) async fn book(
     run: &Run,
     mut mark: NewMark,
 ) -> Result<Plan, Failure> {
-    let Checked { proof, digests, unfit } = checked;
+    let Checked { proof, digests, unfit, rows: _ } = checked;
     let audience = open(world, list, live)?;
     if audience.digests() != digests {
         let problem = Problem::new(Place::file(&list.name), "the file changed while it was read");
@@ -144,22 +151,23 @@ async fn finish(ui: &Ui, run: &Run, mut enlistment: Enlistment, mark: NewMark) -
     if enlistment.is_empty() {
         let would = enlistment.abandon().await?;
         if would.withdrawn > 0 {
-            let who = people(would.withdrawn);
-            let wait = if would.withdrawn == 1 { "waits" } else { "wait" };
-            let message = format!("the list has no rows, and {who} who {wait} would lose their mail");
-            let problem = Problem::new(Place::file(mark.list), message);
-            return Err(Failure::problems(
-                Exit::Problems,
-                vec![problem.hint(
-                    "see whether the export broke off; a campaign that is called off is just not sent again",
-                )],
-            ));
+            return Err(emptied(mark.list, would.withdrawn));
         }
         enlistment = run.enlist().await?;
     }
     let plan = enlistment.finish(mark).await?;
     tell(ui, &plan);
     Ok(plan)
+}
+
+/// A list without anybody, where people wait for their mail.
+pub(super) fn emptied(list: String, waiting: u64) -> Failure {
+    let wait = if waiting == 1 { "waits" } else { "wait" };
+    let who = people(waiting);
+    let message = format!("the list has no rows, and {who} who {wait} would lose their mail");
+    let problem = Problem::new(Place::file(list), message)
+        .hint("see whether the export broke off; a campaign that is called off is just not sent again");
+    Failure::problems(Exit::Problems, vec![problem])
 }
 
 /// Opens the list of a campaign.

@@ -49,22 +49,25 @@ impl World {
         let campaign = Campaign::load(path);
         let settings = settings(global, Some(path));
         match (campaign, settings) {
-            (Ok(campaign), Ok(settings)) => {
-                if campaign.token_life > SignedDuration::from_hours(7 * 24) {
-                    let days = campaign.token_life.as_hours() / 24;
-                    ui.remark(format_args!(
-                        "{}: links live for {days} days; whoever finds one in an old mailbox is signed in (`token_life`)",
-                        campaign.file.display()
-                    ));
-                }
-                let people = people(ui, &campaign, &settings)?;
-                Ok(Self { campaign, settings, people, due: None })
-            }
+            (Ok(campaign), Ok(settings)) => Self::of(ui, campaign, settings),
             (campaign, settings) => {
                 let problems = campaign.err().into_iter().chain(settings.err()).flatten().collect();
                 Err(Failure::problems(Exit::Configuration, problems))
             }
         }
+    }
+
+    /// The same of files that were read.
+    pub(super) fn of(ui: &Ui, campaign: Campaign, settings: Settings) -> Result<Self, Failure> {
+        if campaign.token_life > SignedDuration::from_hours(7 * 24) {
+            let days = campaign.token_life.as_hours() / 24;
+            ui.remark(format_args!(
+                "{}: links live for {days} days; whoever finds one in an old mailbox is signed in (`token_life`)",
+                campaign.file.display()
+            ));
+        }
+        let people = people(ui, &campaign, &settings)?;
+        Ok(Self { campaign, settings, people, due: None })
     }
 
     /// Compiles the templates and reads the attachments.

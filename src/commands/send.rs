@@ -141,9 +141,17 @@ pub async fn run(ui: &Ui, global: &Global, mut arguments: SendArgs) -> Result<Ex
     run.describe(world.page_facts()).await?;
     let issuer = world.issuer(&stage)?;
     clerk::sweep(ui, &issuer, &run).await?;
-    Enlisting { ui, ledger: &ledger, run: &run, letter: &letter, live: stage.live, arguments: &arguments }
-        .enlist(&mut world, &issuer)
-        .await?;
+    Enlisting {
+        ui,
+        global,
+        ledger: &ledger,
+        run: &run,
+        letter: &letter,
+        live: stage.live,
+        arguments: &arguments,
+    }
+    .enlist(&mut world, &issuer)
+    .await?;
     let owner = Owner { global, settings: &world.settings, sandbox: arguments.sandbox };
     owner.claim(&ledger, &world.campaign.id, &world.campaign.file).await?;
 

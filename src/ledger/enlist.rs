@@ -1,16 +1,16 @@
 //! Taking in a list: one transaction for the whole of it, so that the ledger knows the old list or the new, never half.
 
-use sqlx::SqliteConnection;
+use sqlx::{SqliteConnection, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
 
 pub use super::reconcile::SameBy;
 use super::{
-    LedgerError, NewFile, State, Tally,
+    Ledger, LedgerError, NewFile, State, Tally,
     batch::{self, List},
     books, files,
     writer::{self, Answer, RunCore},
 };
-use crate::{audience::Row, failpoint};
+use crate::{audience::Row, campaign::CampaignId, failpoint};
 
 /// What the ledger remembers of a list, to see that another one, or another template, is something else.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,6 +157,46 @@ impl Enlistment {
         self.broken = done.as_ref().err().cloned();
         done
     }
+}
+
+const KNOWN: &str = "
+select list, list_digest, content_digest, list_rows, first_try_at is not null, told is not null,
+    coalesce(begun_at < due_at, false)
+from occasion where id = ?1 and enlisted_at is not null";
+
+const OCCASION: &str = "select id from occasion where campaign = ?1 and occasion = ?2";
+
+impl Ledger {
+    /// What the ledger remembers of the last list of an occasion; `None` before the first.
+    pub async fn mark(&self, campaign: &CampaignId, occasion: &str) -> Result<Option<ListMark>, LedgerError> {
+        let readers = &self.inner.readers;
+        let id: Option<i64> = sqlx::query_scalar(OCCASION)
+            .bind(campaign.as_str())
+            .bind(occasion)
+            .fetch_optional(readers)
+            .await?;
+        match id {
+            Some(id) => mark(readers, id).await,
+            None => Ok(None),
+        }
+    }
+}
+
+/// The same by the occasion's number.
+pub(super) async fn mark(readers: &SqlitePool, occasion: i64) -> Result<Option<ListMark>, LedgerError> {
+    type Known = (String, Vec<u8>, Vec<u8>, i64, bool, bool, bool);
+    let row: Option<Known> = sqlx::query_as(KNOWN).bind(occasion).fetch_optional(readers).await?;
+    let Some((list, list_digest, content_digest, rows, tried, told, early)) = row else { return Ok(None) };
+    let broken = |_| LedgerError::Storage("the ledger holds a digest that cannot be read".to_owned());
+    Ok(Some(ListMark {
+        list,
+        list_digest: list_digest.try_into().map_err(broken)?,
+        content_digest: content_digest.try_into().map_err(broken)?,
+        rows: u64::try_from(rows).unwrap_or_default(),
+        tried,
+        told,
+        early,
+    }))
 }
 
 const GENERATION: &str = "select generation + 1 from occasion where id = ?1";

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Claim, Enlistment, Held, Intended, Intent, LedgerError, ListMark, Outcome, Recovered, Resolution,
-    Selection, Settled, State, Tally, Try, UnknownRow, books, claims,
+    Selection, Settled, State, Tally, Try, UnknownRow, books, claims, enlist,
     journal::Journal,
     landing::{self, PageFacts},
     lock::{Holder, RunLock, occasion_file},
@@ -41,11 +41,6 @@ pub struct Accept {
     /// A clock that shows a time before the newest in the ledger.
     pub clock: bool,
 }
-
-const MARK: &str = "
-select list, list_digest, content_digest, list_rows, first_try_at is not null, told is not null,
-    coalesce(begun_at < due_at, false)
-from occasion where id = ?1 and enlisted_at is not null";
 
 const OVER: &str = "select closed from occasion where id = ?1";
 
@@ -150,22 +145,7 @@ impl Run {
 
     /// What the ledger remembers of the last list that was taken in; `None` before the first.
     pub async fn mark(&self) -> Result<Option<ListMark>, LedgerError> {
-        type MarkRow = (String, Vec<u8>, Vec<u8>, i64, bool, bool, bool);
-        let row: Option<MarkRow> =
-            sqlx::query_as(MARK).bind(self.core.occasion).fetch_optional(&self.ledger.readers).await?;
-        let Some((list, list_digest, content_digest, rows, tried, told, early)) = row else {
-            return Ok(None);
-        };
-        let broken = |_| LedgerError::Storage("the ledger holds a digest that cannot be read".to_owned());
-        Ok(Some(ListMark {
-            list,
-            list_digest: list_digest.try_into().map_err(broken)?,
-            content_digest: content_digest.try_into().map_err(broken)?,
-            rows: u64::try_from(rows).unwrap_or_default(),
-            tried,
-            told,
-            early,
-        }))
+        enlist::mark(&self.ledger.readers, self.core.occasion).await
     }
 
     /// Keeps what the pages behind the links show, so that they need no campaign file.

@@ -29,6 +29,7 @@ const NOTE: Style = AnsiColor::Yellow.on_default().bold();
 
 /// How to speak to whoever is listening.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of the command line")]
 pub struct Ui {
     /// Events as JSON lines on stdout.
     pub json: bool,
@@ -36,9 +37,17 @@ pub struct Ui {
     pub quiet: bool,
     /// Whole addresses in words meant for people.
     pub show_addresses: bool,
+    /// No notes either: somebody else says what is worth saying.
+    pub hushed: bool,
 }
 
 impl Ui {
+    /// The same for work whose result is told by whoever asked for it.
+    #[must_use]
+    pub fn hushed(&self) -> Self {
+        Self { quiet: true, hushed: true, ..self.clone() }
+    }
+
     /// A sentence about what happens.
     pub fn say(&self, words: impl Display) {
         if !self.quiet {
@@ -55,7 +64,9 @@ impl Ui {
 
     /// Something that a person should know although the run goes on.
     pub fn note(&self, words: impl Display) {
-        line(&mut anstream::stderr(), &format_args!("{NOTE}note:{NOTE:#} {words}"));
+        if !self.hushed {
+            line(&mut anstream::stderr(), &format_args!("{NOTE}note:{NOTE:#} {words}"));
+        }
     }
 
     /// What went wrong, with an optional remedy.

@@ -9,6 +9,7 @@ mod due_exit;
 mod due_lists;
 mod due_together;
 mod email;
+mod explain;
 mod fault;
 mod go_on;
 mod judged;

@@ -74,7 +74,7 @@ async fn words_that_changed_after_the_first_mails_are_not_sent_unasked() {
     assert_snapshot!(told(&send(&fixture, &[])), @r"
     exit 78
     error: the template, the sender or the link of `spring` changed after its first mails left
-      hint: undo the change, or send the rest in the new words with `--accept-changed-template`
+      hint: undo the change, or send the rest in the new words: linkpost send spring.toml --accept-changed-template
     ");
     assert_eq!((taken(&relay).len(), books(&fixture).as_str()), (1, "sent 1, pending 2, in all 3"));
 
