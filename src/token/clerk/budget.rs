@@ -148,6 +148,23 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn who_waits_for_the_pace_when_it_is_too_many_waits_on() {
+        let budget = Budget::new(1.0);
+        let start = Instant::now();
+        budget.ready().await;
+        let waiting = async {
+            budget.ready().await;
+            start.elapsed().as_millis()
+        };
+        let said = async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            budget.throttled(Duration::from_secs(5));
+        };
+        let (passed, ()) = tokio::join!(waiting, said);
+        assert_eq!(passed, 5_500, "its turn came after 1 s, while nobody was to ask");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn good_answers_bring_the_rate_back_and_no_further() {
         let budget = Budget::new(10.0);
         budget.throttled(Duration::ZERO);

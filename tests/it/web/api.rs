@@ -78,6 +78,27 @@ fn a_token_is_made_used_once_and_cannot_be_called_back_then() {
 }
 
 #[test]
+fn a_token_that_is_called_back_signs_nobody_in_whose_page_was_open_before() {
+    let fixture = fixture(1);
+    let serve = Serve::start(&fixture);
+    let (_, made) = ask(&serve, "/v1/sign_in_tokens", r#"{"user_id":"user_123"}"#);
+    let (id, token) = (made["id"].as_str().unwrap(), made["token"].as_str().unwrap());
+    let mut browser = serve.browser();
+    let open = browser.get(&accept(token));
+    assert_eq!(open.status, 200);
+    assert_eq!(ask(&serve, &format!("/v1/sign_in_tokens/{id}/revoke"), "").0.status, 200);
+    let sent = browser.form("/accept-token", &open.fields());
+    assert_eq!((sent.status, sent.title()), (410, "This link was withdrawn"), "{sent:?}");
+    assert!(!browser.cookies.keys().any(|name| name.ends_with("session")), "{:?}", browser.cookies);
+    let body = format!("{{\"token\":\"{token}\",\"nonce\":\"one\"}}");
+    let (page, answer) = ask(&serve, "/v1/tickets/redeem", &body);
+    assert_eq!(
+        (page.status, answer["errors"][0]["code"].as_str()),
+        (400, Some("sign_in_token_revoked_code"))
+    );
+}
+
+#[test]
 fn what_is_wrong_is_told_in_clerks_words() {
     let fixture = fixture(1);
     let serve = Serve::start(&fixture);
