@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use crate::{
     campaign::{Campaign, WithoutUser},
-    commands::{Failure, Global, command_line::CommandLine, list, parts::World},
-    ledger::{Ledger, Run},
+    commands::{Failure, Global, command_line::CommandLine, list, news::clock_time, parts::World},
+    ledger::{Ledger, Run, TokenTally},
     lists::List,
     pipeline::{self, People},
     token::{
@@ -111,7 +113,17 @@ pub(super) async fn tell_tokens(
     ledger: &Ledger,
     run: &Run,
     campaign: &Campaign,
+    issuer: Option<&ClerkIssuer>,
 ) -> Result<(), Failure> {
+    let barred = issuer.map_or(0, ClerkIssuer::barred);
+    if barred > 0 {
+        let who =
+            if barred == 1 { "1 person was".to_owned() } else { format!("{} people were", grouped(barred)) };
+        ui.note(format_args!(
+            "{who} barred at Clerk after the list was booked and got no mail: `linkpost status {} --rows rejected` says who",
+            campaign.file.display()
+        ));
+    }
     let tally = ledger.token_tally(&campaign.id).await?;
     if tally.orphans > 0 {
         ui.remark(format_args!(
@@ -126,6 +138,28 @@ pub(super) async fn tell_tokens(
         ));
     }
     Ok(())
+}
+
+/// What a recall cannot call back.
+pub(super) fn tell_orphans(ui: &Ui, tally: &TokenTally) {
+    let Some(end) = tally.orphans_end.filter(|_| tally.orphans > 0) else { return };
+    let (orphans, until) = (tally.orphans, clock_time(end));
+    ui.event(&json!({
+        "event": "orphans", "count": orphans, "invitations": tally.orphaned_invitations, "until": end.to_string(),
+    }));
+    let more =
+        if orphans == 1 { "1 more token".to_owned() } else { format!("{} more tokens", grouped(orphans)) };
+    let mut ways = Vec::new();
+    if tally.orphaned_invitations < orphans {
+        ways.push("Clerk lists no sign-in tokens, so these end by themselves; who must be sure before then locks or bans the users at Clerk");
+    }
+    if tally.orphaned_invitations > 0 {
+        ways.push("invitations can be found and revoked in Clerk's dashboard, by their addresses");
+    }
+    ui.note(format_args!(
+        "up to {more} may live without a mail until {until}: Clerk's answers were lost, so nobody has their text or their ids\n  hint: {}",
+        ways.join("; ")
+    ));
 }
 
 #[cfg(test)]

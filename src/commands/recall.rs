@@ -11,7 +11,7 @@ use crate::{
     audience::problems::quoted_row,
     campaign::CampaignId,
     commands::{
-        Failure, Global,
+        Failure, Global, clerk,
         command_line::CommandLine,
         owner::Owner,
         parts::{self, CLOCK},
@@ -72,6 +72,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: RecallArgs) -> Result<Exit
     let mut recalled = Recalled::default();
     for occasion in books.iter().filter(|books| books.purged.is_none()).map(|books| &books.occasion) {
         let run = Arc::new(ledger.begin(&campaign, occasion).await?);
+        run.lost_tokens().await?;
         recalled.revoked += run.revoke_local(&arguments.user).await?;
         if let Some(issuer) = &issuer {
             add(&mut recalled, revoke(ui, issuer, &run, &arguments.user).await?);
@@ -88,6 +89,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: RecallArgs) -> Result<Exit
             count(used.len() as u64, "link")
         ));
     }
+    clerk::tell_orphans(ui, &ledger.token_tally(&campaign).await?);
     if recalled.left > 0 {
         let words = format!("Clerk refused to revoke {}", count(recalled.left, "token"));
         return Err(Failure::words(Exit::Unfinished, words).hint("run the same command again"));
@@ -119,7 +121,6 @@ async fn revoke(
     run: &Arc<Run>,
     users: &[String],
 ) -> Result<Recalled, Failure> {
-    run.lost_tokens().await?;
     let halt = CancellationToken::new();
     let (mut recalled, mut after, mut done) = (Recalled::default(), 0, 0);
     loop {

@@ -140,6 +140,7 @@ pub async fn run(ui: &Ui, global: &Global, mut arguments: SendArgs) -> Result<Ex
     let told = known.map_or(0, |books| books.unknown()).saturating_sub(run.recovered().unknown);
     run.describe(world.page_facts()).await?;
     let issuer = world.issuer(&stage)?;
+    let minter = issuer.clerk();
     clerk::sweep(ui, &issuer, &run).await?;
     Enlisting {
         ui,
@@ -188,7 +189,7 @@ pub async fn run(ui: &Ui, global: &Global, mut arguments: SendArgs) -> Result<Ex
         ended
     };
     let concluded = async {
-        clerk::tell_tokens(ui, global, &ledger, &run, &world.campaign).await?;
+        clerk::tell_tokens(ui, global, &ledger, &run, &world.campaign, minter.as_deref()).await?;
         let kept = stage.end().await?;
         let ours = ledger.books_of(&world.campaign.id, &world.campaign.occasion).await?;
         let unknown = ours.as_ref().map_or(0, Books::unknown);

@@ -7,9 +7,9 @@ use serde_json::json;
 
 use crate::{
     audience::{Places, problems::quoted_row},
-    commands::{Failure, Global, again, owner::Owner, parts},
+    commands::{Failure, Global, again, news::clock_time, owner::Owner, parts},
     exit::Exit,
-    ledger::{Books, Ledger, Returns, State, TakenFile},
+    ledger::{Books, Ledger, Returns, State, TakenFile, TokenTally},
     ui::{Ui, count, grouped, table, tally_table},
 };
 
@@ -61,6 +61,9 @@ pub async fn run(ui: &Ui, global: &Global, arguments: StatusArgs) -> Result<Exit
             tell(ui, &campaign, books, &returns);
         }
     }
+    if arguments.rows.is_none() {
+        tell_orphans(ui, &campaign, &ledger.token_tally(&campaign).await?);
+    }
     Ok(Exit::Settled)
 }
 
@@ -101,6 +104,20 @@ fn tell(ui: &Ui, campaign: &crate::campaign::CampaignId, books: &Books, returns:
             .map(|given| vec![format!("{}: {}", given.question, given.answer), grouped(given.count)]);
         ui.data(table(&["answer", "people"], rows));
     }
+}
+
+/// Tokens of Clerk's that nobody can call back.
+fn tell_orphans(ui: &Ui, campaign: &crate::campaign::CampaignId, tally: &TokenTally) {
+    let Some(end) = tally.orphans_end.filter(|_| tally.orphans > 0) else { return };
+    if ui.json {
+        let event = json!({ "campaign": campaign.as_str(), "orphans": tally.orphans, "orphans_until": end.to_string() });
+        return ui.event(&event);
+    }
+    let orphans = count(tally.orphans, "token");
+    ui.data(format_args!(
+        "up to {orphans} may live without a mail until {}: Clerk's answers were lost",
+        clock_time(end)
+    ));
 }
 
 async fn rows(

@@ -64,7 +64,7 @@ pub use run::{Accept, Run};
 pub use states::State;
 pub use store::{Ledger, Options};
 pub use tick::{PAUSED, Tick};
-pub use tokens::{Asked, LiveToken, MINTED, TokenEnd, TokenKind, TokenTally, UsedLink, hash_of};
+pub use tokens::{Asked, LiveToken, MINTED, Question, TokenEnd, TokenKind, TokenTally, UsedLink, hash_of};
 pub use verify::Check;
 pub use words::printable;
 

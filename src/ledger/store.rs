@@ -246,7 +246,7 @@ impl Ledger {
 
     /// The tokens that a service minted for a campaign, by state.
     pub async fn token_tally(&self, campaign: &CampaignId) -> Result<TokenTally, LedgerError> {
-        tokens::tally(&self.inner.readers, campaign).await
+        tokens::tally(&self.inner.readers, campaign, self.inner.clock.now().as_second()).await
     }
 
     /// Whose links of an occasion were used, in list order; of `only` these user ids and canonical addresses, or of

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
+use jiff::Timestamp;
 use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
 
 use super::{
@@ -13,7 +14,7 @@ use super::{
     settle::json,
     writer::{Alone, Request},
 };
-use crate::campaign::CampaignId;
+use crate::{audience::Recipient, campaign::CampaignId};
 
 /// The `kid` of a record whose token a service minted: nothing can be rebuilt from it.
 pub const MINTED: &str = "clerk";
@@ -40,6 +41,17 @@ pub enum TokenEnd {
     Orphan,
     /// The service refused to make one: there is none.
     Refused,
+}
+
+/// A token that is wanted, before it is asked for.
+#[derive(Debug, Clone)]
+pub struct Question {
+    recipient: i64,
+    epoch: i64,
+    user_id: String,
+    kind: TokenKind,
+    latest_end: i64,
+    line: u64,
 }
 
 /// Proof that the question for a token is on disk.
@@ -82,13 +94,17 @@ pub struct TokenTally {
     pub used: u64,
     /// Taken back.
     pub revoked: u64,
-    /// May live until they expire; nobody holds them.
+    /// Those whose answer was lost and that have not ended yet; nobody holds them.
     pub orphans: u64,
+    /// How many of the orphans are invitations.
+    pub orphaned_invitations: u64,
+    /// When the last orphan ends at the latest.
+    pub orphans_end: Option<Timestamp>,
 }
 
 /// What the writer notes.
 pub(super) enum Note {
-    Ask { recipient: i64, epoch: i64, user_id: String, kind: TokenKind, latest_end: i64 },
+    Ask(Question),
     Made { number: i64, clerk_id: String, expires_at: i64 },
     End { number: i64, end: TokenEnd },
     Lost { occasion: i64 },
@@ -153,9 +169,22 @@ select count(*) from recipient
 where occasion_id = ?1 and state in ('pending', 'deferred') and user_id = lower(address)";
 
 const TALLY: &str = "
-select t.state, count(*) from clerk_token t join recipient r on r.id = t.recipient_id
+select t.state, t.kind, count(*), max(t.expires_at) from clerk_token t join recipient r on r.id = t.recipient_id
     join occasion o on o.id = r.occasion_id
-where o.campaign = ?1 group by t.state";
+where o.campaign = ?1 and (t.state not in ('asked', 'orphan') or t.expires_at > ?2) group by t.state, t.kind";
+
+/// Those that wait for a token, from a line on. Whoever has no user is left out: there is nobody to look at.
+const WAITING_USERS: &str = "
+select line, user_id from (
+    select * from (select line, user_id, address from recipient
+        where occasion_id = ?1 and state = 'pending' and line >= ?2 order by line limit ?3)
+    union all
+    select * from (select line, user_id, address from recipient
+        where occasion_id = ?1 and state = 'claimed' and line >= ?2 order by line limit ?3)
+    union all
+    select * from (select line, user_id, address from recipient
+        where occasion_id = ?1 and state = 'deferred' and line >= ?2 order by line limit ?3)
+) where user_id is not null and user_id <> lower(address) order by line limit ?3";
 
 impl Asked {
     /// The question's number in the ledger, which becomes the token's.
@@ -175,19 +204,20 @@ impl TokenKind {
 }
 
 impl Run {
-    /// Writes down that a token is about to be asked for. `latest_end`, Unix seconds, is when it ends at the latest.
-    pub async fn ask_token(
-        &self,
-        claim: &Claim,
-        kind: TokenKind,
-        latest_end: i64,
-    ) -> Result<Asked, LedgerError> {
-        let user_id = claim.recipient.user_id.clone();
-        let (recipient, epoch) = (claim.id, self.core.epoch);
-        match self.note(Note::Ask { recipient, epoch, user_id, kind, latest_end }).await? {
+    /// What is to be asked for a claimed recipient. `latest_end`, Unix seconds, is when the token ends at the latest.
+    #[must_use]
+    pub fn question(&self, claim: &Claim, kind: TokenKind, latest_end: i64) -> Question {
+        let Recipient { user_id, line, .. } = &claim.recipient;
+        let (user_id, line) = (user_id.clone(), *line);
+        Question { recipient: claim.id, epoch: self.core.epoch, user_id, kind, latest_end, line }
+    }
+
+    /// Writes down that a token is asked for now: from here on nobody knows whether it lives until its answer is here.
+    pub async fn ask_token(&self, question: &Question) -> Result<Asked, LedgerError> {
+        match self.note(Note::Ask(question.clone())).await? {
             Noted::Asked(asked) => Ok(asked),
             Noted::Rows(_) => Err(LedgerError::refused(
-                format!("the row of line {} is not held by this run any more", claim.recipient.line),
+                format!("the row of line {} is not held by this run any more", question.line),
                 "see that only one copy of the ledger is in use",
             )),
         }
@@ -245,6 +275,14 @@ impl Run {
         Ok(u64::try_from(count).unwrap_or_default())
     }
 
+    /// Up to `limit` people that wait for a token, from this line of the list on: line and user id.
+    pub async fn waiting_users(&self, from: u64, limit: u32) -> Result<Vec<(u64, String)>, LedgerError> {
+        let from = i64::try_from(from).unwrap_or(i64::MAX);
+        let query = sqlx::query_as(WAITING_USERS).bind(self.core.occasion).bind(from).bind(limit);
+        let rows: Vec<(i64, String)> = query.fetch_all(&self.ledger.readers).await?;
+        Ok(rows.into_iter().map(|(line, user)| (u64::try_from(line).unwrap_or_default(), user)).collect())
+    }
+
     /// Revokes the local tokens of a list: from now on they sign nobody in. Returns how many.
     pub async fn revoke_local(&self, only: &[String]) -> Result<u64, LedgerError> {
         let (run, only) = (Arc::clone(&self.core), only.to_vec());
@@ -269,7 +307,7 @@ pub(super) async fn note(
     now: i64,
 ) -> Result<Noted, LedgerError> {
     let query = match note {
-        Note::Ask { recipient, epoch, user_id, kind, latest_end } => {
+        Note::Ask(Question { recipient, epoch, user_id, kind, latest_end, .. }) => {
             let asked: Option<i64> = sqlx::query_scalar(ASK)
                 .bind(recipient)
                 .bind(epoch)
@@ -330,18 +368,30 @@ pub(super) async fn used(
     Ok(rows.into_iter().map(used).collect())
 }
 
-/// The minted tokens of a campaign by state.
-pub(super) async fn tally(readers: &SqlitePool, campaign: &CampaignId) -> Result<TokenTally, LedgerError> {
-    let rows: Vec<(String, i64)> = sqlx::query_as(TALLY).bind(campaign.as_str()).fetch_all(readers).await?;
+/// The minted tokens of a campaign by state; of those whose answer was lost the ones that may still live at `now`, Unix
+/// seconds.
+pub(super) async fn tally(
+    readers: &SqlitePool,
+    campaign: &CampaignId,
+    now: i64,
+) -> Result<TokenTally, LedgerError> {
+    let rows: Vec<(String, String, i64, i64)> =
+        sqlx::query_as(TALLY).bind(campaign.as_str()).bind(now).fetch_all(readers).await?;
     let mut tally = TokenTally::default();
-    for (state, count) in rows {
+    for (state, kind, count, end) in rows {
         let count = u64::try_from(count).unwrap_or_default();
         match state.as_str() {
-            "live" => tally.live = count,
-            "used" => tally.used = count,
+            "live" => tally.live += count,
+            "used" => tally.used += count,
             "revoked" | "gone" => tally.revoked += count,
             // A question under way is an orphan unless its answer still comes.
-            _ => tally.orphans += count,
+            _ => {
+                tally.orphans += count;
+                if kind == TokenKind::Invitation.name() {
+                    tally.orphaned_invitations += count;
+                }
+                tally.orphans_end = tally.orphans_end.max(Timestamp::from_second(end).ok());
+            }
         }
     }
     Ok(tally)

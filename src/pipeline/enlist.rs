@@ -170,6 +170,7 @@ pub async fn look_up(
         }
     }
     reader.await.map_err(|_| EnlistError::Fault)?.map_err(EnlistError::List)?;
+    issuer.trust_the_look_up().await;
     Ok(directory)
 }
 

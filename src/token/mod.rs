@@ -132,6 +132,15 @@ impl TokenIssuer {
         }
     }
 
+    /// The issuer of Clerk's tokens, where it is one.
+    #[must_use]
+    pub fn clerk(&self) -> Option<Arc<ClerkIssuer>> {
+        match self {
+            Self::Local(_) | Self::Preview(_) => None,
+            Self::Clerk(issuer) => Some(Arc::clone(issuer)),
+        }
+    }
+
     /// How many tokens there are a second at most; `None`: as many as are wanted.
     #[must_use]
     pub fn rate(&self) -> Option<f64> {

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -39,9 +39,12 @@ pub(super) struct Client {
     patience: Duration,
     rules: Rules,
     pub(super) budget: Budget,
-    /// When Clerk last did what it was asked.
-    last_good: Mutex<Instant>,
+    /// Of what is asked until there is an answer.
+    pulse: Pulse,
 }
+
+/// When Clerk last gave what it was asked for.
+pub(super) struct Pulse(Mutex<Instant>);
 
 /// One request.
 pub(super) struct Call {
@@ -65,6 +68,25 @@ impl Call {
 
     pub(super) fn get(path: &str, query: String) -> Self {
         Self { method: Method::GET, path: path.to_owned(), query: Some(query), body: None }
+    }
+}
+
+impl Pulse {
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(Instant::now()))
+    }
+
+    pub(super) fn beat(&self) {
+        *self.last() = Instant::now();
+    }
+
+    fn quiet(&self) -> Duration {
+        self.last().elapsed()
+    }
+
+    /// A time, whole after every statement: a panic elsewhere does not spoil it.
+    fn last(&self) -> MutexGuard<'_, Instant> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -96,42 +118,38 @@ impl Client {
             patience: settings.patience,
             rules: settings.rules.clone(),
             budget: Budget::new(settings.rate),
-            last_good: Mutex::new(Instant::now()),
+            pulse: Pulse::new(),
         })
     }
 
-    /// Asks once, when the budget allows it. A stop ends the wait for the budget; what is under way is finished.
-    pub(super) async fn once(&self, call: &Call, halt: &CancellationToken) -> Result<Reply, IssueError> {
+    /// Waits for a place in the budget, and takes it. A stop ends the wait.
+    pub(super) async fn ready(&self, halt: &CancellationToken) -> Result<(), IssueError> {
         tokio::select! {
             biased;
-            () = halt.cancelled() => return Err(IssueError::Interrupted),
-            () = self.budget.ready() => {}
+            () = halt.cancelled() => Err(IssueError::Interrupted),
+            () = self.budget.ready() => Ok(()),
         }
-        Ok(self.send(call).await)
     }
 
-    /// Asks without a place in the budget: for endpoints with limits of their own.
+    /// Asks once, in the place that was taken before. What is under way is finished.
     pub(super) async fn send(&self, call: &Call) -> Reply {
         let reply = self.exchange(call).await.unwrap_or_else(|reply| reply);
         match &reply {
-            Reply::Good(_) | Reply::Refused(_) => {
-                *self.last_good.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-                self.budget.went_well();
-            }
+            Reply::Good(_) | Reply::Refused(_) => self.budget.went_well(),
             Reply::Us(..) | Reply::Later(_) | Reply::Lost(_) => {}
         }
         reply
     }
 
-    /// Waits before the same is asked again; gives up when Clerk has not answered anybody for too long.
+    /// Waits before the same is asked again; gives up when Clerk has given nobody the like for too long.
     pub(super) async fn wait(
         &self,
         waits: &mut Waits,
+        pulse: &Pulse,
         reason: String,
         halt: &CancellationToken,
     ) -> Result<(), IssueError> {
-        let last_good = *self.last_good.lock().unwrap_or_else(PoisonError::into_inner);
-        if waits.since.elapsed() > self.patience && last_good.elapsed() > self.patience {
+        if waits.since.elapsed() > self.patience && pulse.quiet() > self.patience {
             return Err(IssueError::Unavailable(format!(
                 "{} gave nothing for {} s: {reason}",
                 self.host(),
@@ -148,20 +166,32 @@ impl Client {
         Ok(())
     }
 
-    /// Asks until there is an answer: for what does no harm when it is done twice.
-    pub(super) async fn ask(
+    /// Asks until there is an answer that `read` understands: for what does no harm when it is done twice.
+    pub(super) async fn ask<T>(
         &self,
         call: &Call,
         halt: &CancellationToken,
-    ) -> Result<Result<Zeroizing<Vec<u8>>, answer::Refusal>, IssueError> {
+        read: impl Fn(&[u8]) -> Result<T, &'static str>,
+    ) -> Result<Result<T, answer::Refusal>, IssueError> {
         let mut waits = Waits::new();
         loop {
-            match self.once(call, halt).await? {
-                Reply::Good(body) => return Ok(Ok(body)),
-                Reply::Refused(refusal) => return Ok(Err(refusal)),
+            self.ready(halt).await?;
+            let reason = match self.send(call).await {
+                Reply::Good(body) => match read(&body) {
+                    Ok(answer) => {
+                        self.pulse.beat();
+                        return Ok(Ok(answer));
+                    }
+                    Err(words) => words.to_owned(),
+                },
+                Reply::Refused(refusal) => {
+                    self.pulse.beat();
+                    return Ok(Err(refusal));
+                }
                 Reply::Us(reading, refusal) => return Err(IssueError::Us(refusal.of_us(reading))),
-                Reply::Later(reason) | Reply::Lost(reason) => self.wait(&mut waits, reason, halt).await?,
-            }
+                Reply::Later(reason) | Reply::Lost(reason) => reason,
+            };
+            self.wait(&mut waits, &self.pulse, reason, halt).await?;
         }
     }
 

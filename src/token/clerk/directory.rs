@@ -192,6 +192,25 @@ fn batches<'a>(by: By, keys: impl Iterator<Item = &'a str>) -> Vec<(By, Vec<Stri
 
 type Answered = Vec<(By, String, Found)>;
 
+/// What bars the users with these ids, of those who are barred.
+pub(super) async fn barred(
+    client: &Client,
+    ids: &[String],
+    halt: &CancellationToken,
+) -> Result<HashMap<String, String>, IssueError> {
+    let mut barred = HashMap::new();
+    for (by, batch) in batches(By::UserId, ids.iter().map(String::as_str)) {
+        for (_, id, found) in ask_batch(client, by, batch, halt).await? {
+            // Whoever is not found any more is for the minting to judge.
+            if let Found::Trouble(trouble @ Trouble::Barred(_)) = found {
+                let words = trouble.words(&format!("the user `{id}`")).message;
+                barred.insert(id, words);
+            }
+        }
+    }
+    Ok(barred)
+}
+
 async fn ask_batch(
     client: &Client,
     by: By,
@@ -230,13 +249,9 @@ async fn ask_once(
     keys: &[String],
     halt: &CancellationToken,
 ) -> Result<Result<Vec<UserBody>, String>, IssueError> {
-    let body = match client.ask(&Call::get("/v1/users", query(by, keys)), halt).await? {
-        Ok(body) => body,
-        Err(refusal) => return Ok(Err(refusal.to_string())),
-    };
-    serde_json::from_slice(&body)
-        .map(Ok)
-        .map_err(|_| IssueError::Unavailable("Clerk's answer is no list of users".to_owned()))
+    let read = |body: &[u8]| serde_json::from_slice(body).map_err(|_| "Clerk's answer is no list of users");
+    let asked = client.ask(&Call::get("/v1/users", query(by, keys)), halt, read).await?;
+    Ok(asked.map_err(|refusal| refusal.to_string()))
 }
 
 /// The key is repeated for each; a `+` in an address goes out as `%2B`.

@@ -14,9 +14,13 @@ use super::{
     answer::Reply,
     budget::Hourly,
     client::{Call, Client},
+    issue::Turn,
     wire::InvitationBody,
 };
-use crate::token::IssueError;
+use crate::{
+    ledger::{Asked, LedgerError, Question, Run, TokenEnd},
+    token::IssueError,
+};
 
 /// The most invitations in a request.
 const BATCH: usize = 10;
@@ -30,6 +34,8 @@ const GATHER: Duration = Duration::from_millis(200);
 /// An invitation as it is asked for.
 #[derive(Debug, Clone)]
 pub(super) struct Wanted {
+    /// What the ledger is told when its turn has come.
+    pub(super) question: Question,
     /// The canonical address.
     pub(super) address: String,
     /// Where the invited person arrives.
@@ -43,11 +49,17 @@ pub(super) struct Wanted {
 /// Gathers what several workers want.
 pub(super) struct Invitations {
     client: Arc<Client>,
-    waiting: Mutex<Vec<(Wanted, oneshot::Sender<Reply>)>>,
+    waiting: Mutex<Vec<Waiting>>,
     /// Held by whoever sends for all.
     turn: tokio::sync::Mutex<()>,
     bulk: Hourly,
     single: Hourly,
+}
+
+/// Whoever wants an invitation, and waits for what becomes of it.
+struct Waiting {
+    wanted: Wanted,
+    answer: oneshot::Sender<Result<Turn, LedgerError>>,
 }
 
 /// How many people can be invited in an hour.
@@ -65,24 +77,29 @@ impl Invitations {
     }
 
     /// Invites one person, in one request with others who are waiting. The body of a good reply is one invitation.
-    pub(super) async fn invite(&self, wanted: Wanted, halt: &CancellationToken) -> Result<Reply, IssueError> {
+    pub(super) async fn invite(
+        &self,
+        run: &Run,
+        wanted: Wanted,
+        halt: &CancellationToken,
+    ) -> Result<Turn, IssueError> {
         let (sender, mut answer) = oneshot::channel();
-        self.waiting().push((wanted, sender));
+        self.waiting().push(Waiting { wanted, answer: sender });
         loop {
             tokio::select! {
                 biased;
-                reply = &mut answer => return reply.map_err(|_| IssueError::Interrupted),
+                turn = &mut answer => return Ok(turn.map_err(|_| IssueError::Interrupted)??),
                 _turn = self.turn.lock() => {
                     // Somebody else may have sent for us while we waited for the turn.
-                    if let Ok(reply) = answer.try_recv() {
-                        return Ok(reply);
+                    if let Ok(turn) = answer.try_recv() {
+                        return Ok(turn?);
                     }
                     tokio::select! {
                         biased;
                         () = halt.cancelled() => return Err(IssueError::Interrupted),
                         () = self.gathered() => {}
                     }
-                    self.send().await;
+                    self.send(run, halt).await;
                 }
             }
         }
@@ -96,48 +113,91 @@ impl Invitations {
         self.bulk.ready().await;
     }
 
-    /// Sends up to ten and hands each its answer.
-    async fn send(&self) {
-        let batch: Vec<_> = {
+    /// Sends up to ten and hands each its answer. The questions are written down behind the wait for the hour: whoever
+    /// dies waiting has asked nothing.
+    async fn send(&self, run: &Run, halt: &CancellationToken) {
+        let drawn: Vec<_> = {
             let mut waiting = self.waiting();
             // Those who were stopped meanwhile want nothing any more.
-            waiting.retain(|(_, sender)| !sender.is_closed());
+            waiting.retain(|one| !one.answer.is_closed());
             let count = waiting.len().min(BATCH);
             waiting.drain(..count).collect()
         };
-        let bodies: Vec<_> = batch.iter().map(|(wanted, _)| wanted.body()).collect();
-        let alone = batch.len() == 1;
+        let mut batch = Vec::with_capacity(drawn.len());
+        for one in drawn {
+            if let Some(asked) = note(run, one).await {
+                batch.push(asked);
+            }
+        }
+        if batch.is_empty() {
+            return;
+        }
+        let bodies: Vec<_> = batch.iter().map(|(one, _)| one.wanted.body()).collect();
         match self.client.send(&Call::post("/v1/invitations/bulk", Some(&Value::Array(bodies)))).await {
             Reply::Good(body) => {
                 let invitations: Vec<&RawValue> = serde_json::from_slice(&body).unwrap_or_default();
-                for (wanted, sender) in batch {
-                    let mine = invitations.iter().find(|invitation| wanted.is(invitation));
+                for (one, asked) in batch {
+                    let mine = invitations.iter().find(|invitation| one.wanted.is(invitation));
                     let reply = match mine {
                         Some(mine) => Reply::Good(Zeroizing::new(mine.get().as_bytes().to_vec())),
                         None => Reply::Lost("Clerk's answer does not hold this invitation".to_owned()),
                     };
-                    let _stopped = sender.send(reply);
+                    hand(run, one, asked, reply).await;
                 }
             }
             // All or none: one of them is to blame, so each is asked for alone.
-            Reply::Refused(_) if !alone => {
-                for (wanted, sender) in batch {
-                    self.single.ready().await;
-                    let reply = self.client.send(&Call::post("/v1/invitations", Some(&wanted.body()))).await;
-                    let _stopped = sender.send(reply);
+            Reply::Refused(_) if batch.len() > 1 => {
+                let mut alone = Vec::with_capacity(batch.len());
+                for (one, asked) in batch {
+                    match run.unmade_token(asked, TokenEnd::Refused).await {
+                        Ok(()) => alone.push(one),
+                        Err(error) => drop(one.answer.send(Err(error))),
+                    }
+                }
+                for one in alone {
+                    // Those who are left at a stop are told so by the answer that never comes.
+                    tokio::select! {
+                        biased;
+                        () = halt.cancelled() => return,
+                        () = self.single.ready() => {}
+                    }
+                    let Some((one, asked)) = note(run, one).await else { continue };
+                    let call = Call::post("/v1/invitations", Some(&one.wanted.body()));
+                    let reply = self.client.send(&call).await;
+                    hand(run, one, asked, reply).await;
                 }
             }
             reply @ (Reply::Refused(_) | Reply::Us(..) | Reply::Later(_) | Reply::Lost(_)) => {
-                for (_, sender) in batch {
-                    let _stopped = sender.send(reply.again());
+                for (one, asked) in batch {
+                    hand(run, one, asked, reply.again()).await;
                 }
             }
         }
     }
 
     /// A list, whole after every statement: a panic elsewhere does not spoil it.
-    fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<(Wanted, oneshot::Sender<Reply>)>> {
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<Waiting>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Writes the question down. `None` where it is not asked: it has to be told why, or that earlier ones go first.
+async fn note(run: &Run, one: Waiting) -> Option<(Waiting, Asked)> {
+    let told = match run.ask_token(&one.wanted.question).await {
+        Ok(asked) if asked.live.is_empty() => return Some((one, asked)),
+        Ok(asked) => one.answer.send(Ok(Turn::Earlier(asked))),
+        Err(error) => one.answer.send(Err(error)),
+    };
+    if let Err(Ok(Turn::Earlier(asked))) = told {
+        let _swept_up_with_the_run = run.unmade_token(asked, TokenEnd::Refused).await;
+    }
+    None
+}
+
+/// Hands somebody the answer. Where nobody waits for it any more, what was made is an orphan.
+async fn hand(run: &Run, one: Waiting, asked: Asked, reply: Reply) {
+    if let Err(Ok(Turn::Answered(asked, _))) = one.answer.send(Ok(Turn::Answered(asked, reply))) {
+        let _swept_up_with_the_run = run.unmade_token(asked, TokenEnd::Orphan).await;
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) struct Minted {
     kind: TokenKind,
     pub(super) id: String,
     /// Whom it is for: a user id, or an address.
-    whose: String,
+    whose: Option<String>,
     token: Option<SecretString>,
     url: Option<SecretString>,
     /// Unix milliseconds.
@@ -27,17 +27,22 @@ pub(super) struct Minted {
 }
 
 impl Minted {
-    pub(super) fn read(kind: TokenKind, body: &[u8]) -> Result<Self, serde_json::Error> {
-        Ok(match kind {
+    /// Reads Clerk's answer. `Err` where it holds no id: then nobody can revoke what was made.
+    pub(super) fn read(kind: TokenKind, body: &[u8]) -> Result<Self, &'static str> {
+        let unreadable = |_| "Clerk's answer is no token that can be read";
+        let minted = match kind {
             TokenKind::SignIn => {
-                let SignInTokenBody { id, user_id, token, url, created_at } = serde_json::from_slice(body)?;
+                let SignInTokenBody { id, user_id, token, url, created_at } =
+                    serde_json::from_slice(body).map_err(unreadable)?;
                 Self { kind, id, whose: user_id, token, url, created_at }
             }
             TokenKind::Invitation => {
-                let InvitationBody { id, email_address, url, created_at } = serde_json::from_slice(body)?;
-                Self { kind, id, whose: email_address, token: None, url, created_at }
+                let InvitationBody { id, email_address, url, created_at } =
+                    serde_json::from_slice(body).map_err(unreadable)?;
+                Self { kind, id, whose: Some(email_address), token: None, url, created_at }
             }
-        })
+        };
+        if minted.id.is_empty() { Err("Clerk's answer holds no `id`") } else { Ok(minted) }
     }
 
     /// When it was made, Unix seconds, if Clerk's clock and ours agree within a minute.
@@ -46,12 +51,14 @@ impl Minted {
         (now.saturating_sub(60)..=now).contains(&at).then_some(at)
     }
 
-    /// A token for somebody else would sign a stranger in.
-    pub(super) fn is_for(&self, recipient: &Recipient) -> bool {
-        match self.kind {
-            TokenKind::SignIn => self.whose == recipient.user_id,
-            TokenKind::Invitation => self.whose.eq_ignore_ascii_case(&recipient.address.canonical()),
-        }
+    /// Whether it is for somebody else: it would sign a stranger in. `Err` where the answer does not say whose it is.
+    pub(super) fn is_for_another(&self, recipient: &Recipient) -> Result<bool, LinkError> {
+        let whose =
+            self.whose.as_deref().filter(|whose| !whose.is_empty()).ok_or_else(|| missing("user_id"))?;
+        Ok(match self.kind {
+            TokenKind::SignIn => whose != recipient.user_id,
+            TokenKind::Invitation => !whose.eq_ignore_ascii_case(&recipient.address.canonical()),
+        })
     }
 
     /// The link that carries it: to `page` where there is one, else where Clerk says. An invitation always leads where
@@ -65,19 +72,23 @@ impl Minted {
     ) -> Result<SignInLink, LinkError> {
         let expires = Timestamp::from_second(expires_at)
             .map_err(|_| LinkError("the token's end is out of the calendar".to_owned()))?;
-        let missing = |what: &str| LinkError(format!("Clerk's answer holds no `{what}`"));
+        let there = |secret: &SecretString| !secret.expose_secret().is_empty();
+        let token = self.token.filter(there).ok_or_else(|| missing("token"));
         if let (Some(page), TokenKind::SignIn) = (page, self.kind) {
-            let token = self.token.ok_or_else(|| missing("token"))?;
-            return Ok(SignInLink::new(Arc::clone(page), SignInToken(token), expires));
+            return Ok(SignInLink::new(Arc::clone(page), SignInToken(token?), expires));
         }
-        let url = self.url.as_ref().ok_or_else(|| missing("url"))?.expose_secret();
+        let url = self.url.as_ref().filter(|url| there(url)).ok_or_else(|| missing("url"))?.expose_secret();
         let (token, redirect_url) = match self.kind {
-            TokenKind::SignIn => (self.token.ok_or_else(|| missing("token"))?, redirect_url),
+            TokenKind::SignIn => (token?, redirect_url),
             TokenKind::Invitation => (ticket_of(url).ok_or_else(|| missing("ticket"))?, None),
         };
         let form = LinkForm::around(url, token.expose_secret(), parameters.to_vec(), redirect_url)?;
         Ok(SignInLink::new(Arc::new(form), SignInToken(token), expires))
     }
+}
+
+fn missing(what: &str) -> LinkError {
+    LinkError(format!("Clerk's answer holds no `{what}`"))
 }
 
 /// The ticket in an invitation's address.

@@ -6,7 +6,9 @@ mod budget;
 mod client;
 mod directory;
 mod invitations;
+mod issue;
 mod minted;
+mod roster;
 mod wire;
 
 pub use directory::{Directory, Unresolved};
@@ -16,21 +18,21 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use self::{
-    answer::{Refusal, Reply},
-    client::{Call, Client, Waits},
+    answer::Refusal,
+    client::{Call, Client, Pulse},
     invitations::Invitations,
-    minted::Minted,
+    roster::Roster,
+    wire::RevokedBody,
 };
-use super::{IssueError, Issued, link::LinkForm, local::check_life};
+use super::{IssueError, link::LinkForm, local::check_life};
 use crate::{
     audience::Recipient,
     clock::Clock,
-    ledger::{Asked, Claim, LedgerError, LiveToken, MINTED, Run, TokenEnd, TokenKind, TokenRecord, hash_of},
+    ledger::{LiveToken, Run, TokenEnd, TokenKind, TokenRecord},
     replies::Rules,
 };
 
@@ -114,6 +116,9 @@ pub struct Swept {
 pub struct ClerkIssuer {
     client: Arc<Client>,
     invitations: Invitations,
+    roster: Roster,
+    /// Beats with every token that a mail can carry.
+    minted: Pulse,
     /// For pages of one's own: the same for all.
     page: Option<Arc<LinkForm>>,
     redirect_url: Option<Url>,
@@ -153,6 +158,8 @@ impl ClerkIssuer {
         let client = Arc::new(Client::new(settings, clock)?);
         Ok(Self {
             invitations: Invitations::new(Arc::clone(&client)),
+            roster: Roster::default(),
+            minted: Pulse::new(),
             client,
             page,
             redirect_url,
@@ -161,6 +168,17 @@ impl ClerkIssuer {
             life,
             clock,
         })
+    }
+
+    /// Everybody on the list has just been asked about: for a while nobody is asked about again.
+    pub async fn trust_the_look_up(&self) {
+        self.roster.asked_all().await;
+    }
+
+    /// How many people got no token since they were barred at Clerk after the list was booked.
+    #[must_use]
+    pub fn barred(&self) -> u64 {
+        self.roster.kept()
     }
 
     /// The most tokens a second, without throttling.
@@ -176,75 +194,6 @@ impl ClerkIssuer {
         now.as_second().saturating_sub(record.issued_at) > oldest
     }
 
-    /// A new token for the claimed recipient, on record before this returns. Earlier ones are revoked first: their text
-    /// is gone, so no mail can carry them again.
-    pub async fn issue(
-        &self,
-        run: &Run,
-        claim: &Claim,
-        halt: &CancellationToken,
-    ) -> Result<Issued, IssueError> {
-        let recipient = claim.recipient();
-        let kind = if is_without_user(recipient) { TokenKind::Invitation } else { TokenKind::SignIn };
-        let mut waits = Waits::new();
-        let mut asked: Option<Asked> = None;
-        let mut again = claim.token().is_some();
-        loop {
-            if halt.is_cancelled() {
-                return Err(self.give_up(run, asked, IssueError::Interrupted).await);
-            }
-            let now = self.clock.now().as_second();
-            let mut question = match asked.take() {
-                Some(question) => question,
-                None => run.ask_token(claim, kind, now.saturating_add(self.life_of(kind))).await?,
-            };
-            for earlier in &question.live {
-                again = true;
-                if let Err(error) = self.revoke(run, earlier, halt).await {
-                    return Err(self.give_up(run, Some(question), error).await);
-                }
-            }
-            let reply = match kind {
-                TokenKind::SignIn => self.client.once(&self.creation(recipient), halt).await,
-                TokenKind::Invitation => {
-                    let wanted = self.invitation(recipient, again);
-                    self.invitations.invite(wanted, halt).await
-                }
-            };
-            let reason = match reply {
-                Ok(Reply::Good(body)) => return self.made(run, claim, question, kind, &body, halt).await,
-                Ok(Reply::Refused(refusal)) => {
-                    let words = refusal.to_string();
-                    let error = if refusal.is_unclear {
-                        IssueError::Unclear(words)
-                    } else {
-                        IssueError::Refused(words)
-                    };
-                    return Err(self.give_up(run, Some(question), error).await);
-                }
-                Ok(Reply::Us(reading, refusal)) => {
-                    let error = IssueError::Us(refusal.of_us(reading));
-                    return Err(self.give_up(run, Some(question), error).await);
-                }
-                Err(stopped) => return Err(self.give_up(run, Some(question), stopped).await),
-                Ok(Reply::Later(reason)) => {
-                    question.live.clear();
-                    asked = Some(question);
-                    reason
-                }
-                Ok(Reply::Lost(reason)) => {
-                    // Perhaps a token was made. Nobody can ask for it again, so it is counted and another one minted.
-                    run.unmade_token(question, TokenEnd::Orphan).await?;
-                    again = true;
-                    reason
-                }
-            };
-            if let Err(error) = self.client.wait(&mut waits, reason, halt).await {
-                return Err(self.give_up(run, asked, error).await);
-            }
-        }
-    }
-
     /// Revokes one token and writes down what became of it.
     pub async fn revoke(
         &self,
@@ -252,8 +201,8 @@ impl ClerkIssuer {
         token: &LiveToken,
         halt: &CancellationToken,
     ) -> Result<TokenEnd, IssueError> {
-        let end = match self.client.ask(&revocation(token), halt).await? {
-            Ok(_) => TokenEnd::Revoked,
+        let end = match self.client.ask(&revocation(token), halt, |body| revoked(token, body)).await? {
+            Ok(()) => TokenEnd::Revoked,
             Err(refusal) => end_of(&refusal).ok_or_else(|| IssueError::Refused(refusal.to_string()))?,
         };
         run.end_token(token.number, end).await?;
@@ -306,87 +255,6 @@ impl ClerkIssuer {
         }
     }
 
-    /// Writes down that there is no token, and hands back why. A ledger that cannot record is the graver reason.
-    async fn give_up(&self, run: &Run, asked: Option<Asked>, error: IssueError) -> IssueError {
-        match asked {
-            Some(question) => match run.unmade_token(question, TokenEnd::Refused).await {
-                Ok(()) => error,
-                Err(ledger) => ledger.into(),
-            },
-            None => error,
-        }
-    }
-
-    /// Puts a token on record and into a link.
-    async fn made(
-        &self,
-        run: &Run,
-        claim: &Claim,
-        asked: Asked,
-        kind: TokenKind,
-        body: &[u8],
-        halt: &CancellationToken,
-    ) -> Result<Issued, IssueError> {
-        let number = asked.number();
-        let Ok(minted) = Minted::read(kind, body) else {
-            run.unmade_token(asked, TokenEnd::Orphan).await?;
-            return Err(IssueError::Unavailable("Clerk's answer holds no token that can be read".to_owned()));
-        };
-        let now = self.clock.now().as_second();
-        // It lives since it was made, which is a little before its answer is here.
-        let since = minted.made_at(now).unwrap_or(now.saturating_sub(LONGEST_ANSWER));
-        let expires_at = since.saturating_add(self.life_of(kind));
-        let id = minted.id.clone();
-        let recorded = run.made_token(asked, &id, expires_at).await;
-        let token = LiveToken { number, clerk_id: id, kind };
-        if let Err(error) = recorded {
-            // Nobody would know it any more: better there is none.
-            let _not_even_that = self.client.ask(&revocation(&token), halt).await;
-            return Err(error.into());
-        }
-        let recipient = claim.recipient();
-        let generation = claim.token().map_or(0, |former| former.generation).saturating_add(1);
-        let record = TokenRecord {
-            jti_hash: hash_of(&token.clerk_id),
-            kid: MINTED.to_owned(),
-            issued_at: now,
-            expires_at,
-            generation,
-        };
-        let link = if minted.is_for(recipient) {
-            minted
-                .link(self.page.as_ref(), self.redirect_url.as_ref(), &self.parameters, expires_at)
-                .map_err(|error| error.to_string())
-        } else {
-            Err("Clerk made the token for somebody else: nothing was sent".to_owned())
-        };
-        match link {
-            Ok(link) => Ok(Issued { link, record }),
-            Err(reason) => {
-                self.revoke(run, &token, halt).await?;
-                Err(IssueError::Refused(reason))
-            }
-        }
-    }
-
-    fn creation(&self, recipient: &Recipient) -> Call {
-        let mut body = json!({ "user_id": recipient.user_id, "expires_in_seconds": self.life.as_secs() });
-        if let (Some(organization), Some(members)) = (&self.organization, body.as_object_mut()) {
-            members.insert("org_id".to_owned(), organization.clone().into());
-        }
-        Call::post("/v1/sign_in_tokens", Some(&body))
-    }
-
-    fn invitation(&self, recipient: &Recipient, again: bool) -> invitations::Wanted {
-        let page = self.page.as_ref().map(|page| page.page().to_owned());
-        invitations::Wanted {
-            address: recipient.address.canonical(),
-            redirect_url: self.redirect_url.as_ref().map(ToString::to_string).or(page),
-            days: self.life_of(TokenKind::Invitation) / DAY,
-            again,
-        }
-    }
-
     /// In seconds. An invitation lives for whole days.
     fn life_of(&self, kind: TokenKind) -> i64 {
         match kind {
@@ -400,9 +268,6 @@ impl ClerkIssuer {
 }
 
 const DAY: i64 = 24 * 60 * 60;
-/// How old a token may be when its answer is here, in seconds, where the answer does not say.
-const LONGEST_ANSWER: i64 = 15;
-
 /// Whether a row has no user of Clerk's: its user id is its address then.
 #[must_use]
 pub fn is_without_user(recipient: &Recipient) -> bool {
@@ -417,6 +282,14 @@ fn revocation(token: &LiveToken) -> Call {
     Call::post(format!("/v1/{what}/{}/revoke", token.clerk_id), None)
 }
 
+/// Whether an answer says that the token is revoked now.
+fn revoked(token: &LiveToken, body: &[u8]) -> Result<(), &'static str> {
+    match serde_json::from_slice::<RevokedBody>(body) {
+        Ok(answer) if answer.says(&token.clerk_id) => Ok(()),
+        Ok(_) | Err(_) => Err("Clerk's answer does not say that the token is revoked"),
+    }
+}
+
 /// What a refused revocation says about the token; `None` where it says nothing.
 fn end_of(refusal: &Refusal) -> Option<TokenEnd> {
     let words = refusal.to_string();
@@ -425,12 +298,6 @@ fn end_of(refusal: &Refusal) -> Option<TokenEnd> {
         400 if words.contains("accepted") => Some(TokenEnd::Used),
         400 if words.contains("revoked") || words.contains("expired") => Some(TokenEnd::Revoked),
         _ => None,
-    }
-}
-
-impl From<LedgerError> for IssueError {
-    fn from(error: LedgerError) -> Self {
-        Self::Ledger(error)
     }
 }
 

@@ -3,12 +3,11 @@
 use secrecy::SecretString;
 use serde::Deserialize;
 
-/// `POST /v1/sign_in_tokens` and its `/revoke`.
+/// `POST /v1/sign_in_tokens`.
 #[derive(Deserialize)]
 pub(super) struct SignInTokenBody {
     pub(super) id: String,
-    pub(super) user_id: String,
-    /// Missing in the answer to a revocation.
+    pub(super) user_id: Option<String>,
     pub(super) token: Option<SecretString>,
     pub(super) url: Option<SecretString>,
     /// Unix milliseconds.
@@ -25,6 +24,13 @@ pub(super) struct InvitationBody {
     /// Unix milliseconds.
     #[serde(default)]
     pub(super) created_at: i64,
+}
+
+/// `POST /v1/sign_in_tokens/{id}/revoke`, and the same of an invitation.
+#[derive(Deserialize)]
+pub(super) struct RevokedBody {
+    pub(super) id: String,
+    pub(super) status: Option<String>,
 }
 
 /// One of `GET /v1/users`.
@@ -52,6 +58,13 @@ pub(super) struct EmailBody {
 #[derive(Deserialize)]
 pub(super) struct VerificationBody {
     pub(super) status: Option<String>,
+}
+
+impl RevokedBody {
+    /// Whether the answer says that this token is revoked.
+    pub(super) fn says(&self, id: &str) -> bool {
+        self.id == id && self.status.as_deref().is_none_or(|status| status == "revoked")
+    }
 }
 
 impl UserBody {

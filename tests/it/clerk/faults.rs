@@ -93,6 +93,7 @@ async fn storm(people: usize, limit: (usize, Duration), rate: &str) {
         hang_each: Some(40),
         gateway_each: Some(90),
         banned_at_creation: vec!["user_7".to_owned()],
+        ..Options::default()
     };
     let (relay, clerk) = (relay(Script::new()).await, FakeClerk::with_people(options, people).await);
     clerk.state().users.get_mut("user_11").unwrap().locked = true;

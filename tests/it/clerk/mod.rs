@@ -1,13 +1,16 @@
 //! Campaigns whose tokens Clerk mints: the built program, a double of Clerk, a real SMTP conversation, a real ledger.
 
+mod barred;
 mod faults;
 mod judges;
 mod leaks;
 mod leave;
+mod orphans;
 mod people;
 mod recall;
+mod unreadable;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use linkpost::delivery::sandbox::{Act, SandboxRelay, Script, Step};
 use sqlx::{Connection, SqliteConnection};
@@ -57,6 +60,13 @@ fn each_mail_has_its_own_token(mails: &[Mail], clerk: &FakeClerk) {
         let mine = &live[&user];
         assert!(mine.contains(&token(&mail.text)), "{user}");
         assert_eq!(token(&mail.text), token(&mail.html));
+    }
+}
+
+/// Waits until something that the double or the relay sees has come about.
+async fn until(there: impl Fn() -> bool) {
+    while !there() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 

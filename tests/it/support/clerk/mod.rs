@@ -28,6 +28,26 @@ pub(crate) struct Options {
     pub(crate) gateway_each: Option<usize>,
     /// Users that are barred at creation, though the list of users does not say so.
     pub(crate) banned_at_creation: Vec<String>,
+    /// Answers each nth creation in this way, after making the token.
+    pub(crate) strange_each: Option<(usize, Strange)>,
+    /// So many answers to questions for users, and to revocations after they are done, are no JSON.
+    pub(crate) garbled: usize,
+    /// Bars this user before the nth creation is answered.
+    pub(crate) banned_meanwhile: Option<(usize, &'static str)>,
+}
+
+/// An answer with the status 200 (or 204) that is not what the specification says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Strange {
+    NotJson,
+    NoContent,
+    WithoutId,
+    EmptyId,
+    WithoutToken,
+    EmptyToken,
+    WithoutUser,
+    WithoutUrl,
+    ForAnother,
 }
 
 /// A user.

@@ -13,7 +13,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{KEY, Made, Request, Shared, shapes};
+use super::{KEY, Made, Request, Shared, Strange, shapes};
 
 pub(super) fn app(state: Shared) -> Router {
     Router::new()
@@ -122,10 +122,13 @@ async fn create(Extracted(state): Extracted<Shared>, body: Bytes) -> Response {
             }
         },
     };
-    let (hang, gateway, made) = {
+    let (hang, gateway, strange, made) = {
         let mut state = state.lock().unwrap();
         state.creations += 1;
         let nth = state.creations;
+        if let Some((_, banned)) = state.options.banned_meanwhile.filter(|(at, _)| *at == nth) {
+            state.users.get_mut(banned).unwrap().banned = true;
+        }
         let each = |each: Option<usize>| each.is_some_and(|each| nth.is_multiple_of(each));
         if each(state.options.fail_each) {
             return error(
@@ -149,6 +152,8 @@ async fn create(Extracted(state): Extracted<Shared>, body: Bytes) -> Response {
             );
         }
         let (hang, gateway) = (each(state.options.hang_each), each(state.options.gateway_each));
+        let strange =
+            state.options.strange_each.filter(|(nth, _)| each(Some(*nth))).map(|(_, strange)| strange);
         let number = state.tokens.len() + 1;
         let id = shapes::id("sit_", number);
         let text = shapes::ticket("sign_in_token", &id, number);
@@ -157,11 +162,11 @@ async fn create(Extracted(state): Extracted<Shared>, body: Bytes) -> Response {
             whose: user_id.to_owned(),
             text,
             status: "pending",
-            answered: !hang && !gateway,
+            answered: !hang && !gateway && strange.is_none(),
             expires_in,
         };
         state.tokens.push(made.clone());
-        (hang, gateway, made)
+        (hang, gateway, strange, made)
     };
     if hang {
         tokio::time::sleep(Duration::from_mins(10)).await;
@@ -174,7 +179,25 @@ async fn create(Extracted(state): Extracted<Shared>, body: Bytes) -> Response {
             .body(Body::from(html))
             .unwrap();
     }
-    answer(200, &shapes::token(&made, true))
+    match strange {
+        None => answer(200, &shapes::token(&made, true)),
+        Some(Strange::NoContent) => Response::builder().status(204).body(Body::empty()).unwrap(),
+        Some(Strange::NotJson) => garbled(),
+        Some(strange) => answer(200, &shapes::strange(&made, strange)),
+    }
+}
+
+/// What a page in front of a hotel's network says.
+fn garbled() -> Response {
+    let html = "<html><body>Welcome to our network</body></html>";
+    Response::builder().status(200).header("content-type", "text/html").body(Body::from(html)).unwrap()
+}
+
+/// Whether this answer is one of those that are no JSON.
+fn is_garbled(state: &mut super::State) -> bool {
+    let left = state.options.garbled;
+    state.options.garbled = left.saturating_sub(1);
+    left > 0
 }
 
 async fn revoke(Extracted(state): Extracted<Shared>, Path(id): Path<String>) -> Response {
@@ -190,7 +213,8 @@ async fn revoke(Extracted(state): Extracted<Shared>, Path(id): Path<String>) -> 
         return error(400, "sign_in_token_cannot_be_revoked_code", "cannot revoke", &words, None);
     }
     made.status = "revoked";
-    answer(200, &shapes::token(made, false))
+    let body = shapes::token(made, false);
+    if is_garbled(&mut state) { garbled() } else { answer(200, &body) }
 }
 
 /// The users that a query asks for, in the order of their ids.
@@ -220,6 +244,9 @@ async fn users(Extracted(state): Extracted<Shared>, RawQuery(query): RawQuery) -
         url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes()).into_owned().collect();
     let limit = pairs.get("limit").map_or(10, |limit| limit.parse::<usize>().unwrap());
     assert!((1..=500).contains(&limit), "Clerk's limits of `limit`");
+    if is_garbled(&mut state.lock().unwrap()) {
+        return garbled();
+    }
     let users: Vec<_> = asked(&state, query.as_deref()).iter().take(limit).map(shapes::user).collect();
     answer(200, &Value::Array(users))
 }

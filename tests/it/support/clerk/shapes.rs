@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use super::{Made, User};
+use super::{Made, Strange, User};
 
 /// Milliseconds of a moment long past: what the bodies say, and nobody believes.
 const THEN: i64 = 1_780_000_000_000;
@@ -40,6 +40,22 @@ pub(super) fn token(made: &Made, with_text: bool) -> Value {
     if with_text {
         body["token"] = made.text.clone().into();
         body["url"] = format!("https://example.accounts.dev/sign-in?__clerk_ticket={}", made.text).into();
+    }
+    body
+}
+
+/// The same, with something missing or of somebody else's.
+pub(super) fn strange(made: &Made, strange: Strange) -> Value {
+    let mut body = token(made, true);
+    match strange {
+        Strange::WithoutId => drop(body.as_object_mut().unwrap().remove("id")),
+        Strange::EmptyId => body["id"] = "".into(),
+        Strange::WithoutToken => drop(body.as_object_mut().unwrap().remove("token")),
+        Strange::EmptyToken => body["token"] = "".into(),
+        Strange::WithoutUser => drop(body.as_object_mut().unwrap().remove("user_id")),
+        Strange::WithoutUrl => body["url"] = Value::Null,
+        Strange::ForAnother => body["user_id"] = "user_of_somebody_else".into(),
+        Strange::NotJson | Strange::NoContent => unreachable!("they have no body of this form"),
     }
     body
 }
