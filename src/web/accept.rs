@@ -48,13 +48,13 @@ impl Door<'_> {
     }
 
     async fn show(&self, visit: &Visit, secrets: &Secrets) -> Result<Reply, LedgerError> {
+        let session = self.session(visit, secrets);
         let opened = match self.open(visit, secrets).await? {
             Ok(opened) => opened,
-            Err(end) => return Ok(self.web.end(&end)),
+            Err(end) => return Ok(self.end(&end, session.as_ref())),
         };
-        let session = self.session(visit, secrets);
         if let Some(end) = self.refusal(&opened, session.as_ref()) {
-            return Ok(self.web.end(&end));
+            return Ok(self.end(&end, session.as_ref()));
         }
         Ok(self.page(visit, secrets, &opened, session.as_ref(), StatusCode::OK))
     }
@@ -75,11 +75,11 @@ impl Door<'_> {
         let Some(browser) = browser.filter(|browser| secrets.form_is_ours(browser, &token, &check)) else {
             return refused(&End::Stale);
         };
+        let session = self.session(visit, secrets);
         let opened = match self.open(visit, secrets).await? {
             Ok(opened) => opened,
-            Err(end) => return Ok(self.web.end(&end)),
+            Err(end) => return Ok(self.end(&end, session.as_ref())),
         };
-        let session = self.session(visit, secrets);
         let switches = visit.field("switch").as_deref() == Some("yes");
         if !switches && is_somebody_else(&opened, session.as_ref()) {
             return Ok(self.page(visit, secrets, &opened, session.as_ref(), StatusCode::CONFLICT));
@@ -97,15 +97,28 @@ impl Door<'_> {
                 let ticket = Ticket { standing, ..opened.ticket.clone() };
                 let end =
                     self.refusal(&Opened { ticket, ..opened }, session.as_ref()).unwrap_or(End::Unknown);
-                return Ok(self.web.end(&end));
+                return Ok(self.end(&end, session.as_ref()));
             }
-            Redeemed::Unknown => return Ok(self.web.end(&self.unknown(visit))),
+            Redeemed::Unknown => return Ok(self.end(&self.unknown(visit), session.as_ref())),
         }
         if opened.given.is_some() {
             self.web.counts.event(Event::Answered);
         }
         let reply = reply::see_other(&self.target(&opened));
         Ok(reply::with_cookie(reply, &self.new_session(secrets, &opened)))
+    }
+
+    /// The page of an end; whoever is signed in can go on.
+    fn end(&self, end: &End, session: Option<&Session>) -> Reply {
+        match session {
+            Some(session) => self.web.end_signed_in(end, &who_is_in(session), self.stay()),
+            None => self.web.end(end),
+        }
+    }
+
+    /// Where somebody goes who stays signed in as they are.
+    fn stay(&self) -> &str {
+        self.sign_in.after.as_deref().unwrap_or(SIGNED_IN)
     }
 
     /// Looks a link up. Nothing is spent by it.
@@ -192,7 +205,7 @@ impl Door<'_> {
         let values = json!({
             "who": who(&opened.ticket),
             "other": other,
-            "stay": self.sign_in.after.as_deref().unwrap_or(SIGNED_IN),
+            "stay": self.stay(),
             "campaign": source.map(|source| source.page.title.as_str()).filter(|title| !title.is_empty()),
             "action": self.sign_in.local.page.path(),
             "token": opened.token,

@@ -121,6 +121,11 @@ impl End {
         }
     }
 
+    /// Whether only the link came to its end, and not what the person wanted.
+    const fn is_about_the_link(&self) -> bool {
+        self.wants_a_link() || matches!(self, Self::Incomplete)
+    }
+
     /// Whether a new link would help.
     const fn wants_a_link(&self) -> bool {
         matches!(self, Self::Unknown | Self::Expired | Self::Used | Self::Revoked)
@@ -128,6 +133,18 @@ impl End {
 }
 
 impl Web {
+    /// The same for a browser that is signed in as `who`: they can go on to `href` as they are.
+    pub(super) fn end_signed_in(&self, end: &End, who: &str, href: &str) -> Reply {
+        if !end.is_about_the_link() {
+            return self.end(end);
+        }
+        let words = end.words().into_iter().filter(|text| !text.is_empty()).map(str::to_owned);
+        let words: Vec<String> =
+            words.chain([format!("This browser is signed in as {who}: you can go on as you are.")]).collect();
+        let way_on = WayOn { href, text: "Continue" };
+        reply::html(end.status(), self.look.words(end.title(), &words, Some(&way_on)))
+    }
+
     /// The page of an end.
     pub(super) fn end(&self, end: &End) -> Reply {
         let mut words: Vec<String> =

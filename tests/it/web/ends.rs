@@ -62,6 +62,39 @@ async fn every_end_is_a_page_in_plain_words() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_signed_in_can_go_on_from_a_link_that_came_to_its_end() {
+    let (fixture, tokens) = mailed(5).await;
+    let serve = Serve::start(&fixture);
+    let mut browser = serve.browser();
+    assert_eq!(browser.click(&accept(&tokens[0])).status, 303);
+    assert_eq!(serve.browser().click(&accept(&tokens[1])).status, 303, "in another browser");
+    let change = [
+        "update recipient set revoked_at = 1 where user_id = 'user_3'",
+        "update recipient set token_expires_at = 1000 where user_id = 'user_4'",
+        "update recipient set jti_hash = x'00' where user_id = 'user_5'",
+    ];
+    // The pages are open before the links come to their ends, and so are the forms sent.
+    let mut open: Vec<_> = tokens[2..].iter().map(|token| browser.get(&accept(token)).fields()).collect();
+    for statement in change {
+        if !sql(&fixture, statement) {
+            return;
+        }
+    }
+    let forms = open.drain(..).map(|fields| browser.form("/accept-token", &fields)).collect::<Vec<_>>();
+    let pages = tokens[1..].iter().map(|token| browser.get(&accept(token))).collect::<Vec<_>>();
+    let incomplete = browser.get("/accept-token");
+    for page in pages.iter().chain(&forms).chain([&incomplete]) {
+        assert!(page.body.contains("This browser is signed in as p***@example.com"), "{page:?}");
+        assert!(page.body.contains("href=\"/home\"") && page.body.contains(">Continue<"), "{page:?}");
+        assert!(!page.body.contains("Send me a new link"), "{page:?}");
+    }
+    assert_eq!((pages[0].status, pages[0].title()), (410, "This link has been used"));
+    let other = serve.browser().get(&accept(&tokens[1]));
+    assert!(other.body.contains("Send me a new link") && !other.body.contains("signed in as"), "{other:?}");
+    assert_eq!(redeemed(&fixture), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_that_is_made_or_retired_while_we_serve_counts_within_seconds() {
     let fixture = fixture(1);
     let serve = Serve::start(&fixture);
