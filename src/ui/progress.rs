@@ -1,6 +1,9 @@
 //! How a run shows that it goes on.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -16,7 +19,8 @@ pub struct Progress {
     shape: Shape,
     total: u64,
     sent: u64,
-    deferred: u64,
+    /// The lines of those whose last try was put off: a run that waits tries them again, and a person counts once.
+    deferred: HashSet<u64>,
     rejected: u64,
     unknown: u64,
     other: u64,
@@ -61,7 +65,7 @@ impl Progress {
             shape,
             total,
             sent: 0,
-            deferred: 0,
+            deferred: HashSet::new(),
             rejected: 0,
             unknown: 0,
             other: 0,
@@ -69,22 +73,9 @@ impl Progress {
         }
     }
 
-    /// Counts one mail that is through.
+    /// Counts one mail that is through, or that was put off.
     pub fn settled(&mut self, settled: &Settled) {
-        match settled.state {
-            State::Sent => self.sent += 1,
-            State::Deferred => self.deferred += 1,
-            State::Rejected => self.rejected += 1,
-            State::Unknown => self.unknown += 1,
-            State::Pending
-            | State::Claimed
-            | State::Sending
-            | State::Expired
-            | State::Suppressed
-            | State::Withdrawn
-            | State::Invalid
-            | State::Duplicate => self.other += 1,
-        }
+        self.settle(settled.line, settled.state);
         let words = self.words();
         let (done, total) = (self.done(), self.total);
         let line = match &mut self.shape {
@@ -134,14 +125,36 @@ impl Progress {
         }
     }
 
+    fn settle(&mut self, line: u64, state: State) {
+        if state == State::Deferred {
+            self.deferred.insert(line);
+            return;
+        }
+        self.deferred.remove(&line);
+        match state {
+            State::Sent => self.sent += 1,
+            State::Rejected => self.rejected += 1,
+            State::Unknown => self.unknown += 1,
+            State::Deferred
+            | State::Pending
+            | State::Claimed
+            | State::Sending
+            | State::Expired
+            | State::Suppressed
+            | State::Withdrawn
+            | State::Invalid
+            | State::Duplicate => self.other += 1,
+        }
+    }
+
     fn done(&self) -> u64 {
-        self.sent + self.deferred + self.rejected + self.unknown + self.other
+        self.sent + self.deferred.len() as u64 + self.rejected + self.unknown + self.other
     }
 
     fn words(&self) -> String {
         let counts = [
             ("sent", self.sent),
-            ("deferred", self.deferred),
+            ("deferred", self.deferred.len() as u64),
             ("rejected", self.rejected),
             ("unknown", self.unknown),
         ];
@@ -155,4 +168,24 @@ fn rate(done: u64, took: Duration) -> String {
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     let rate = done as f64 / took.as_secs_f64().max(0.001);
     if rate < 10.0 { format!("{rate:.1}") } else { format!("{rate:.0}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_who_is_tried_again_counts_once() {
+        let mut progress = Progress::new(Shape::Silent, 3);
+        let mut check = |line: u64, state: State, done: u64, words: &str| {
+            progress.settle(line, state);
+            assert_eq!((progress.done(), progress.words().as_str()), (done, words), "{line}: {state}");
+        };
+        check(2, State::Deferred, 1, "sent 0 · deferred 1");
+        check(3, State::Sent, 2, "sent 1 · deferred 1");
+        check(2, State::Deferred, 2, "sent 1 · deferred 1");
+        check(4, State::Deferred, 3, "sent 1 · deferred 2");
+        check(2, State::Sent, 3, "sent 2 · deferred 1");
+        check(4, State::Rejected, 3, "sent 2 · rejected 1");
+    }
 }
