@@ -40,15 +40,17 @@ interface FailureProps {
   problem: Problem
   destination: string
   signInPage: string
+  /** Who is signed in, if anybody is. */
+  name: string | undefined
   again: () => void
 }
 
 /** A problem in plain words, with a way on. Whatever is tried again, a human tries it. */
-export function Failure({ problem, destination, signInPage, again }: FailureProps) {
+export function Failure({ problem, destination, signInPage, name, again }: FailureProps) {
   const wait = useCountdown(problem.wait ?? 0)
   const offers: Record<Offer, ReactNode> = {
     // Whole page loads: they bring what this tab may not know yet.
-    continue: <a href={destination}>Continue</a>,
+    continue: <a href={destination}>{name ? `Continue as ${name}` : 'Continue'}</a>,
     'sign-in': <a href={signInPage}>Sign in another way</a>,
     support: (
       <a href={`mailto:${settings.support}`}>

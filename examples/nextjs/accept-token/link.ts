@@ -8,8 +8,10 @@ declare global {
 }
 
 export interface SignInLink {
-  /** What signs the person in. Undefined if the address holds none. */
+  /** What signs the person in or up. Undefined if the address holds none. */
   token: string | undefined
+  /** What Clerk does with the token: an invitation opens an account; one that is `complete` has nothing left to do. */
+  kind: 'sign-in' | 'sign-up' | 'complete'
   /** The page of this site to go to afterwards, with the link's other parameters. */
   destination: string
 }
@@ -43,7 +45,28 @@ function parseLink(query: string, origin: string): SignInLink {
     // Nothing of Clerk's own travels on: its components redeem `__clerk_ticket` wherever they see it.
     if (name !== 'token' && name !== 'to' && !name.startsWith('__clerk')) destination.searchParams.append(name, value)
   }
-  return { token, destination: destination.pathname + destination.search }
+  return {
+    token,
+    kind: kindOf(parameters.get('__clerk_status'), token),
+    destination: destination.pathname + destination.search,
+  }
+}
+
+/** Clerk says it where it leads somebody here from its own address. Where it does not, an invitation says it of itself. */
+function kindOf(status: string | null, token: string | undefined): SignInLink['kind'] {
+  if (status === 'sign_up') return 'sign-up'
+  if (status === 'complete') return 'complete'
+  return status !== 'sign_in' && claimsOf(token).st === 'invitation' ? 'sign-up' : 'sign-in'
+}
+
+/** What stands in the middle of a token. Nothing is believed on its account but which way to ask Clerk. */
+function claimsOf(token: string | undefined): { st?: unknown } {
+  try {
+    const claims: unknown = JSON.parse(atob((token ?? '').split('.')[1]!.replace(/-/g, '+').replace(/_/g, '/')))
+    return typeof claims === 'object' && claims ? claims : {}
+  } catch {
+    return {}
+  }
 }
 
 /** `to` if it is one of the site's listed pages, else home. Judged as the browser will read it, not as it is spelt. */

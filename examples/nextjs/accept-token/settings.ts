@@ -6,6 +6,8 @@ export const settings = {
   support: 'support@tidewater.example',
   /** The page with Clerk's `<SignIn />`: other ways in, and second factors. */
   signInPage: '/sign-in',
+  /** The page with Clerk's `<SignUp />`: what an invited person still has to fill in or agree to. */
+  signUpPage: '/sign-up',
   /** Where a link leads that names no page, or one that is not on the list. */
   home: '/',
   /** The pages, with everything below them, that a link's `to` may lead to. */

@@ -29,6 +29,24 @@ const alreadySignedIn: Problem = {
   offers: ['continue'],
 }
 
+const hasAccount: Problem = {
+  title: 'You have an account already',
+  text: 'It was opened before, so this invitation is not needed any more. Please sign in.',
+  offers: ['sign-in', 'support'],
+}
+
+const noNewAccounts: Problem = {
+  title: 'No account can be opened right now',
+  text: 'This site does not take new accounts at the moment, or not for this address. Your invitation has not been used.',
+  offers: ['support'],
+}
+
+const notHuman: Problem = {
+  title: 'The security check did not pass',
+  text: 'It looks whether a human is here, and an extension of the browser may be in its way. Your invitation has not been used: try again, or open it in another browser.',
+  offers: ['again', 'support'],
+}
+
 /** Clerk's codes for a token, a session and an account, without the `_code` that some of them end in. */
 const problems: Record<string, Problem> = {
   sign_in_token_already_used: {
@@ -47,6 +65,20 @@ const problems: Record<string, Problem> = {
     offers: ['sign-in', 'support'],
   },
   ticket_invalid: invalid,
+  invitation_already_accepted: hasAccount,
+  invitation_account_exists: hasAccount,
+  form_identifier_exists: hasAccount,
+  invitation_account_not_exists: invalid,
+  revoked_invitation: {
+    title: 'This invitation has been withdrawn',
+    text: 'We have switched it off. If you have a newer mail from us, use the link in that one, or ask us for a new invitation.',
+    offers: ['support'],
+  },
+  sign_up_mode_restricted: noNewAccounts,
+  sign_up_restricted_waitlist: noNewAccounts,
+  not_allowed_access: noNewAccounts,
+  captcha_invalid: notHuman,
+  captcha_missing_token: notHuman,
   sign_in_token_cannot_be_used: invalid,
   sign_in_token_not_in_sign_in: invalid,
   session_exists: alreadySignedIn,
@@ -72,6 +104,19 @@ const problems: Record<string, Problem> = {
     offers: ['support'],
   },
 }
+
+/** The same codes where they are about an invitation: nobody has an account to sign in to yet. */
+const ofInvitations: Record<string, Problem> = {
+  ticket_expired: {
+    title: 'This invitation has expired',
+    text: 'For your safety an invitation works for a limited time only. Please ask us for a new one.',
+    offers: ['support'],
+  },
+  ticket_invalid: { ...invalid, offers: ['support'] },
+}
+
+/** Clerk leads somebody here whose invitation was accepted before, and in another browser. */
+export const accepted = hasAccount
 
 export const noAnswer: Problem = {
   title: 'There was no answer',
@@ -99,6 +144,13 @@ export const noLink: Problem = {
   offers: ['sign-in', 'support'],
 }
 
+/** The same for somebody who is signed in: they can go on as they are. */
+export function whileSignedIn(problem: Problem, name: string): Problem {
+  const others = problem.offers.filter(offer => offer !== 'sign-in' && offer !== 'continue')
+  const text = problem.offers.includes('sign-in') ? `You can go on without it: this browser is signed in as ${name}.` : problem.text
+  return { ...problem, text, offers: ['continue', ...others] }
+}
+
 /** Signing in stopped somewhere this page does not know. */
 export function unknown(code: string): Problem {
   return {
@@ -109,12 +161,13 @@ export function unknown(code: string): Problem {
   }
 }
 
-/** The words for what `signIn.ticket()` or `signIn.finalize()` came back with. */
-export function problemOf(error: unknown): Problem {
+/** The words for what `ticket()` or `finalize()` came back with. */
+export function problemOf(error: unknown, invited = false): Problem {
   // Without an answer in Clerk's form nobody knows whether the token was taken. The person decides about another try.
   if (!isClerkAPIResponseError(error)) return noAnswer
   const code = error.errors[0]?.code ?? `${error.status}`
-  const known = problems[code.replace(/_code$/, '')]
+  const plain = code.replace(/_code$/, '')
+  const known = (invited ? ofInvitations[plain] : undefined) ?? problems[plain]
   if (known) return known
   if (error.status === 429) {
     return {

@@ -13,7 +13,7 @@ export default function Layout({ children }: { children: ReactNode }) {
         <script dangerouslySetInnerHTML={{ __html: HIDE_LINK }} />
       </head>
       <body>
-        <ClerkProvider signInUrl={settings.signInPage}>{children}</ClerkProvider>
+        <ClerkProvider signInUrl={settings.signInPage} signUpUrl={settings.signUpPage}>{children}</ClerkProvider>
       </body>
     </html>
   )

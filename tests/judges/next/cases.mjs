@@ -21,6 +21,20 @@ const words = [
   ['broken', 'There was no answer', ['Try again', 'Write to us']],
 ]
 
+/** The same for an invitation of this kind. */
+const wordsOfInvitations = [
+  ['accepted', 'You have an account already', ['Sign in another way', 'Write to us']],
+  ['account', 'You have an account already', ['Sign in another way', 'Write to us']],
+  ['expired', 'This invitation has expired', ['Write to us']],
+  ['withdrawn', 'This invitation has been withdrawn', ['Write to us']],
+  ['invalid', 'This link does not work', ['Write to us']],
+  ['restricted', 'No account can be opened right now', ['Write to us']],
+  ['robot', 'The security check did not pass', ['Try again', 'Write to us']],
+  ['exists', 'You are already signed in', ['Continue']],
+  ['strange', 'Signing in did not work', ['Sign in another way', 'Write to us']],
+  ['broken', 'There was no answer', ['Try again', 'Write to us']],
+]
+
 /** Where a link's `to` leads: to a page on the list, with the link's other parameters, or home. */
 const destinations = [
   ['/cart', '/cart'],
@@ -293,6 +307,125 @@ export const cases = {
     await visit.tried(ticket, 0)
   },
 
+  async 'an invitation: nothing on load, one press opens the account and leads on'(visit) {
+    const ticket = visit.fapi.invite('good')
+    await visit.accept(ticket, { to: '/cart', utm_source: 'email' })
+    await visit.title('Join Tidewater')
+    await visit.tried(ticket, 0, 3000)
+    assert.ok(!visit.fapi.spent(ticket))
+    await visit.button('Continue').dblclick()
+    await visit.arrives('/cart?utm_source=email')
+    await visit.page.getByText('Signed in as lin@example.com').waitFor()
+    await visit.tried(ticket, 1, 1500)
+    await visit.hidden(ticket)
+  },
+
+  async 'an invitation is known without `__clerk_status`, and a sign-in token is none with it'(visit) {
+    const ticket = visit.fapi.invite('good')
+    await visit.open(ticket, {}, '__clerk_ticket')
+    await visit.title('Join Tidewater')
+    await visit.press()
+    await visit.arrives('/')
+    await visit.tried(ticket, 1)
+    await visit.context.clearCookies()
+    const token = visit.fapi.mint('good')
+    await visit.open(token, { __clerk_status: 'sign_in' }, '__clerk_ticket')
+    await visit.title('Sign in to Tidewater')
+    await visit.press()
+    await visit.arrives('/')
+    await visit.page.getByText('Signed in as ada@example.com').waitFor()
+  },
+
+  async 'an invitation that leaves something open: Clerk’s sign-up page asks for it and ends at the page in the link'(visit) {
+    const ticket = visit.fapi.invite('missing_name')
+    await visit.accept(ticket, { to: '/cart', cart: '7' })
+    await visit.press()
+    await visit.page.waitForURL('**/sign-up/continue?*')
+    await visit.page.getByLabel('First name').fill('Lin')
+    await visit.page.getByRole('button', { name: 'Continue', exact: true }).click()
+    await visit.arrives('/cart?cart=7')
+    await visit.page.getByText('Signed in as lin@example.com').waitFor()
+    await visit.tried(ticket, 1)
+    await visit.hidden(ticket)
+  },
+
+  async 'other open ends lead to their page of Clerk’s sign-up'(visit) {
+    for (const [kind, step] of [['missing_phone', 'verify-phone-number'], ['missing_check', 'protect-check']]) {
+      await visit.context.clearCookies()
+      const ticket = visit.fapi.invite(kind)
+      await visit.accept(ticket, { to: '/cart' })
+      const seen = visit.page.waitForURL(`**/sign-up/${step}?redirect_url=%2Fcart`)
+      await visit.press()
+      await seen
+      await visit.tried(ticket, 1)
+    }
+  },
+
+  async 'an invitation for somebody who is signed in: asks, and switches on request'(visit) {
+    await signedIn(visit, 'grace')
+    const ticket = visit.fapi.invite('good')
+    await visit.accept(ticket, { to: '/cart' })
+    await visit.title('You are already signed in')
+    await visit.tried(ticket, 0, 1000)
+    await visit.button('Sign out and use the link').dblclick()
+    await visit.arrives('/cart')
+    await visit.page.getByText('Signed in as lin@example.com').waitFor()
+    await visit.tried(ticket, 1)
+    await visit.hidden(ticket)
+  },
+
+  async 'an invitation that Clerk calls complete: on as signed in, or to sign in'(visit) {
+    const ticket = visit.fapi.invite('accepted')
+    await visit.accept(ticket, { __clerk_status: 'complete', to: '/cart' })
+    await visit.title('You have an account already')
+    await signedIn(visit, 'grace')
+    await visit.accept(ticket, { __clerk_status: 'complete', to: '/cart' })
+    await visit.title('You are already signed in')
+    assert.equal(await visit.button('Sign out').count(), 0)
+    assert.equal(await visit.link('Continue as grace@example.com').getAttribute('href'), '/cart')
+    await visit.tried(ticket, 0)
+  },
+
+  async 'an invitation offline, or limited: a human tries again'(visit) {
+    visit.expects = /Loading chunk/
+    const ticket = visit.fapi.invite('limited')
+    await visit.accept(ticket)
+    await visit.context.setOffline(true)
+    await visit.press()
+    await visit.title('There was no answer')
+    await visit.tried(ticket, 0)
+    await visit.context.setOffline(false)
+    await visit.button('Try again').click()
+    await visit.title('Too many people at once')
+    await visit.page.getByRole('button', { name: 'Try again', exact: true }).waitFor()
+    await visit.tried(ticket, 1)
+    await visit.button('Try again').click()
+    await visit.arrives('/')
+    await visit.tried(ticket, 2)
+  },
+
+  async 'a used link where somebody has signed in meanwhile: on as they are'(visit) {
+    const ticket = visit.fapi.mint('used')
+    await visit.open(ticket, { to: '/cart' })
+    await visit.press()
+    await visit.title('This link has already been used')
+    const other = await visit.context.newPage()
+    await other.goto(`https://${visit.host}/accept-token?token=${visit.fapi.mint('good', 'grace')}`)
+    await other.getByRole('button', { name: 'Continue' }).click()
+    await other.waitForURL(`https://${visit.host}/`)
+    await other.getByText('Signed in as grace@example.com').waitFor()
+    await other.close()
+    await visit.page.bringToFront()
+    await visit.page.evaluate(() => window.dispatchEvent(new Event('focus')))
+    await visit.page.getByText('You can go on without it').waitFor({ timeout: 10_000 })
+    await visit.title('This link has already been used')
+    assert.equal(await visit.link('Sign in another way').count(), 0)
+    await visit.link('Continue as grace@example.com').click()
+    await visit.arrives('/cart')
+    await visit.page.getByText('Signed in as grace@example.com').waitFor()
+    await visit.tried(ticket, 1)
+  },
+
   async 'Clerk out of reach: says that the link is as good as before'(visit) {
     visit.expects = /Failed to load Clerk JS/
     await visit.page.route('https://clerk.example.test/**', route => route.abort('connectionrefused'))
@@ -318,10 +451,27 @@ for (const [kind, title, offers] of words) {
   }
 }
 
+for (const [kind, title, offers] of wordsOfInvitations) {
+  cases[`the words for an invitation that is \`${kind}\`, without another try`] = async visit => {
+    const ticket = visit.fapi.invite(kind)
+    await visit.accept(ticket, { to: '/cart' })
+    await visit.press()
+    await visit.title(title)
+    const choices = await visit.page.locator('main :is(a, button)').allTextContents()
+    assert.deepEqual(choices.map((text, place) => text.slice(0, offers[place]?.length)), offers)
+    for (const line of await visit.page.locator('main').allTextContents()) assert.ok(!/token|ticket|session/i.test(line), line)
+    await visit.tried(ticket, 1, 1500)
+    await visit.hidden(ticket)
+  }
+}
+
 /** How it looks: pictures for people, and axe for what they may miss. */
 export const looks = {
   async ready(visit) {
     await visit.open(visit.fapi.mint('good'))
+  },
+  async invited(visit) {
+    await visit.accept(visit.fapi.invite('good'))
   },
   async working(visit) {
     await visit.open(visit.fapi.mint('never'))

@@ -1,4 +1,4 @@
-// A fake of Clerk's Frontend API: just enough for the real clerk-js and its components to sign somebody in with a
+// A fake of Clerk's Frontend API: just enough for the real clerk-js and its components to sign somebody in or up with a
 // ticket. It keeps a client per cookie, hands out tickets that go one way each, and counts what arrives.
 
 import { randomBytes } from 'node:crypto'
@@ -22,6 +22,11 @@ export const refusals = {
   locked: [403, 'user_locked', 'Your account is locked.'],
   deactivated: [403, 'user_deactivated', 'This user has been deactivated.'],
   deprovisioned: [401, 'deprovisioned', 'This account has been deprovisioned.'],
+  accepted: [400, 'invitation_already_accepted', 'Invitation is already accepted, try signing in instead.'],
+  account: [400, 'invitation_account_exists', 'An account already exists for this invitation. Sign in instead.'],
+  withdrawn: [400, 'revoked_invitation', 'The invitation was revoked.'],
+  restricted: [403, 'sign_up_mode_restricted', 'New sign-ups are currently restricted.'],
+  robot: [400, 'captcha_invalid', 'Authentication unsuccessful due to failed security validations.'],
   strange: [422, 'code_of_tomorrow', 'Nobody knows this one yet.'],
   broken: [500, 'internal_clerk_error', 'There was an internal error.'],
 }
@@ -40,8 +45,17 @@ export class FakeFapi {
 
   /** A ticket of a kind: `good`, a key of `refusals`, or one of the kinds in `#redeem`. As long as a real one. */
   mint(kind, user = 'ada') {
-    const text = `${randomBytes(20).toString('base64url')}.${randomBytes(160).toString('base64url')}.${randomBytes(256).toString('base64url')}`
-    this.#tickets.set(text, { kind, user, spent: false, tries: 0 })
+    return this.#keep(claims('sign_in_token', 'sit'), { kind, user, way: 'sign_ins' })
+  }
+
+  /** The same for somebody who has no account yet. */
+  invite(kind, user = 'lin') {
+    return this.#keep(claims('invitation', 'inv'), { kind, user, way: 'sign_ups' })
+  }
+
+  #keep(claims, ticket) {
+    const text = `${randomBytes(20).toString('base64url')}.${claims}.${randomBytes(256).toString('base64url')}`
+    this.#tickets.set(text, { ...ticket, spent: false, tries: 0 })
     return text
   }
 
@@ -71,17 +85,23 @@ export class FakeFapi {
 
     const known = /__client=(\w+)/.exec(request.headers.cookie ?? '')?.[1]
     const client = this.#clients.get(known)
-    const route = `${method} ${url.pathname.replace(/(sess|sia)_\w+/, ':id')}`
+    const route = `${method} ${url.pathname.replace(/(sess|sia|sua)_\w+/, ':id')}`
     switch (route) {
       case 'GET /v1/environment':
         return send(response, environment)
       case 'GET /v1/client':
         return send(response, { response: client ? shown(client) : null, client: null })
       case 'POST /v1/client/sign_ins':
-        return this.#redeem(response, client ?? this.#open(response), form)
+      case 'POST /v1/client/sign_ups':
+        return this.#redeem(response, client ?? this.#open(response), form, url.pathname.split('/').at(-1))
+      case 'PATCH /v1/client/sign_ups/:id': {
+        if (!form.get('first_name')) return refuse(response, [422, 'form_param_missing', 'first_name must be included.'])
+        complete(client, client.signUp)
+        return send(response, { response: client.signUp, client: shown(client) })
+      }
       case 'POST /v1/client/sign_ins/:id/attempt_second_factor': {
         if (form.get('code') !== '424242') return refuse(response, [422, 'form_code_incorrect', 'Incorrect code'])
-        complete(client)
+        complete(client, client.signIn)
         return send(response, { response: client.signIn, client: shown(client) })
       }
       case 'POST /v1/client/sessions/:id/touch':
@@ -106,7 +126,7 @@ export class FakeFapi {
   }
 
   #open(response) {
-    const client = { id: id('client'), sessions: [], signIn: null }
+    const client = { id: id('client'), sessions: [], signIn: null, signUp: null }
     this.#clients.set(client.id, client)
     response.setHeader('Set-Cookie', [
       `__client=${client.id}; Path=/; HttpOnly; Secure; SameSite=Lax`,
@@ -115,9 +135,10 @@ export class FakeFapi {
     return client
   }
 
-  async #redeem(response, client, form) {
+  async #redeem(response, client, form, way) {
     const ticket = this.#tickets.get(form.get('ticket'))
     if (form.get('strategy') !== 'ticket' || !ticket) return refuse(response, refusals.invalid)
+    if (ticket.way !== way) return refuse(response, way === 'sign_ups' ? refusals.misplaced : noSuchAccount)
     if (client.sessions.length > 0) return refuse(response, refusals.exists)
     ticket.tries += 1
 
@@ -131,16 +152,32 @@ export class FakeFapi {
     // The connection breaks: before the ticket is taken, or after, when only the answer is lost.
     if (kind === 'broken-before' && ticket.tries === 1) return breakOff(response)
     if (kind === 'gateway' && ticket.tries === 1) return response.writeHead(502, { 'Content-Type': 'text/html' }).end('<h1>Bad gateway</h1>')
-    if (ticket.spent) kind = 'used'
+    if (ticket.spent) kind = way === 'sign_ups' ? 'accepted' : 'used'
     if (refusals[kind]) return refuse(response, refusals[kind])
 
     ticket.spent = true
     if (kind === 'broken-after') return breakOff(response)
-    client.signIn = signIn(people[ticket.user])
-    if (kind.startsWith('needs_')) client.signIn.status = kind
-    else complete(client, kind === 'task' ? [{ key: 'choose-organization' }] : null)
-    return send(response, { response: client.signIn, client: shown(client) })
+    const attempt = way === 'sign_ups' ? (client.signUp = signUp(people[ticket.user])) : (client.signIn = signIn(people[ticket.user]))
+    if (kind.startsWith('needs_')) attempt.status = kind
+    else if (kind.startsWith('missing_')) Object.assign(attempt, { status: 'missing_requirements', ...lacking[kind] })
+    else complete(client, attempt, kind === 'task' ? [{ key: 'choose-organization' }] : null)
+    return send(response, { response: attempt, client: shown(client) })
   }
+}
+
+/** What Clerk says to an invitation that is taken for a sign-in token. */
+const noSuchAccount = [400, 'invitation_account_not_exists', 'This invitation refers to a non-existing identification.']
+
+/** What an invitation may leave open. */
+const lacking = {
+  missing_name: { missing_fields: ['first_name'] },
+  missing_phone: { unverified_fields: ['phone_number'] },
+  missing_check: { missing_fields: ['protect_check'] },
+}
+
+/** The middle of a ticket: what Clerk's say, and nothing of whom it is for. */
+function claims(st, prefix) {
+  return Buffer.from(JSON.stringify({ eis: 604_800, exp: seconds() + 604_800, iid: id('ins'), sid: id(prefix), st })).toString('base64url')
 }
 
 async function text(request) {
@@ -175,7 +212,7 @@ function person(name) {
   }
 }
 
-const people = { ada: person('ada'), grace: person('grace') }
+const people = { ada: person('ada'), grace: person('grace'), lin: person('lin') }
 
 function signIn(user) {
   return {
@@ -186,8 +223,19 @@ function signIn(user) {
   }
 }
 
-function complete(client, tasks = null) {
-  const { user } = client.signIn
+function signUp(user) {
+  const attempt = {
+    object: 'sign_up_attempt', id: id('sua'), status: 'complete', required_fields: ['email_address'], optional_fields: [],
+    missing_fields: [], unverified_fields: [], verifications: { email_address: { status: 'verified', strategy: 'ticket' } },
+    username: null, first_name: null, last_name: null, email_address: user.email_addresses[0].email_address, phone_number: null,
+    web3_wallet: null, has_password: false, unsafe_metadata: {}, created_session_id: null, created_user_id: null, abandon_at: Date.now() + 86_400_000,
+  }
+  // Whom it makes is not in the answer.
+  return Object.defineProperty(attempt, 'user', { value: user, enumerable: false })
+}
+
+function complete(client, attempt, tasks = null) {
+  const { user } = attempt
   const now = Date.now()
   const session = {
     object: 'session', id: id('sess'), status: tasks ? 'pending' : 'active', tasks, user, actor: null, factor_verification_age: [0, -1],
@@ -197,13 +245,13 @@ function complete(client, tasks = null) {
   }
   session.last_active_token = { object: 'token', jwt: jwt(session.id, user.id) }
   client.sessions = [session]
-  client.signIn.status = 'complete'
-  client.signIn.created_session_id = session.id
+  Object.assign(attempt, { status: 'complete', missing_fields: [], created_session_id: session.id })
+  if (attempt === client.signUp) attempt.created_user_id = user.id
 }
 
 function shown(client) {
-  const open = client.signIn && client.signIn.status !== 'complete' ? client.signIn : null
-  return { object: 'client', id: client.id, sessions: client.sessions, sign_in: open, sign_up: null, last_active_session_id: client.sessions[0]?.id ?? null, created_at: 1, updated_at: 1 }
+  const open = attempt => (attempt && attempt.status !== 'complete' ? attempt : null)
+  return { object: 'client', id: client.id, sessions: client.sessions, sign_in: open(client.signIn), sign_up: open(client.signUp), last_active_session_id: client.sessions[0]?.id ?? null, created_at: 1, updated_at: 1 }
 }
 
 /** Browsers read a session token but cannot check it: the signature is none. */
@@ -225,7 +273,7 @@ const environment = {
   user_settings: {
     attributes: {
       email_address: { ...off, enabled: true, required: true, used_for_first_factor: true, first_factors: ['email_code'], verifications: ['email_code'], verify_at_sign_up: true },
-      phone_number: off, username: off, web3_wallet: off, first_name: off, last_name: off, password: off, passkey: off, backup_code: off,
+      phone_number: off, username: off, web3_wallet: off, first_name: { ...off, enabled: true, required: true }, last_name: off, password: off, passkey: off, backup_code: off,
       authenticator_app: { ...off, enabled: true, used_for_second_factor: true, second_factors: ['totp'] },
     },
     actions: { delete_self: false, create_organization: false },

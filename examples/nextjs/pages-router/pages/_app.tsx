@@ -5,7 +5,7 @@ import '../../accept-token/global.css'
 
 export default function App({ Component, pageProps }: AppProps) {
   return (
-    <ClerkProvider {...pageProps} signInUrl={settings.signInPage}>
+    <ClerkProvider {...pageProps} signInUrl={settings.signInPage} signUpUrl={settings.signUpPage}>
       <Component {...pageProps} />
     </ClerkProvider>
   )
