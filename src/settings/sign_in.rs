@@ -39,6 +39,8 @@ pub(super) fn read(
                 format!("`sign_in` {message} `[sign_in.local]` and `[sign_in.clerk]`, expected exactly one"),
                 "`[sign_in.local]` signs tokens here, `[sign_in.clerk]` lets Clerk mint them",
             );
+            // A misspelt name of one of the two is told as such.
+            table.finish();
             return Ok(None);
         }
     };

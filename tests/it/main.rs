@@ -34,6 +34,7 @@ mod ping;
 mod quiet;
 mod readme;
 mod refusals;
+mod reference;
 mod relays;
 mod resolve;
 mod retry;
