@@ -284,3 +284,84 @@ impl std::fmt::Debug for Ticket {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
+
+    use super::{super::schema, *};
+
+    /// Unix milliseconds.
+    const NOW: i64 = 1_800_000_000_000;
+    const END: i64 = NOW / 1000 + 3600;
+    /// The token of a mail, and one that was asked for alone.
+    const TOKENS: [(&str, [u8; 32]); 2] = [("recipient", [1; 32]), ("sign_in_token", [2; 32])];
+
+    /// A ledger with both tokens, for Ada, each with what was done to it.
+    async fn ledger(done: &str) -> SqliteConnection {
+        let mut connection = SqliteConnectOptions::new().in_memory(true).connect().await.unwrap();
+        schema::migrate(&mut connection, std::path::Path::new("test.db")).await.unwrap();
+        let [(_, mail), (_, alone)] = TOKENS;
+        sqlx::query("insert into occasion (id, campaign, occasion) values (1, 'spring', 'once')")
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        let of_mail = "insert into recipient
+            (occasion_id, key, line, user_id, address, seen, state, jti_hash, token_expires_at, changed_at)
+            values (1, 'ada', 2, 'ada', 'ada@example.com', 1, 'sent', ?1, ?2, 0)";
+        sqlx::query(of_mail).bind(&mail[..]).bind(END).execute(&mut connection).await.unwrap();
+        let asked_for = "insert into sign_in_token
+            (id, user_id, jti_hash, kid, issued_at, expires_at, created_at, updated_at)
+            values ('sit_1', 'ada', ?1, 'k', 0, ?2, 0, 0)";
+        sqlx::query(asked_for).bind(&alone[..]).bind(END).execute(&mut connection).await.unwrap();
+        for (table, _) in TOKENS.iter().filter(|_| !done.is_empty()) {
+            let change = sqlx::AssertSqlSafe(format!("update {table} set {done}"));
+            sqlx::query(change).execute(&mut connection).await.unwrap();
+        }
+        connection
+    }
+
+    async fn ask(
+        connection: &mut SqliteConnection,
+        jti_hash: [u8; 32],
+        whom: (&str, u8),
+        now: i64,
+    ) -> Redeemed {
+        let (user, by) = whom;
+        let redemption = Redemption { jti_hash, user_id: user.to_owned(), by: [by; 32], given: None };
+        redeem(connection, &redemption, now).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_token_is_spent_once_for_its_user_and_asked_for_again_by_its_asker_alone() {
+        for (table, jti) in TOKENS {
+            let mut ledger = ledger("").await;
+            let used = Redeemed::Refused(Standing::Used);
+            for (whom, now, expected) in [
+                (("bob", 1), NOW, Redeemed::Unknown),
+                (("ada", 1), NOW, Redeemed::Now),
+                (("ada", 1), NOW + 1, Redeemed::Again),
+                (("ada", 2), NOW + 1, used),
+                (("bob", 1), NOW + 1, Redeemed::Unknown),
+                (("ada", 1), NOW + AGAIN_MS - 1, Redeemed::Again),
+                (("ada", 1), NOW + AGAIN_MS, used),
+            ] {
+                assert_eq!(ask(&mut ledger, jti, whom, now).await, expected, "{table}: {whom:?} at {now}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_token_whose_time_is_over_or_that_was_called_back_signs_nobody_in() {
+        for (table, jti) in TOKENS {
+            let over = Redeemed::Refused(Standing::Expired);
+            assert_eq!(ask(&mut ledger("").await, jti, ("ada", 1), END * 1000).await, over, "{table}");
+            let last = ask(&mut ledger("").await, jti, ("ada", 1), END * 1000 - 1).await;
+            assert_eq!(last, Redeemed::Now, "{table}");
+            let mut revoked = ledger("revoked_at = 1").await;
+            let withdrawn = Redeemed::Refused(Standing::Revoked);
+            assert_eq!(ask(&mut revoked, jti, ("ada", 1), NOW).await, withdrawn, "{table}");
+            assert_eq!(ask(&mut revoked, jti, ("bob", 1), NOW).await, Redeemed::Unknown, "{table}");
+        }
+    }
+}

@@ -187,6 +187,7 @@ update recipient set
     token_expires_at = j.value ->> 'expires_at', token_generation = j.value ->> 'generation',
     -- the end of an earlier token is not the end of this one
     redeemed_at = case when recipient.jti_hash is unhex(j.value ->> 'jti_hash') then recipient.redeemed_at end,
+    redeemed_by = case when recipient.jti_hash is unhex(j.value ->> 'jti_hash') then recipient.redeemed_by end,
     revoked_at = case when recipient.jti_hash is unhex(j.value ->> 'jti_hash') then recipient.revoked_at end,
     changed_at = ?2
 from json_each(?1) j

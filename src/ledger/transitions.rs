@@ -141,3 +141,41 @@ async fn a_foreign_epoch_moves_nothing() {
         }
     }
 }
+
+/// A run that lost its lock may come to try a row again under its own epoch: what it learns late of the earlier try says
+/// nothing about this one.
+#[tokio::test]
+async fn another_try_of_the_same_epoch_moves_nothing() {
+    for attempt in [0, 2] {
+        let late =
+            json!([{ "id": 7, "epoch": 1, "attempt": attempt, "state": "deferred", "at": NOW }]).to_string();
+        let again = json!([{ "id": 7, "epoch": 1, "attempt": attempt }]).to_string();
+        for (state, query) in [
+            (State::Sending, sqlx::query(settle::SETTLE).bind(&late)),
+            (State::Unknown, sqlx::query(settle::SETTLE).bind(&late)),
+            (State::Claimed, sqlx::query(settle::INTEND).bind(&again).bind(NOW)),
+        ] {
+            let mut connection = one_row(state, false).await;
+            query.execute(&mut connection).await.unwrap();
+            let found: String =
+                sqlx::query_scalar("select state from recipient").fetch_one(&mut connection).await.unwrap();
+            assert_eq!(found, state.name(), "{attempt}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_a_token_is_that_of_its_next_try_and_not_of_another_token() {
+    for (jti, stays) in [("01", true), ("02", false)] {
+        let mut connection = one_row(State::Claimed, false).await;
+        let before =
+            "update recipient set jti_hash = x'01', redeemed_at = 5, redeemed_by = x'0b', revoked_at = 6";
+        sqlx::query(before).execute(&mut connection).await.unwrap();
+        let intent = json!([{ "id": 7, "epoch": 1, "attempt": 1, "jti_hash": jti }]).to_string();
+        sqlx::query(settle::INTEND).bind(intent).bind(NOW).execute(&mut connection).await.unwrap();
+        let end = "select redeemed_at, redeemed_by, revoked_at from recipient where state = 'sending'";
+        let found: (Option<i64>, Option<Vec<u8>>, Option<i64>) =
+            sqlx::query_as(end).fetch_one(&mut connection).await.unwrap();
+        assert_eq!(found, if stays { (Some(5), Some(vec![0x0b]), Some(6)) } else { (None, None, None) });
+    }
+}
