@@ -201,6 +201,19 @@ mod tests {
         let none = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"session+jwt","kid":"x"}"#);
         let payload = text.split('.').nth(1).unwrap();
         check(&ours, &format!("{none}.{payload}."), "issuer", "audience", 1_800_000_000, false);
+        // Whatever else these keys may come to sign is no session.
+        let (kid, pair) = ours.keys.last().unwrap();
+        for (alg, typ, good) in [
+            (ALGORITHM, TYPE, true),
+            (ALGORITHM, "email-link+jwt", false),
+            (ALGORITHM, "JWT", false),
+            ("Ed25519", TYPE, false),
+        ] {
+            let header = json!({ "alg": alg, "typ": typ, "kid": kid }).to_string();
+            let message = format!("{}.{payload}", URL_SAFE_NO_PAD.encode(header));
+            let signature = URL_SAFE_NO_PAD.encode(pair.sign(message.as_bytes()));
+            check(&ours, &format!("{message}.{signature}"), "issuer", "audience", 1_800_000_000, good);
+        }
         let again = Session::new("issuer", "audience", "user_ada", life, start);
         assert_ne!(session.sid, again.sid, "an id is never used twice");
     }

@@ -206,12 +206,34 @@ fn forged_claims_are_refused_even_with_a_good_signature() {
     check(&but(&claims, &claim("exp", iat + 3600), &claim("exp", i64::MAX)), Refusal::Claims);
     check(&but(&claims, &claim("iat", iat), &claim("iat", i64::MIN)), Refusal::Claims);
     check(&but(&claims, &claim("exp", iat + 3600), &claim("exp", iat + 30 * 86_400 + 1)), Refusal::Claims);
+    let longest = but(&claims, &claim("exp", iat + 3600), &claim("exp", iat + 30 * 86_400));
+    assert_eq!(
+        forger.verify(&forger.signed(&forger.header(), &longest)),
+        Ok(()),
+        "thirty days, and no second more"
+    );
     let past = but(&claims, &claim("iat", iat), &claim("iat", iat - 7200));
     check(&but(&past, &claim("exp", iat + 3600), &claim("exp", iat)), Refusal::Expired);
     for text in [format!("{claims}x"), format!("{claims}{claims}"), format!("[{claims}]"), String::new()] {
         check(&text, Refusal::Malformed);
     }
     check(&but(&claims, "user_1", &"u".repeat(2500)), Refusal::TooLong);
+}
+
+#[test]
+fn a_token_may_have_two_kibibytes_and_no_byte_more() {
+    let forger = Forger::new();
+    // Base64 skips every fourth length, so two of the parts have to grow.
+    let token = |length: usize| {
+        let grown = (1000..1500).flat_map(|user| (0..3).map(move |spaces| (user, spaces)));
+        let tokens = grown.map(|(user, spaces)| {
+            let header = but(&forger.header(), "{", &format!("{{{}", " ".repeat(spaces)));
+            forger.signed(&header, &but(&Forger::claims(), "user_1", &"u".repeat(user)))
+        });
+        tokens.into_iter().find(|token| token.len() == length).unwrap()
+    };
+    assert_eq!(forger.verify(&token(2048)), Ok(()));
+    assert_eq!(forger.verify(&token(2049)), Err(Refusal::TooLong));
 }
 
 #[test]
