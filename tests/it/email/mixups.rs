@@ -45,6 +45,20 @@ fn a_mail_with_somebody_elses_link_never_leaves() {
     let mut mixed = for_ada.clone();
     mixed.subject = TOKEN.to_owned();
     assert_eq!(refused(&ada, &mixed, &link_a), "a header holds the token");
+    // The same in a subject that stands encoded in its header.
+    let mut mixed = for_ada.clone();
+    mixed.subject = "Grüße an bob@example.org".to_owned();
+    assert_eq!(refused(&ada, &mixed, &link_a), "the mail holds somebody else's address: b***@example.org");
+    let mut mixed = for_ada.clone();
+    mixed.subject = format!("Grüße {TOKEN}");
+    assert_eq!(refused(&ada, &mixed, &link_a), "a header holds the token");
+    // A page that finds two tokens in its link believes neither.
+    let mut mixed = for_ada.clone();
+    mixed.text = mixed.text.replace(TOKEN, &format!("{TOKEN}&token={TOKEN}"));
+    assert_eq!(
+        refused(&ada, &mixed, &link_a),
+        "the text gives the token to another page than the sign-in page"
+    );
     let mut mixed = for_ada.clone();
     let ours = letter.compose(&ada, &for_ada, &link_a, date).unwrap();
     let theirs = letter.compose(&bob, &for_bob, &link_b, date).unwrap();
@@ -56,6 +70,11 @@ fn a_mail_with_somebody_elses_link_never_leaves() {
 #[test]
 fn the_token_stands_in_the_link_and_nowhere_else() {
     let ada = ada();
+    // Behind what an inbox previews.
+    let words = |words: &str| format!("<p>{}</p><p>{words}</p>{HTML}", "word ".repeat(40));
+    let elsewhere = words("{{ link | replace(from=\"app.\", to=\"evil.\") }}");
+    let plain = words("{{ link | replace(from=\"https://\", to=\"\") }}");
+    let picture = format!("<img src=\"cid:{{{{ \"logo\" }}}}\">{HTML}");
     for (subject, text, html, expected) in [
         ("{{ link }}", TEXT, HTML, "the subject holds"),
         ("Hi", "no link {{ unsubscribe_url }}", HTML, "the text does not hold the sign-in link"),
@@ -74,6 +93,10 @@ fn the_token_stands_in_the_link_and_nowhere_else() {
         ("Hi", TEXT, "<a title=\"{{ link }}\" href=\"{{ link }}\">x</a>", "outside its link"),
         ("Hi", TEXT, "<a href=\"https://evil.example/?to={{ link | urlencode }}\">x</a>", "another page"),
         ("Hi", "{{ link | replace(from=\"app.\", to=\"evil.\") }}", HTML, "another page"),
+        ("Hi", "{{ link | replace(from=\"/accept\", to=\"/other\") }}", HTML, "another page"),
+        ("Hi", TEXT, &elsewhere, "another page"),
+        ("Hi", TEXT, &plain, "the HTML holds the token outside its link"),
+        ("Hi", TEXT, &picture, "shows the picture `cid:logo`, which no attachment has"),
         ("Hi", "{{ link }} {{ link | replace(from=\"https://\", to=\"\") }}", HTML, "outside its link"),
         ("Hi", "{{ link(to=long) }}{{ unsubscribe_url }}", HTML, "more than 1000 characters"),
     ] {
@@ -93,6 +116,21 @@ fn the_token_stands_in_the_link_and_nowhere_else() {
         assert!(found.message.contains(expected), "{subject} {text} {html}: {found}");
         assert!(!found.to_string().contains(TOKEN));
     }
+}
+
+#[test]
+fn what_looks_like_a_token_may_stand_in_a_mail_whose_row_or_template_says_it() {
+    let row = |note: &str| recipient("ada", json!({ "name": "Ada", "email": null, "note": note }));
+    let check = |text: &str, note: &str, expected: Option<&str>| {
+        let (_root, campaign) = written("Hi", &format!("{TEXT}{text}"), HTML);
+        let letter = Letter::load(&campaign, letterhead(), keys()).unwrap();
+        let found = compose(&letter, &row(note)).err().map(|defect| defect.message);
+        assert_eq!(found.as_deref(), expected, "{text} {note}");
+    };
+    check("{{ note }}", OTHER_TOKEN, None);
+    check(&format!("{OTHER_TOKEN} {{{{ note }}}}"), "x", None);
+    let (start, end) = OTHER_TOKEN.split_at(20);
+    check(&format!("{start}{{{{ note }}}}"), end, Some("the mail holds another token"));
 }
 
 /// Where our own reader of HTML finds neither a link nor a text nor a value, another one still may.
@@ -136,6 +174,11 @@ fn links_lead_to_allowed_hosts_alone() {
         refused,
         "the HTML holds an attribute `href` (of `a`) that leads to `shop.example`, which is no allowed host"
     );
+    // The pages of the links are ours, whatever host they are on.
+    let mut ours = Letterhead { allowed_link_hosts: Some(Vec::new()), ..letterhead() };
+    ours.unsubscribe.url = Some("https://lists.example/leave".parse().unwrap());
+    let (_root, campaign) = written("Hi", TEXT, HTML);
+    assert!(compose(&Letter::load(&campaign, ours, keys()).unwrap(), &ada()).is_ok());
 }
 
 /// A preview's token may be a plain word.
