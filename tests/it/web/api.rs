@@ -115,6 +115,8 @@ fn what_is_wrong_is_told_in_clerks_words() {
     check(r#"{"user_id":""}"#, 422, "form_param_missing", Some("user_id"));
     check(r#"{"user_id":7}"#, 422, "form_param_value_invalid", Some("user_id"));
     check("{\"user_id\":\"a\\u0000\"}", 422, "form_param_value_invalid", Some("user_id"));
+    let long = format!("{{\"user_id\":\"{}\"}}", "u".repeat(257));
+    check(&long, 422, "form_param_value_invalid", Some("user_id"));
     for life in ["0", "-1", "2592001", "\"60\"", "1.5", "99999999999999999999"] {
         let body = format!("{{\"user_id\":\"u\",\"expires_in_seconds\":{life}}}");
         check(&body, 422, "form_param_value_invalid", Some("expires_in_seconds"));
@@ -136,9 +138,24 @@ fn what_is_wrong_is_told_in_clerks_words() {
     assert!(!serve.said().contains(KEY) && !serve.said().contains("sk_test_wrong"));
 }
 
+#[test]
+fn who_guesses_the_key_is_told_to_wait_and_who_has_it_is_not() {
+    let fixture = fixture(1);
+    fixture.edit("linkpost.toml", "bad_tokens_per_minute = 1000000\n", "");
+    let serve = Serve::start(&fixture);
+    let status = |key: &str| {
+        let bearer = format!("Bearer {key}");
+        let headers = [("content-type", "application/json"), ("authorization", bearer.as_str())];
+        with(&serve, "/v1/sign_in_tokens", &headers, r#"{"user_id":"u"}"#).0.status
+    };
+    let statuses: Vec<_> = (0..12).map(|number| status(&format!("sk_test_{number}"))).collect();
+    assert_eq!(statuses, [[401; 10].as_slice(), &[429; 2]].concat());
+    assert_eq!(status(KEY), 200);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_site_with_sessions_of_its_own_redeems_once() {
-    let (fixture, tokens) = mailed(2).await;
+    let (fixture, tokens) = mailed(4).await;
     let serve = Serve::start(&fixture);
     let body = |token: &str, nonce: &str| json!({ "token": token, "nonce": nonce }).to_string();
     let (page, ticket) = ask(&serve, "/v1/tickets/redeem", &body(&tokens[0], "a"));
@@ -157,6 +174,17 @@ async fn a_site_with_sessions_of_its_own_redeems_once() {
     assert_eq!(page.status, 200);
     let (page, _) = ask(&serve, "/v1/tickets/redeem", &json!({ "token": tokens[1] }).to_string());
     assert_eq!(page.status, 400, "without a nonce nobody asks twice");
+    assert_eq!(ask(&serve, "/v1/tickets/redeem", &body(&tokens[2], "")).0.status, 200);
+    assert_eq!(
+        ask(&serve, "/v1/tickets/redeem", &body(&tokens[2], "")).0.status,
+        400,
+        "an empty one is none"
+    );
+    // What a browser brings along is no nonce.
+    let mut browser = serve.browser();
+    assert_eq!(browser.click(&accept(&tokens[3])).status, 303);
+    let brought = body(&tokens[3], &browser.cookies["__Host-linkpost"]);
+    assert_eq!(ask(&serve, "/v1/tickets/redeem", &brought).0.status, 400);
     assert_eq!(serve.browser().get(&accept(&tokens[0])).status, 410);
     let headers = [("content-type", "application/json"), ("authorization", "Bearer guess")];
     assert_eq!(with(&serve, "/v1/tickets/redeem", &headers, &body(&tokens[1], "a")).0.status, 401);

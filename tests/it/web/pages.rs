@@ -98,6 +98,10 @@ async fn somebody_who_is_signed_in_as_another_is_asked() {
     assert_eq!(browser.form("/accept-token", &page.fields()).status, 303);
     assert_ne!(browser.cookies["__Host-session"], first);
     assert_eq!(redeemed(&fixture), 2);
+    // A link that somebody else has used is no way back into one's own session.
+    let used = browser.get(&accept(&tokens[0]));
+    assert_eq!((used.status, used.title()), (410, "This link has been used"));
+    assert_eq!(browser.get(&accept(&tokens[1])).title(), "You are signed in");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

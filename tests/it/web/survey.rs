@@ -1,15 +1,24 @@
 //! Answers: shown by the link, recorded by the form, counted by `status`.
 
-use super::{Serve, accept, fixture, send};
-use crate::support::mails::token;
+use serde_json::json;
+use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_is_recorded_once_with_the_redemption() {
-    let fixture = fixture(3);
+use super::{KEY, Serve, accept, fixture, send};
+use crate::support::{fixture::Fixture, mails::token};
+
+/// A fixture whose campaign is a survey of one question.
+fn survey(people: usize) -> Fixture {
+    let fixture = fixture(people);
     let text = fixture.read("spring.toml").replace("waitlist", "survey")
         + "[[questions]]\nid = \"q\"\ntext = \"How <was> it?\"\n\
            answers = [{ id = \"5\", text = \"Good & nice\" }, { id = \"1\", text = \"Bad\" }]\n";
     fixture.file("spring.toml", text);
+    fixture
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_is_recorded_once_with_the_redemption() {
+    let fixture = survey(3);
     let mails = send(&fixture).await;
     let tokens: Vec<_> = mails.iter().map(|mail| token(&mail.text)).collect();
     let serve = Serve::start(&fixture);
@@ -61,4 +70,32 @@ async fn an_answer_is_recorded_once_with_the_redemption() {
         let bytes = std::fs::read(fixture.path(name)).unwrap_or_default();
         assert!(!String::from_utf8_lossy(&bytes).contains("Ünal"), "{name}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_persons_words_are_kept_up_to_two_thousand_characters_wherever_they_come_from() {
+    let fixture = survey(2);
+    let mails = send(&fixture).await;
+    let serve = Serve::start(&fixture);
+    let (kept, more) = ("ü".repeat(500) + &"x".repeat(1500), "x");
+    let words = format!(" {kept}{more}");
+    let mut browser = serve.browser();
+    let page = browser.get(&format!("{}&question=q&answer=5", accept(&token(&mails[0].text))));
+    let mut fields = page.fields();
+    fields.extend(
+        [("answer", "5"), ("words", &words)].map(|(name, value)| (name.to_owned(), value.to_owned())),
+    );
+    assert_eq!(browser.form("/accept-token", &fields).status, 303);
+    let body =
+        json!({ "token": token(&mails[1].text), "question": "q", "answer": "5", "words": words }).to_string();
+    let bearer = format!("Bearer {KEY}");
+    let headers = [("content-type", "application/json"), ("authorization", bearer.as_str())];
+    let answer = serve.browser().ask("POST", "/v1/tickets/redeem", &headers, &body);
+    assert!(answer.body.contains("\"answered\":true"), "{answer:?}");
+    let options = SqliteConnectOptions::new().filename(fixture.path("linkpost.db")).read_only(true);
+    let found: Vec<String> = sqlx::query_scalar("select words from answer")
+        .fetch_all(&mut options.connect().await.unwrap())
+        .await
+        .unwrap();
+    assert_eq!(found, [kept.clone(), kept]);
 }
