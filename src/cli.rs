@@ -11,6 +11,7 @@ use crate::{
         retry::RetryArgs, send::SendArgs, serve::ServeArgs, status::StatusArgs,
     },
     exit::Exit,
+    private_file,
     ui::Ui,
 };
 
@@ -59,6 +60,7 @@ enum Verb {
 /// Runs the program with the process's arguments.
 #[must_use]
 pub fn main() -> ExitCode {
+    private_file::forbid_core_files();
     let arguments = Arguments::parse();
     let global = arguments.global;
     let ui =

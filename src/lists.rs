@@ -122,8 +122,8 @@ impl List {
     }
 
     /// Runs a program and takes what it prints for the list. No shell is asked; `folder` is where it works, and
-    /// `without` are the variables of the environment that it does not see, nor their `_FILE`.
-    pub async fn printed(words: &[String], folder: &Path, without: &[&str]) -> Result<Self, ListError> {
+    /// `hidden` are the variables of the environment that it does not see.
+    pub async fn printed(words: &[String], folder: &Path, hidden: &[String]) -> Result<Self, ListError> {
         let Some((program, arguments)) = words.split_first() else {
             return Err(ListError::Wrong(Problem::new(
                 Place::file("the list"),
@@ -141,8 +141,8 @@ impl List {
         if !folder.as_os_str().is_empty() {
             command.current_dir(folder);
         }
-        for name in without {
-            command.env_remove(name).env_remove(format!("{name}_FILE"));
+        for name in hidden {
+            command.env_remove(name);
         }
         let failed = |error: io::Error| {
             let problem = wrong(format!("the program cannot be run: {}", cause(&error)));

@@ -124,13 +124,14 @@ pub fn browser(path: &str) -> Option<PathBuf> {
     names.flat_map(|folder| BROWSERS.map(|name| Path::new(folder).join(name))).find(|file| file.is_file())
 }
 
-/// Loads the page in a headless browser and lets its scripts run. `Err` where the browser does not do it.
-pub async fn load(browser: PathBuf, url: Url) -> Result<(), Unreached> {
-    let loaded = tokio::task::spawn_blocking(move || load_now(&browser, &url)).await;
+/// Loads the page in a headless browser and lets its scripts run; `hidden` are the variables of the environment that it
+/// does not see. `Err` where the browser does not do it.
+pub async fn load(browser: PathBuf, url: Url, hidden: Vec<String>) -> Result<(), Unreached> {
+    let loaded = tokio::task::spawn_blocking(move || load_now(&browser, &url, &hidden)).await;
     loaded.unwrap_or_else(|_| Err(Unreached("the browser could not be waited for".to_owned())))
 }
 
-fn load_now(browser: &Path, url: &Url) -> Result<(), Unreached> {
+fn load_now(browser: &Path, url: &Url, hidden: &[String]) -> Result<(), Unreached> {
     let failed = |error: std::io::Error| Unreached(format!("`{}` does not run: {error}", browser.display()));
     let profile = tempfile::TempDir::with_prefix("linkpost-browser-").map_err(failed)?;
     let mut command = Command::new(browser);
@@ -143,7 +144,10 @@ fn load_now(browser: &Path, url: &Url) -> Result<(), Unreached> {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    if is_root() {
+    for name in hidden {
+        command.env_remove(name);
+    }
+    if rustix::process::geteuid().is_root() {
         // Chromium refuses to run its own sandbox as root.
         command.arg("--no-sandbox");
     }
@@ -163,9 +167,4 @@ fn wait(child: &mut Child) -> std::io::Result<bool> {
     }
     child.kill()?;
     child.wait().map(|_| false)
-}
-
-fn is_root() -> bool {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0)
 }

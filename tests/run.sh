@@ -23,6 +23,8 @@ need node nodejs
 need npm npm
 need curl curl
 need openssl openssl
+need systemd-analyze systemd
+need setpriv util-linux
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3-venv"
 if [ -n "$missing" ]; then
     say "installing$missing"

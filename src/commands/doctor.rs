@@ -63,8 +63,8 @@ pub async fn run(ui: &Ui, global: &Global, arguments: DoctorArgs) -> Result<Exit
         .hint("`examples/nextjs` is a page that keeps links from machines"));
     };
     let keys = rehearsal_keys.as_deref().unwrap_or(&sign_in.keys);
-    let probe = probe(&world, sign_in, keys, arguments.sandbox).await?;
-    let visited = visit(ui, &probe).await;
+    let probe = probe(ui, &world, sign_in, keys, arguments.sandbox).await?;
+    let visited = visit(ui, &probe, world.settings.hidden()).await;
     // Whatever was seen, the token ends here.
     probe.ledger.revoke_minted(&probe.id).await?;
     let spent = visited?;
@@ -87,11 +87,17 @@ pub async fn run(ui: &Ui, global: &Global, arguments: DoctorArgs) -> Result<Exit
     }
 }
 
-async fn probe(world: &World, sign_in: &LocalSignIn, keys: &Path, sandbox: bool) -> Result<Probe, Failure> {
+async fn probe(
+    ui: &Ui,
+    world: &World,
+    sign_in: &LocalSignIn,
+    keys: &Path,
+    sandbox: bool,
+) -> Result<Probe, Failure> {
     let settings = &world.settings;
     let keyring = Keyring::open(keys)?;
     let options = parts::ledger_options(settings, sandbox);
-    let ledger = Ledger::open_with(&parts::ledger(settings, sandbox), CLOCK, &options).await?;
+    let ledger = parts::open_ledger(ui, &parts::ledger(settings, sandbox), &options).await?;
     let wrong = |error: &dyn std::fmt::Display| Failure::words(Exit::Configuration, error.to_string());
     let issued = mint(&keyring, &sign_in.local(), USER, LIFE, CLOCK.now())
         .map_err(|error: IssueError| wrong(&error))?;
@@ -104,7 +110,7 @@ async fn probe(world: &World, sign_in: &LocalSignIn, keys: &Path, sandbox: bool)
 }
 
 /// Visits the page in every way; says which has spent the link, if one has.
-async fn visit(ui: &Ui, probe: &Probe) -> Result<Option<&'static str>, Failure> {
+async fn visit(ui: &Ui, probe: &Probe, hidden: Vec<String>) -> Result<Option<&'static str>, Failure> {
     let unreached = |error: scanner::Unreached| {
         Failure::words(Exit::Unreachable, error.to_string())
             .hint("is the page up? `linkpost serve` serves it")
@@ -128,7 +134,7 @@ async fn visit(ui: &Ui, probe: &Probe) -> Result<Option<&'static str>, Failure> 
     match scanner::browser(&Environment.get("PATH").unwrap_or_default()) {
         None => ui.note("no Chromium is installed: whether a script spends the link was not tried"),
         Some(browser) => {
-            scanner::load(browser, probe.url.clone()).await.map_err(unreached)?;
+            scanner::load(browser, probe.url.clone(), hidden).await.map_err(unreached)?;
             ui.say("headless browser: loaded, and ten seconds of its scripts run");
             if probe.is_spent().await? {
                 return Ok(Some("a script of the page"));

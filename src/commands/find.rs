@@ -12,7 +12,6 @@ use crate::{
     ledger::{Ledger, NewFile, TakenFile},
     lists::{self, List, ListError},
     problem::{Place, Problem},
-    settings::SECRETS,
     ui::{Ui, count},
 };
 
@@ -32,7 +31,7 @@ pub(super) async fn list(world: &World, taken: &[TakenFile]) -> Result<List, Fai
         return Err(Failure::problems(Exit::Configuration, vec![problem.hint(hint)]));
     }
     let folder = campaign.file.parent().unwrap_or(Path::new(""));
-    Ok(List::printed(words, folder, &SECRETS).await?)
+    Ok(List::printed(words, folder, &world.settings.hidden()).await?)
 }
 
 /// The same for a verb that sends nothing: what the real ledger has taken is not new, and what `send` would refuse

@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Once},
 };
 
 use aws_lc_rs::{
@@ -19,7 +19,7 @@ use crate::{
     delivery::{Relays, smtp},
     email::{Letter, Letterhead, MessageKeys},
     exit::Exit,
-    ledger::{self, Ledger, LedgerError, NewMark, PageFacts},
+    ledger::{self, Ledger, LedgerError, NewMark, PageFacts, Readers},
     lists::List,
     pace::Pace,
     pipeline::{Caps, People},
@@ -338,6 +338,26 @@ pub(super) fn ledger(settings: &Settings, sandbox: bool) -> PathBuf {
 /// How that ledger is used.
 pub(super) fn ledger_options(settings: &Settings, sandbox: bool) -> ledger::Options {
     if sandbox { ledger::Options::default() } else { settings.ledger_options.clone() }
+}
+
+/// Opens a ledger, and makes it where there is none. That its group can read it is told once.
+pub(super) async fn open_ledger(
+    ui: &Ui,
+    path: &Path,
+    options: &ledger::Options,
+) -> Result<Ledger, LedgerError> {
+    static TOLD: Once = Once::new();
+    let ledger = Ledger::open_with(path, CLOCK, options).await?;
+    if ledger.open_to() == Readers::Group {
+        let path = path.display();
+        TOLD.call_once(|| {
+            ui.remark(format_args!(
+                "{path}: the group of the file can read the addresses in it: right on a volume that is linkpost's \
+                 alone, else: chmod 600 {path}"
+            ));
+        });
+    }
+    Ok(ledger)
 }
 
 /// The ledger of the real campaigns, or that of the rehearsals; it has to be there.

@@ -23,7 +23,7 @@ use crate::{
         unknown::{OnUnknown, Unknown},
     },
     exit::Exit,
-    ledger::{Books, Ledger, LedgerError, Run, Settled, State, Tally},
+    ledger::{Books, LedgerError, Run, Settled, State, Tally},
     pipeline::{self, Bounds, Halt, News, Parts},
     schedule::Standing,
     settings::Expected,
@@ -119,7 +119,7 @@ pub async fn run(ui: &Ui, global: &Global, mut arguments: SendArgs) -> Result<Ex
     let stage = if arguments.sandbox { Stage::rehearsal(ui, &world).await? } else { Stage::real(&world)? };
     let letter = world.letter(parts::message_keys(&stage.keyring))?;
     let options = parts::ledger_options(&world.settings, arguments.sandbox);
-    let ledger = Ledger::open_with(&stage.ledger, CLOCK, &options).await?;
+    let ledger = parts::open_ledger(ui, &stage.ledger, &options).await?;
     let accept = arguments.accept.accept();
     let mut run = ledger.begin_accepting(&world.campaign.id, &world.campaign.occasion, accept).await?;
     match run.plan(due_at, world.campaign.once_in()).await {

@@ -15,7 +15,6 @@ use crate::{
         sandbox, send,
     },
     exit::Exit,
-    ledger::Ledger,
     settings::{self, API_KEY, NoSecret, Settings},
     ui::Ui,
     web::{Access, Listening, Logo, Pages, SignIn, Site, Tls, Web},
@@ -60,7 +59,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: ServeArgs) -> Result<Exit,
     let purpose = purpose(&site);
     let options = parts::ledger_options(&settings, arguments.sandbox);
     let path = parts::ledger(&settings, arguments.sandbox);
-    let ledger = Ledger::open_with(&path, CLOCK, &options).await?;
+    let ledger = parts::open_ledger(ui, &path, &options).await?;
     let web = Web::new(site, ledger.clone(), CLOCK)?;
     let taken = |error: std::io::Error| {
         Failure::words(Exit::Configuration, format!("`{address}` cannot be listened on: {error}"))

@@ -15,7 +15,7 @@ use crate::{
         send::{self, Due, SendArgs},
     },
     exit::Exit,
-    ledger::{Ledger, LedgerError, PAUSED, Tick},
+    ledger::{LedgerError, PAUSED, Tick},
     schedule::{Act, Decision, History, Late, Schedule},
     settings::Settings,
     ui::{Ui, count},
@@ -179,7 +179,7 @@ async fn tick(
 ) -> Result<Option<Ended>, Failure> {
     let Planned { campaign, schedule, settings, sandbox } = one;
     let options = parts::ledger_options(settings, *sandbox);
-    let ledger = Ledger::open_with(&parts::ledger(settings, *sandbox), CLOCK, &options).await?;
+    let ledger = parts::open_ledger(ui, &parts::ledger(settings, *sandbox), &options).await?;
     let done = ledger.tick(campaign, schedule).await?;
     let undecided = ledger.undecided(&campaign.id).await?;
     ledger.close().await?;

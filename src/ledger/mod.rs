@@ -70,6 +70,8 @@ pub use words::printable;
 
 use jiff::Timestamp;
 
+pub use crate::private_file::Readers;
+
 use crate::audience::{Recipient, RecipientKey};
 
 /// A token as the ledger keeps it: enough to rebuild it and to redeem it, never the token itself.

@@ -8,7 +8,10 @@ use std::{
 };
 
 use super::LedgerError;
-use crate::{private_file, problem::Problem};
+use crate::{
+    private_file::{self, Readers},
+    problem::Problem,
+};
 
 /// Filesystems on which `SQLite`'s locks and shared memory do not hold (sqlite.org/wal.html).
 const NETWORK: [&str; 17] = [
@@ -55,20 +58,20 @@ pub(super) fn open_private(path: &Path) -> Result<File, LedgerError> {
     Ok(file)
 }
 
-/// Refuses what others could read, what is not ours, and a network filesystem.
-pub(super) fn check(path: &Path) -> Result<(), LedgerError> {
-    check_private(path)?;
+/// Refuses what everybody could read, what is not ours, and a network filesystem. Says who can read the ledger.
+pub(super) fn check(path: &Path) -> Result<Readers, LedgerError> {
+    let readers = check_private(path)?;
     for suffix in ["-wal", "-shm"] {
         let beside = beside(path, suffix);
         if beside.exists() {
             check_private(&beside)?;
         }
     }
-    let Ok(mounts) = fs::read_to_string("/proc/self/mountinfo") else { return Ok(()) };
+    let Ok(mounts) = fs::read_to_string("/proc/self/mountinfo") else { return Ok(readers) };
     let real = fs::canonicalize(path)
         .map_err(|error| LedgerError::storage(&format!("find the ledger `{}`", path.display()), error))?;
     match network_filesystem(&mounts, &real) {
-        None => Ok(()),
+        None => Ok(readers),
         Some(kind) => Err(LedgerError::refused(
             format!("the ledger `{}` lies on a network filesystem (`{kind}`)", path.display()),
             "keep the ledger on a disk of the machine that sends",
@@ -91,7 +94,7 @@ pub(super) fn folder_of(path: &Path) -> &Path {
     }
 }
 
-fn check_private(path: &Path) -> Result<(), LedgerError> {
+fn check_private(path: &Path) -> Result<Readers, LedgerError> {
     let shown = path.display();
     let about =
         fs::metadata(path).map_err(|error| LedgerError::storage(&format!("look at `{shown}`"), error))?;
@@ -101,7 +104,7 @@ fn check_private(path: &Path) -> Result<(), LedgerError> {
             "name a file, for example `ledger.db`",
         ));
     }
-    private_file::check(path, &about, "addresses").map_err(|Problem { place, message, hint }| {
+    private_file::check_ledger(path, &about).map_err(|Problem { place, message, hint }| {
         LedgerError::refused(format!("{place}: {message}"), hint.unwrap_or_default())
     })
 }

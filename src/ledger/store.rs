@@ -25,7 +25,9 @@ use super::{
     place, printable, schema, tokens, verify,
     writer::{self, Alone, Answer, Request, Requests},
 };
-use crate::{audience::Address, campaign::CampaignId, clock::Clock, schedule::History};
+use crate::{
+    audience::Address, campaign::CampaignId, clock::Clock, private_file::Readers, schedule::History,
+};
 
 /// How long to wait for the migration lock.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
@@ -62,6 +64,7 @@ pub(super) struct Inner {
     pub(super) last_run: LastRun,
     pub(super) requests: Requests,
     pub(super) readers: SqlitePool,
+    open_to: Readers,
     /// Behind the connections, so that it goes after them.
     _scratch: Option<Arc<TempDir>>,
 }
@@ -116,7 +119,7 @@ impl Ledger {
         wanted: &Options,
         scratch: Option<Arc<TempDir>>,
     ) -> Result<Self, LedgerError> {
-        place::check(path)?;
+        let open_to = place::check(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(false)
@@ -138,7 +141,15 @@ impl Ledger {
         let path = path.to_owned();
         let last_run =
             LastRun::at(wanted.last_run.clone().unwrap_or_else(|| place::beside(&path, ".last-run")));
-        Ok(Self { inner: Arc::new(Inner { path, clock, last_run, requests, readers, _scratch: scratch }) })
+        Ok(Self {
+            inner: Arc::new(Inner { path, clock, last_run, requests, readers, open_to, _scratch: scratch }),
+        })
+    }
+
+    /// Who may read the file.
+    #[must_use]
+    pub fn open_to(&self) -> Readers {
+        self.inner.open_to
     }
 
     /// The file.

@@ -13,8 +13,7 @@ use crate::{
     email::Unsubscribe,
     ledger,
     pace::Cap,
-    private_file,
-    problem::{Place, Problem, cause},
+    problem::{Place, Problem},
     replies::Rules,
     token::{
         Algorithm, LocalSettings,
@@ -26,6 +25,7 @@ use crate::{
 mod due;
 mod file;
 mod relay;
+mod secret;
 mod sign_in;
 mod web;
 
@@ -41,9 +41,10 @@ pub const SMTP_PASSWORD: &str = "LINKPOST_SMTP_PASSWORD";
 pub const CLERK_SECRET_KEY: &str = "CLERK_SECRET_KEY";
 /// The environment variable with the address of Clerk's API, where the settings name none.
 pub const CLERK_API_URL: &str = "CLERK_API_URL";
-/// The variables that no program started for a list gets to see; with `_FILE` appended, no more than they are.
-pub const SECRETS: [&str; 5] =
-    [SMTP_PASSWORD, CLERK_SECRET_KEY, API_KEY, due::PING_URL, due::PING_FAILURE_URL];
+/// How the names of the variables begin that are ours or Clerk's alone.
+const OURS: [&str; 2] = ["LINKPOST_", "CLERK_"];
+/// The environment variable with the folder of the service manager's secrets (systemd).
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 /// The page of links that sign nobody in, where the real ones lead to Clerk's Account Portal.
 const PREVIEW_PORTAL: &str = "https://accounts.preview.invalid/sign-in";
 
@@ -108,6 +109,8 @@ pub struct Relay {
     pub smtp: smtp::RelaySettings,
     /// Its share of the connections, where relays have shares.
     pub weight: Option<u32>,
+    /// The variable of the environment that its password is looked for in.
+    pub password_env: String,
     /// Why there is no password for the user that the file names: fine for a preview, not for a send.
     pub wants_password: Option<NoSecret>,
 }
@@ -286,32 +289,22 @@ impl Environment {
         std::env::var(name).ok().filter(|value| !value.is_empty())
     }
 
-    /// A secret: the variable `name`, or the first line of the file that `name` + `_FILE` names.
+    /// A secret: the variable `name`, or what is in the file that `name` + `_FILE` names.
     pub fn secret(self, name: &str) -> Result<SecretString, NoSecret> {
-        if let Some(value) = self.get(name) {
-            return Ok(value.into());
-        }
-        match self.get(&format!("{name}_FILE")) {
-            Some(path) => first_line(name, &path).map_err(|problem| NoSecret::Unreadable(Box::new(problem))),
-            None => Err(NoSecret::Unset(name.to_owned())),
-        }
+        let read = if let Some(value) = self.get(name) {
+            secret::in_variable(name, &value)
+        } else if let Some(path) = self.get(&format!("{name}_FILE")) {
+            let credentials = self.get(CREDENTIALS).map(PathBuf::from);
+            secret::in_file(name, Path::new(&path), credentials.as_deref())
+        } else {
+            return Err(NoSecret::Unset(name.to_owned()));
+        };
+        read.map_err(|problem| NoSecret::Unreadable(Box::new(problem)))
     }
-}
 
-/// The secret in the file that `name` + `_FILE` names.
-fn first_line(name: &str, path: &str) -> Result<SecretString, Problem> {
-    let problem = |message: String| Problem::new(Place::file(path), message);
-    let unreadable = |error: std::io::Error| {
-        problem(format!("the file that `{name}_FILE` names cannot be read: {}", cause(&error)))
-    };
-    let metadata = std::fs::metadata(path).map_err(unreadable)?;
-    private_file::check(Path::new(path), &metadata, "secret")?;
-    let text = std::fs::read_to_string(path).map_err(unreadable)?;
-    match text.lines().next() {
-        Some(line) if !line.is_empty() => Ok(line.to_owned().into()),
-        _ => {
-            Err(problem(format!("the file of `{name}_FILE` is empty, expected the secret on its first line")))
-        }
+    /// The names of the variables that are set, as far as they are text.
+    fn names() -> impl Iterator<Item = String> {
+        std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())
     }
 }
 
@@ -337,6 +330,16 @@ impl Settings {
         // Paths below the current folder are shown, and made, as a person would write them.
         let here = std::env::current_dir().unwrap_or_default();
         Ok(path.strip_prefix(here).map_or(path.clone(), Path::to_owned))
+    }
+
+    /// The variables of the environment that no program started from here gets to see: ours, Clerk's, and those that the
+    /// settings name for passwords.
+    #[must_use]
+    pub fn hidden(&self) -> Vec<String> {
+        let passwords = self.relays.iter().map(|relay| relay.password_env.clone());
+        let named = passwords.flat_map(|name| [format!("{name}_FILE"), name]);
+        let ours = Environment::names().filter(|name| OURS.iter().any(|ours| name.starts_with(ours)));
+        ours.chain(named).collect()
     }
 
     /// Reads and checks the settings; all their problems at once.

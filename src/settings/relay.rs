@@ -131,7 +131,7 @@ fn one(
             Err(none) => wants_password = Some(none),
         }
     }
-    (!host.is_empty()).then_some(Relay { smtp, weight: None, wants_password })
+    (!host.is_empty()).then_some(Relay { smtp, weight: None, password_env: variable, wants_password })
 }
 
 /// The name of an environment variable.

@@ -65,7 +65,7 @@ pub(super) struct Listing {
     pub(super) keys: Vec<KeyFile>,
 }
 
-/// Reads the names in `folder` after making sure that the folder is ours alone.
+/// Reads the names in `folder` after making sure that nobody else can put a key into it.
 pub(super) fn list(folder: &Path) -> Result<Listing, KeyError> {
     let metadata = match fs::metadata(folder) {
         Ok(metadata) => metadata,
@@ -81,11 +81,15 @@ pub(super) fn list(folder: &Path) -> Result<Listing, KeyError> {
     let unreadable = |error: io::Error| io_error(folder, "cannot be listed", &error);
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
-        let path = entry.path();
-        if !entry.file_type().map_err(unreadable)?.is_file() {
+        let (path, name) = (entry.path(), entry.file_name());
+        // What Kubernetes and a file system keep in a mounted folder for themselves.
+        if name.as_encoded_bytes().starts_with(b"..") || name == "lost+found" {
+            continue;
+        }
+        // A mounted key is a link to the version that is in force.
+        if !fs::metadata(&path).is_ok_and(|about| about.is_file()) {
             return Err(stray(&path, "is no regular file"));
         }
-        let name = entry.file_name();
         if name == SEED {
             listing.has_seed = true;
         } else if let Some(key) = name.to_str().and_then(|name| parse_name(name, &path)) {
@@ -111,7 +115,7 @@ pub(super) fn make(folder: &Path) -> Result<(), KeyError> {
         .map_err(|error| io_error(folder, "cannot be made", &error))
 }
 
-/// Reads a key file whole, after making sure that the very file that was opened is ours alone.
+/// Reads a key file whole, after making sure that the very file that was opened is not open to others.
 pub(super) fn read(path: &Path) -> Result<Zeroizing<String>, KeyError> {
     let unreadable = |error: io::Error| io_error(path, "cannot be read", &error);
     let file = File::open(path).map_err(unreadable)?;
@@ -167,7 +171,7 @@ pub(super) fn encode_secret(secret: &[u8; 32]) -> Zeroizing<String> {
 
 /// The 32 bytes of a key file.
 pub(super) fn decode_secret(path: &Path, text: &str) -> Result<Zeroizing<[u8; 32]>, KeyError> {
-    let bytes = URL_SAFE_NO_PAD.decode(text.trim_end_matches('\n')).map(Zeroizing::new);
+    let bytes = URL_SAFE_NO_PAD.decode(text.trim_end_matches(['\r', '\n'])).map(Zeroizing::new);
     bytes
         .ok()
         .and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok())
@@ -232,7 +236,7 @@ fn parse_name(name: &str, path: &Path) -> Option<KeyFile> {
 }
 
 fn refuse_strangers(path: &Path, metadata: &Metadata) -> Result<(), KeyError> {
-    private_file::check(path, metadata, "keys").map_err(KeyError::Exposed)
+    private_file::check_key(path, metadata).map_err(KeyError::Exposed)
 }
 
 fn stray(path: &Path, found: &str) -> KeyError {

@@ -31,10 +31,10 @@ async fn the_file_is_private_and_does_what_it_was_told() {
 }
 
 #[tokio::test]
-async fn a_ledger_that_others_can_read_is_refused() {
+async fn a_ledger_that_everybody_can_read_or_a_group_change_is_refused() {
     let desk = Desk::new();
     desk.ledger().await.close().await.unwrap();
-    for mode in [0o640, 0o604, 0o660] {
+    for mode in [0o604, 0o644, 0o660] {
         std::fs::set_permissions(desk.path(), std::fs::Permissions::from_mode(mode)).unwrap();
         let error = Ledger::open(&desk.path(), Clock::System).await.unwrap_err();
         let LedgerError::Refused { message, hint } = error else { panic!("{error}") };

@@ -206,6 +206,7 @@ fn a_missing_password_stops_a_send_and_nothing_else() {
     assert_snapshot!(told(&unreadable(&["send", "spring.toml", "--yes"])), @r"
     exit 78
     error: password.txt: the file that `LINKPOST_SMTP_PASSWORD_FILE` names cannot be read: no such file or directory
+      hint: name the file from the root on: LINKPOST_SMTP_PASSWORD_FILE=/…/FILE
     ");
     let connecting = told(&unreadable(&["check", "spring.toml", "--connect"]));
     let words = "error: password.txt: the file that `LINKPOST_SMTP_PASSWORD_FILE` names cannot be read:";
@@ -224,6 +225,7 @@ fn a_key_of_the_token_api_that_cannot_be_read_stops_serve_and_nothing_else() {
     assert_snapshot!(told(&run(&["serve", "--listen", "127.0.0.1:0"])), @r"
     exit 78
     error: api-key.txt: the file that `LINKPOST_API_KEY_FILE` names cannot be read: no such file or directory
+      hint: name the file from the root on: LINKPOST_API_KEY_FILE=/…/FILE
     ");
 }
 
