@@ -11,7 +11,7 @@ use crate::{
         retry::RetryArgs, send::SendArgs, serve::ServeArgs, status::StatusArgs,
     },
     exit::Exit,
-    private_file,
+    private_file, scratch,
     ui::Ui,
 };
 
@@ -62,6 +62,7 @@ enum Verb {
 pub fn main() -> ExitCode {
     private_file::forbid_core_files();
     let arguments = Arguments::parse();
+    scratch::sweep_all();
     let global = arguments.global;
     let ui =
         Ui { json: global.json, quiet: global.quiet, show_addresses: global.show_addresses, hushed: false };

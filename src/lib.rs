@@ -20,8 +20,8 @@
 //! - [`settings`]: `linkpost.toml`, the environment, secrets.
 //! - [`ui`]: everything that is printed.
 //! - [`maillog`]: what a relay's log says of a mail whose answer was lost.
-//! - [`problem`], [`exit`], [`clock`], [`pace`], [`toml_file`], [`private_file`]: one shape for mistakes, what exit codes mean, the
-//!   time, rates, strict TOML, files that nobody else may read.
+//! - [`problem`], [`exit`], [`clock`], [`pace`], [`toml_file`], [`private_file`], [`scratch`]: one shape for mistakes,
+//!   what exit codes mean, the time, rates, strict TOML, files that nobody else may read, folders that are gone at the end.
 //! - [`https`], [`ping`]: requests to services, and the monitor that is told how the ticks end.
 //! - `failpoint`: where a test lets the program die; empty in a release.
 
@@ -47,6 +47,7 @@ pub mod problem;
 pub mod replies;
 pub mod scanner;
 pub mod schedule;
+pub mod scratch;
 pub mod settings;
 pub mod token;
 pub mod toml_file;

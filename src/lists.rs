@@ -3,7 +3,9 @@
 //! A list that is stale or still being written is refused. What is moved away is moved once everybody on it is settled.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
+    os::{fd::AsRawFd, unix::fs::OpenOptionsExt},
     path::{Path, PathBuf, absolute},
     process::Stdio,
     time::Duration,
@@ -11,7 +13,6 @@ use std::{
 
 use glob::{MatchOptions, Pattern};
 use jiff::{SignedDuration, Timestamp, Unit, Zoned};
-use tempfile::NamedTempFile;
 use tokio::{process::Command, time::timeout};
 
 use crate::{
@@ -20,6 +21,7 @@ use crate::{
     ledger::TakenFile,
     problem::{Place, Problem, cause},
     schedule::SPAN,
+    scratch::Scratch,
 };
 
 /// How long a program may take to print a list.
@@ -35,7 +37,30 @@ pub struct List {
     /// Its files in the order of reading; none where all new ones are wanted and there is no new one.
     pub files: Vec<FoundFile>,
     /// The program's output goes when the list does.
-    _output: Option<NamedTempFile>,
+    _output: Option<Output>,
+}
+
+/// What a program printed: a file without a name, so that nothing of it stays however this program ends.
+#[derive(Debug)]
+struct Output {
+    file: File,
+    path: PathBuf,
+    /// Where the system has no path to a file without a name.
+    _named: Option<Scratch>,
+}
+
+impl Output {
+    fn new() -> io::Result<Self> {
+        let file = tempfile::tempfile()?;
+        let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+        if path.exists() {
+            return Ok(Self { file, path, _named: None });
+        }
+        let folder = Scratch::new()?;
+        let path = folder.path().join("list");
+        let file = File::options().write(true).create_new(true).mode(0o600).open(&path)?;
+        Ok(Self { file, path, _named: Some(folder) })
+    }
 }
 
 /// A file of a list.
@@ -134,10 +159,10 @@ impl List {
         let wrong = |message: String| Problem::new(Place::file(&*name), message);
         let unwritten =
             |error: io::Error| ListError::Wrong(wrong(format!("it cannot be kept: {}", cause(&error))));
-        let output = NamedTempFile::new().map_err(unwritten)?;
+        let output = Output::new().map_err(unwritten)?;
         let mut command = Command::new(located(program, folder));
         command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
-        command.stdout(output.reopen().map_err(unwritten)?);
+        command.stdout(output.file.try_clone().map_err(unwritten)?);
         if !folder.as_os_str().is_empty() {
             command.current_dir(folder);
         }
@@ -161,8 +186,8 @@ impl List {
             let problem = wrong(format!("the program ended with {status}, so its output is no list"));
             return Err(ListError::Wrong(problem.hint("run it by hand; what it said is above")));
         }
-        let digest = Audience::digest(output.path()).map_err(unwritten)?;
-        let file = FoundFile { path: output.path().to_owned(), name: name.clone(), digest, changed: None };
+        let digest = Audience::digest(&output.path).map_err(unwritten)?;
+        let file = FoundFile { path: output.path.clone(), name: name.clone(), digest, changed: None };
         Ok(Self { name, files: vec![file], _output: Some(output) })
     }
 

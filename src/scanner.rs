@@ -24,6 +24,8 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 use url::{Position, Url};
 
+use crate::scratch::Scratch;
+
 /// One request, connection and all.
 const DEADLINE: Duration = Duration::from_secs(20);
 /// The browser, from its start to its end.
@@ -133,7 +135,7 @@ pub async fn load(browser: PathBuf, url: Url, hidden: Vec<String>) -> Result<(),
 
 fn load_now(browser: &Path, url: &Url, hidden: &[String]) -> Result<(), Unreached> {
     let failed = |error: std::io::Error| Unreached(format!("`{}` does not run: {error}", browser.display()));
-    let profile = tempfile::TempDir::with_prefix("linkpost-browser-").map_err(failed)?;
+    let profile = Scratch::new().map_err(failed)?;
     let mut command = Command::new(browser);
     command
         .args(["--headless", "--disable-gpu", "--no-first-run", "--disable-background-networking"])

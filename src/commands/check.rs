@@ -9,6 +9,7 @@ use crate::{
         Failure, Global, ListArgs, find, list,
         owner::Owner,
         parts::{self, CLOCK, World},
+        stopped::unless_stopped,
     },
     exit::Exit,
     ledger::Ledger,
@@ -33,6 +34,10 @@ pub struct CheckArgs {
 
 /// Runs the verb.
 pub async fn run(ui: &Ui, global: &Global, arguments: CheckArgs) -> Result<Exit, Failure> {
+    unless_stopped(look(ui, global, &arguments)).await
+}
+
+async fn look(ui: &Ui, global: &Global, arguments: &CheckArgs) -> Result<Exit, Failure> {
     let world = World::load(ui, global, &arguments.campaign)?;
     let (id, file) = (&world.campaign.id, &*world.campaign.file);
     let owner = Owner { global, settings: &world.settings, sandbox: false };
@@ -53,6 +58,8 @@ pub async fn run(ui: &Ui, global: &Global, arguments: CheckArgs) -> Result<Exit,
     let run = ledger.begin(&world.campaign.id, &world.campaign.occasion).await?;
     let mark = world.mark(&letter, &list);
     list::book(ui, &world, &list, checked, live, &run, mark).await?;
+    drop(run);
+    ledger.close().await?;
     if arguments.connect {
         for (relay, capabilities) in world.relays()?.probe().await? {
             let pipelining = if capabilities.pipelining { "with" } else { "without" };

@@ -28,6 +28,7 @@ mod sandbox;
 pub mod send;
 pub mod serve;
 pub mod status;
+mod stopped;
 mod tick;
 mod unknown;
 

@@ -14,6 +14,7 @@ use crate::{
         owner::Owner,
         parts::{self, CLOCK, World},
         send,
+        stopped::unless_stopped,
     },
     delivery::{Delivery, outbox::Outbox},
     exit::Exit,
@@ -42,18 +43,29 @@ pub struct PreviewArgs {
 /// Runs the verb.
 pub async fn run(ui: &Ui, global: &Global, arguments: PreviewArgs) -> Result<Exit, Failure> {
     let world = World::load(ui, global, &arguments.campaign)?;
+    let ledger = Ledger::scratch(CLOCK).await?;
+    let ended = Box::pin(write(ui, &world, arguments, &ledger)).await;
+    // Workers of a run that was stopped may be at it still; the list goes all the same.
+    let discarded = ledger.discard();
+    ended.and_then(|exit| Ok(discarded.map(|()| exit)?))
+}
+
+async fn write(ui: &Ui, world: &World, arguments: PreviewArgs, ledger: &Ledger) -> Result<Exit, Failure> {
     let campaign = &world.campaign;
     let owner = Owner { global, settings: &world.settings, sandbox: false };
     if let Ok(Some(other)) = owner.look(&campaign.id, &campaign.file).await {
         ui.note(other.first_words());
     }
     let letter = world.letter(parts::harmless_keys())?;
-    let ledger = Ledger::scratch(CLOCK).await?;
-    let run = ledger.begin(&campaign.id, &campaign.occasion).await?;
-    let list = find::harmless(ui, &world, false).await?;
-    let checked = list::check(ui, &world, &list, &letter, false, &arguments.list).await?;
-    let mark = world.mark(&letter, &list);
-    list::book(ui, &world, &list, checked, false, &run, mark).await?;
+    let run = unless_stopped(async {
+        let run = ledger.begin(&campaign.id, &campaign.occasion).await?;
+        let list = find::harmless(ui, world, false).await?;
+        let checked = list::check(ui, world, &list, &letter, false, &arguments.list).await?;
+        let mark = world.mark(&letter, &list);
+        list::book(ui, world, &list, checked, false, &run, mark).await?;
+        Ok(run)
+    })
+    .await?;
 
     let due = arguments.whom.waiting(ui, &run).await?;
     let folder = arguments.out.unwrap_or_else(|| Path::new("preview").join(campaign.id.as_str()));

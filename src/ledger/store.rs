@@ -11,7 +11,6 @@ use sqlx::{
     ConnectOptions, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use tempfile::TempDir;
 
 use super::{
     Accept, Books, Check, Leaver, LedgerError, Left, Minted, PurgeReport, Redeemed, Redemption, Returns,
@@ -27,6 +26,7 @@ use super::{
 };
 use crate::{
     audience::Address, campaign::CampaignId, clock::Clock, private_file::Readers, schedule::History,
+    scratch::Scratch,
 };
 
 /// How long to wait for the migration lock.
@@ -66,7 +66,7 @@ pub(super) struct Inner {
     pub(super) readers: SqlitePool,
     open_to: Readers,
     /// Behind the connections, so that it goes after them.
-    _scratch: Option<Arc<TempDir>>,
+    scratch: Option<Scratch>,
 }
 
 impl Ledger {
@@ -104,20 +104,26 @@ impl Ledger {
         Self::connect(path, clock, options, None).await
     }
 
-    /// A ledger in a temporary folder, gone when it is dropped: for looking at what would be.
+    /// A ledger in a temporary folder, gone when its last handle is: for looking at what would be.
     pub async fn scratch(clock: Clock) -> Result<Self, LedgerError> {
-        let folder = TempDir::with_prefix("linkpost-")
-            .map_err(|error| LedgerError::storage("make a temporary folder", error))?;
+        let folder =
+            Scratch::new().map_err(|error| LedgerError::storage("make a temporary folder", error))?;
         let path = folder.path().join("ledger.db");
         place::create(&path)?;
-        Self::connect(&path, clock, &Options::default(), Some(Arc::new(folder))).await
+        Self::connect(&path, clock, &Options::default(), Some(folder)).await
+    }
+
+    /// Removes the files of a scratch ledger, whoever holds a handle of it still. Any other stays as it is.
+    pub fn discard(self) -> Result<(), LedgerError> {
+        let removed = self.inner.scratch.as_ref().map_or(Ok(()), Scratch::remove);
+        removed.map_err(|error| LedgerError::storage("remove the temporary folder", error))
     }
 
     async fn connect(
         path: &Path,
         clock: Clock,
         wanted: &Options,
-        scratch: Option<Arc<TempDir>>,
+        scratch: Option<Scratch>,
     ) -> Result<Self, LedgerError> {
         let open_to = place::check(path)?;
         let options = SqliteConnectOptions::new()
@@ -137,13 +143,11 @@ impl Ledger {
         drop(lock);
 
         let readers = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(readers);
-        let requests = writer::spawn(connection, clock, scratch.clone());
+        let requests = writer::spawn(connection, clock);
         let path = path.to_owned();
         let last_run =
             LastRun::at(wanted.last_run.clone().unwrap_or_else(|| place::beside(&path, ".last-run")));
-        Ok(Self {
-            inner: Arc::new(Inner { path, clock, last_run, requests, readers, open_to, _scratch: scratch }),
-        })
+        Ok(Self { inner: Arc::new(Inner { path, clock, last_run, requests, readers, open_to, scratch }) })
     }
 
     /// Who may read the file.

@@ -11,7 +11,6 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{Connection, SqliteConnection};
-use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
@@ -141,14 +140,12 @@ pub(super) struct Requests(mpsc::Sender<Request>);
 struct Writer {
     connection: SqliteConnection,
     clock: Clock,
-    /// The folder of a scratch ledger goes when its last connection is closed.
-    _scratch: Option<Arc<TempDir>>,
 }
 
 /// Starts the writer. It ends when the last [`Requests`] is gone.
-pub(super) fn spawn(connection: SqliteConnection, clock: Clock, scratch: Option<Arc<TempDir>>) -> Requests {
+pub(super) fn spawn(connection: SqliteConnection, clock: Clock) -> Requests {
     let (sender, receiver) = mpsc::channel(QUEUE);
-    tokio::spawn(Writer { connection, clock, _scratch: scratch }.work(receiver));
+    tokio::spawn(Writer { connection, clock }.work(receiver));
     Requests(sender)
 }
 

@@ -141,20 +141,6 @@ async fn two_occasions_that_hold_the_same_cart_mail_it_once() {
 }
 
 #[tokio::test]
-async fn a_cart_that_another_occasion_saw_refused_for_good_does_not_leave() {
-    let desk = Desk::new();
-    let (first, second) = (run(&desk, "first").await, run(&desk, "second").await);
-    for run in [&first, &second] {
-        enlist(run, vec![cart(2, "ada", "c1")]).await;
-    }
-    let waiting = claim_one(&second).await;
-    assert_eq!(settle(&first, 1, rejected()).await, State::Rejected);
-    let Intended::Withdrawn(state) = intend(&second, waiting, 2).await else { panic!() };
-    assert_eq!(state, State::Withdrawn);
-    assert_eq!(states(&desk, "second").await, ["withdrawn mailed on the occasion `first`"]);
-}
-
-#[tokio::test]
 async fn a_cart_that_was_put_off_is_taken_over_by_the_next_occasion_and_never_goes_twice() {
     let desk = Desk::new();
     let first = run(&desk, "first").await;

@@ -219,6 +219,41 @@ async fn a_program_prints_the_list_where_the_settings_allow_it() {
     assert_eq!((said.code, mailed(&relay)), (Some(0), vec!["ada".into(), "bo".into()]), "{said:?}");
 }
 
+#[test]
+fn a_program_that_prints_the_list_sees_no_secret_of_ours() {
+    let fixture = Fixture::new();
+    fixture
+        .file("export.sh", "#!/bin/sh\nenv > seen\ncat people.csv\n")
+        .edit("spring.toml", "csv = \"people.csv\"", "command = [\"./export.sh\"]")
+        .edit("linkpost.toml", "[list]", "[audience]\ncommands = [\"./export.sh\"]\n[list]")
+        .edit("linkpost.toml", "port = 1\n", "port = 1\npassword_env = \"FIRST_RELAY_PASSWORD\"\n");
+    fs::set_permissions(fixture.path("export.sh"), Permissions::from_mode(0o755)).unwrap();
+    let (ours, theirs) = (
+        [
+            "FIRST_RELAY_PASSWORD",
+            "FIRST_RELAY_PASSWORD_FILE",
+            "LINKPOST_SMTP_PASSWORD",
+            "LINKPOST_API_KEY_FILE",
+            "LINKPOST_PING_URL",
+            "LINKPOST_OF_TOMORROW",
+            "CLERK_SECRET_KEY",
+            "CLERK_API_URL",
+        ],
+        ["SHOP_TOKEN", "FIRST_RELAY"],
+    );
+    let mut command = fixture.command(&["check", "spring.toml"]);
+    command.env("PATH", "/usr/bin:/bin");
+    for name in ours.iter().chain(&theirs) {
+        command.env(name, "x");
+    }
+    let said = fixture.finish(command);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let seen = fixture.read("seen");
+    let has = |name: &str| seen.lines().any(|line| line == format!("{name}=x"));
+    assert!(!ours.iter().any(|name| has(name)), "{seen}");
+    assert!(theirs.iter().all(|name| has(name)), "{seen}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_list_without_rows_takes_nobodys_mail() {
     let relay = relay(Script::new()).await;

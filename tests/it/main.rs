@@ -23,6 +23,7 @@ mod ledger_purge;
 mod ledger_retry;
 mod ledger_tries;
 mod ledger_windows;
+mod leftovers;
 mod lists;
 mod mistakes;
 mod model;
