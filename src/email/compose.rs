@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use aws_lc_rs::digest;
 use jiff::Timestamp;
 use lettre::message::{
-    Body, Mailbox, MultiPart, SinglePart,
+    Body, Mailbox, MessageBuilder, MultiPart, SinglePart,
     header::{ContentTransferEncoding, ContentType, HeaderValue},
 };
 
@@ -64,6 +64,19 @@ pub(super) fn mailbox(name: Option<&str>, address: &Address) -> Result<Mailbox, 
     }
 }
 
+/// A message with its mailboxes.
+fn between(from: &Mailbox, to: &Mailbox, reply_to: Option<&Mailbox>) -> MessageBuilder {
+    let mut builder = lettre::Message::builder().from(from.clone()).to(to.clone());
+    if let Some(reply_to) = reply_to {
+        builder = builder.reply_to(reply_to.clone());
+    }
+    let named = [("From", Some(from)), ("To", Some(to)), ("Reply-To", reply_to)];
+    named
+        .into_iter()
+        .filter_map(|(header, mailbox)| headers::mailbox(header, mailbox?))
+        .fold(builder, MessageBuilder::raw_header)
+}
+
 /// Composes, checks and proves one mail.
 pub(super) fn compose(
     letter: &Letter,
@@ -85,13 +98,8 @@ pub(super) fn compose(
     let about = headers::about(&letter.campaign, &letter.occasion, &recipient.key.0);
     let local = headers::message_id(&letter.keys.message_id, &about);
     let id = format!("<{local}@{}>", letter.letterhead.sender.domain());
-    let mut builder = lettre::Message::builder()
-        .from(letter.from.clone())
-        .to(mailbox(recipient.name.as_deref(), &recipient.address)?);
-    if let Some(reply_to) = &letter.reply_to {
-        builder = builder.reply_to(reply_to.clone());
-    }
-    builder = builder
+    let to = mailbox(recipient.name.as_deref(), &recipient.address)?;
+    let mut builder = between(&letter.from, &to, letter.reply_to.as_ref())
         .raw_header(headers::subject(&email.subject))
         .date(SystemTime::from(date))
         .message_id(Some(id.clone()))
@@ -200,4 +208,44 @@ fn part(text: &str, content_type: ContentType) -> Result<SinglePart, Defect> {
     let body = Body::new_with_encoding(text, encoding)
         .map_err(|_| Defect::new("the mail's text cannot be encoded"))?;
     Ok(SinglePart::builder().content_type(content_type).body(body))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
+        #[test]
+        fn no_line_with_an_encoded_word_is_longer_than_76(
+            subject in "\\PC{0,100}[äß€漢🎉]\\PC{0,99}",
+            name in "(\\PC{0,99}[äß€漢🎉]|[a-zA-Zäöü ,.\"()]{0,60}é|[漢字かな]{1,100}|[🎉🎊]{1,100})",
+            local in "[a-z0-9.+]{0,30}[a-z0-9]{1,30}",
+            domain in "[a-z]{1,40}\\.example\\.com",
+        ) {
+            prop_assume!(headers::check_text(&subject, headers::MAX_SUBJECT).is_ok());
+            prop_assume!(headers::check_text(&name, headers::MAX_NAME).is_ok());
+            let Ok(address) = Address::parse(&format!("{local}@{domain}")) else { return Ok(()) };
+            let mailbox = mailbox(Some(&name), &address).unwrap();
+            let message = between(&mailbox, &mailbox, Some(&mailbox))
+                .raw_header(headers::subject(&subject))
+                .raw_header(headers::list_id(&subject, &domain))
+                .body(String::new())
+                .unwrap();
+            let bytes = message.formatted();
+            let text = std::str::from_utf8(&bytes).unwrap();
+            for line in text.split("\r\n").filter(|line| line.contains("=?")) {
+                prop_assert!(line.len() <= 76, "{} characters: {line}", line.len());
+            }
+            let read = mail_parser::MessageParser::default().parse(&bytes).unwrap();
+            prop_assert_eq!(read.subject().map(str::trim), Some(subject.trim()));
+            for field in [read.from(), read.to(), read.reply_to()] {
+                let found = field.and_then(|field| field.first()).unwrap();
+                prop_assert_eq!(found.address().map(str::to_owned), Some(address.to_string()));
+                prop_assert_eq!(found.name().map(str::trim), Some(name.trim()));
+            }
+        }
+    }
 }

@@ -5,7 +5,10 @@ use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::{
+    Mailbox,
+    header::{HeaderName, HeaderValue},
+};
 
 use crate::audience::KEY_SEPARATOR;
 
@@ -14,6 +17,9 @@ pub(super) const MAX_NAME: usize = 100;
 
 /// A subject may have this many characters.
 pub(super) const MAX_SUBJECT: usize = 200;
+
+/// A line that holds an encoded word has at most so many characters (RFC 2047 §2).
+const LONGEST_ENCODED: usize = 76;
 
 /// Base32 of RFC 4648, lower case.
 const BASE32: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
@@ -59,9 +65,9 @@ pub(super) fn list_id(title: &str, id: &str) -> HeaderValue {
     let phrase = if title.is_ascii() {
         format!("\"{}\"", title.replace('\\', "\\\\").replace('"', "\\\""))
     } else {
-        encoded_words(title)
+        encoded_words("List-Id", title)
     };
-    let fits = !phrase.contains('\r') && "List-Id: ".len() + phrase.len() + id.len() + 3 <= 78;
+    let fits = !phrase.contains('\r') && "List-Id: ".len() + phrase.len() + id.len() + 3 <= LONGEST_ENCODED;
     raw("List-Id", format!("{phrase}{}<{id}>", if fits { " " } else { "\r\n " }))
 }
 
@@ -71,8 +77,24 @@ pub(super) fn subject(text: &str) -> HeaderValue {
     if text.is_ascii() {
         HeaderValue::new(HeaderName::new_from_ascii_str("Subject"), text.to_owned())
     } else {
-        raw("Subject", encoded_words(text))
+        raw("Subject", encoded_words("Subject", text))
     }
+}
+
+/// A mailbox whose name is not ASCII, as the value of `header`; `None`: lettre writes it well. Beside an encoded word it
+/// leaves an address on a line that gets too long.
+pub(super) fn mailbox(header: &'static str, mailbox: &Mailbox) -> Option<HeaderValue> {
+    let name = mailbox.name.as_deref().filter(|name| !name.is_ascii())?;
+    let (words, address) = (encoded_words(header, name), format!("<{}>", mailbox.email));
+    let line = words.rsplit("\r\n").next().map_or(0, str::len);
+    let before = if words.contains('\r') { 0 } else { header.len() + 2 };
+    let gap = if before + line + 1 + address.len() <= LONGEST_ENCODED { " " } else { "\r\n " };
+    let header = HeaderName::new_from_ascii_str(header);
+    Some(HeaderValue::dangerous_new_pre_encoded(
+        header,
+        mailbox.to_string(),
+        format!("{words}{gap}{address}"),
+    ))
 }
 
 /// A header whose value is ready: ASCII, folded.
@@ -80,13 +102,17 @@ pub(super) fn raw(name: &'static str, value: String) -> HeaderValue {
     HeaderValue::dangerous_new_pre_encoded(HeaderName::new_from_ascii_str(name), value.clone(), value)
 }
 
-/// RFC 2047 §2: a text as encoded words of whole characters, folded; each fits its line beside a header's name.
-fn encoded_words(text: &str) -> String {
+/// RFC 2047 §2: a text as encoded words of whole characters, folded; the first line holds the header's name as well.
+fn encoded_words(name: &str, text: &str) -> String {
+    // Before a word there is the name with `: `, or the blank of a folded line.
+    let fits = |before: usize| (LONGEST_ENCODED - before - "=?utf-8?B??=".len()) / 4 * 3;
+    let mut room = fits(name.len() + 2);
     let mut words: Vec<String> = Vec::new();
     let mut chunk = String::new();
     for char in text.chars() {
-        if chunk.len() + char.len_utf8() > 42 {
+        if chunk.len() + char.len_utf8() > room {
             words.push(std::mem::take(&mut chunk));
+            room = fits(1);
         }
         chunk.push(char);
     }
@@ -139,8 +165,8 @@ mod tests {
     #[test]
     fn encoded_words_keep_characters_whole() {
         let text = "Grüße aus İstanbul, für alle, die gewartet haben";
-        for word in encoded_words(text).split("\r\n ") {
-            assert!(word.len() <= 68 && word.starts_with("=?utf-8?B?"), "{word}");
+        for word in encoded_words("Subject", text).split("\r\n ") {
+            assert!(word.len() <= 75 && word.starts_with("=?utf-8?B?"), "{word}");
         }
     }
 

@@ -11,6 +11,7 @@ mod advice;
 mod altered;
 mod attachments;
 mod bytes;
+mod charset;
 mod compose;
 mod context;
 mod filters;

@@ -6,7 +6,7 @@ use css_inline::CSSInliner;
 use tera::{Context, ErrorKind};
 
 use super::{
-    Defect, Email, Letter, Link, compose::unsubscribe, context, headers, proof::Proof, survey,
+    Defect, Email, Letter, Link, charset, compose::unsubscribe, context, headers, proof::Proof, survey,
     templates::fragment,
 };
 use crate::audience::Recipient;
@@ -57,7 +57,7 @@ pub(super) fn render(letter: &Letter, recipient: &Recipient, link: &Link<'_>) ->
     Ok(Email {
         subject,
         text: with_final_line_end(&text),
-        html: with_final_line_end(&html),
+        html: with_final_line_end(&charset::first(&html)),
         key: recipient.key.clone(),
     })
 }

@@ -211,8 +211,8 @@ fn the_bodies_read_back_as_written() {
     Unsubscribe: https://app.example/unsubscribe?u=4K3L_uoeo41LmSIFNZ95TU
     "#);
     insta::assert_snapshot!(html.replace("\r\n", "\n").replace(TOKEN, "TOKEN"), @r#"
-    <!DOCTYPE html><html lang="en" dir="ltr"><head><style>@media (max-width: 600px) { .wide { width: 100% !important; } } </style>
-    <meta charset="utf-8">
+    <!DOCTYPE html><html lang="en" dir="ltr"><head><meta charset="utf-8"><style>@media (max-width: 600px) { .wide { width: 100% !important; } } </style>
+
     <title>Welcome</title>
 
     </head>
