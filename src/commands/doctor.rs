@@ -12,7 +12,7 @@ use crate::{
     commands::{
         Failure, Global,
         parts::{self, CLOCK, World},
-        sandbox,
+        sandbox, serve,
     },
     exit::Exit,
     ledger::{Ledger, LedgerError, Minted, Standing},
@@ -62,6 +62,9 @@ pub async fn run(ui: &Ui, global: &Global, arguments: DoctorArgs) -> Result<Exit
         )
         .hint("`examples/nextjs` is a page that keeps links from machines"));
     };
+    if let Some(problem) = serve::hidden_visitors(&world.settings, &sign_in.page) {
+        ui.note(problem);
+    }
     let keys = rehearsal_keys.as_deref().unwrap_or(&sign_in.keys);
     let probe = probe(ui, &world, sign_in, keys, arguments.sandbox).await?;
     let visited = visit(ui, &probe, world.settings.hidden()).await;

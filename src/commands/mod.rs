@@ -7,6 +7,7 @@ mod clerk;
 mod command_line;
 pub mod doctor;
 pub mod due;
+mod end;
 mod ends;
 mod enlist;
 mod explain;

@@ -43,6 +43,10 @@ pub struct PreviewArgs {
 /// Runs the verb.
 pub async fn run(ui: &Ui, global: &Global, arguments: PreviewArgs) -> Result<Exit, Failure> {
     let world = World::load(ui, global, &arguments.campaign)?;
+    let owner = Owner { global, settings: &world.settings, sandbox: false };
+    if let Ok(Some(other)) = owner.look(&world.campaign.id, &world.campaign.file).await {
+        ui.note(other.first_words());
+    }
     let ledger = Ledger::scratch(CLOCK).await?;
     let ended = Box::pin(write(ui, &world, arguments, &ledger)).await;
     // Workers of a run that was stopped may be at it still; the list goes all the same.
@@ -52,10 +56,6 @@ pub async fn run(ui: &Ui, global: &Global, arguments: PreviewArgs) -> Result<Exi
 
 async fn write(ui: &Ui, world: &World, arguments: PreviewArgs, ledger: &Ledger) -> Result<Exit, Failure> {
     let campaign = &world.campaign;
-    let owner = Owner { global, settings: &world.settings, sandbox: false };
-    if let Ok(Some(other)) = owner.look(&campaign.id, &campaign.file).await {
-        ui.note(other.first_words());
-    }
     let letter = world.letter(parts::harmless_keys())?;
     let run = unless_stopped(async {
         let run = ledger.begin(&campaign.id, &campaign.occasion).await?;

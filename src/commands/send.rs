@@ -12,25 +12,26 @@ use crate::{
     campaign,
     commands::{
         AcceptArgs, Failure, Global, ListArgs, OWN_OCCASION, WhomArgs, clerk,
+        end::{End, Known, mails_were},
         enlist::Enlisting,
-        find, news,
+        news,
         owner::Owner,
         parts::{self, CLOCK, World},
         preview,
-        refused::Refused,
         rests::Rests,
         sandbox::Stage,
         unknown::{OnUnknown, Unknown},
     },
+    email::Letter,
     exit::Exit,
-    ledger::{Books, LedgerError, Run, Settled, State, Tally},
+    ledger::{Ledger, LedgerError, Run, Settled},
     pipeline::{self, Bounds, Halt, News, Parts},
     schedule::Standing,
-    settings::Expected,
-    ui::{Ui, count, tally_table},
+    token::TokenIssuer,
+    ui::{Ui, count},
 };
 
-/// How long a stopped run waits for relays to answer what is under way (bar S11).
+/// How long a stopped run waits for relays to answer what is under way.
 const GRACE: Duration = Duration::from_mins(2);
 
 /// What `send` understands.
@@ -132,12 +133,9 @@ pub async fn run(ui: &Ui, global: &Global, mut arguments: SendArgs) -> Result<Ex
     }
     let run = Arc::new(run);
     tell_recovered(ui, &run);
-    let known = ledger.books_of(&world.campaign.id, &world.campaign.occasion).await?;
-    let decided = run.decided_rejected().await?;
-    let before = known.as_ref().map(|books| Refused::of(&books.tally, decided));
+    let known = Known::of(&ledger, &world, &run).await?;
     // Also an occasion that is named after its time is over is for the list of its time.
-    world.due = due_at.or(known.as_ref().and_then(|books| books.due));
-    let told = known.map_or(0, |books| books.unknown()).saturating_sub(run.recovered().unknown);
+    world.due = due_at.or(known.due);
     run.describe(world.page_facts()).await?;
     let issuer = world.issuer(&stage)?;
     let minter = issuer.clerk();
@@ -171,57 +169,54 @@ pub async fn run(ui: &Ui, global: &Global, mut arguments: SendArgs) -> Result<Ex
         clerk::tell_limit(ui, &world, &issuer, &run, waiting).await?;
         confirm(ui, global, &world, &stage, &arguments, waiting)?;
         unknown.decide(ui, &run).await?;
-        let caps = parts::caps(&world.settings, &ledger).await?;
-        let parts = Parts {
-            run: Arc::clone(&run),
-            issuer,
-            letter,
-            delivery: stage.delivery.clone(),
-            pace: parts::pace(&world.settings),
-            caps,
-            clock: CLOCK,
-        };
+        let parts = parts(&world, &stage, &ledger, (&run, issuer, letter)).await?;
         let total = arguments.whom.limit.map_or(waiting, |limit| limit.min(waiting));
-        let ended = deliver(ui, parts, bounds(&world, &arguments), total, arguments.turn.child_token()).await;
+        let stop = arguments.turn.child_token();
+        let ended = deliver(ui, parts, bounds(&world, &arguments), total, stop).await;
         if ended.is_ok() {
             rests.end(&run).await?;
         }
         ended
     };
     let concluded = async {
-        clerk::tell_tokens(ui, global, &ledger, &run, &world.campaign, minter.as_deref()).await?;
         let kept = stage.end().await?;
-        let ours = ledger.books_of(&world.campaign.id, &world.campaign.occasion).await?;
-        let unknown = ours.as_ref().map_or(0, Books::unknown);
-        let (tally, next_due) = ours.map(|books| (books.tally, books.next_due)).unwrap_or_default();
-        let refused = Refused::of(&tally, run.decided_rejected().await?);
-        let expected = expected(&world, &arguments);
-        // Nobody is left out in silence: that mails had their time before they were tried is for a person to see.
-        let strict =
-            arguments.strict || refused.is_news(expected) || ended.as_ref().is_ok_and(|lapsed| *lapsed > 0);
-        let exit = tell_end(ui, &tally, unknown, next_due, strict);
-        if exit == Exit::Unfinished {
-            tell_unfinished(ui, global, &arguments, &run, next_due).await?;
-        }
-        let before = before.filter(|_| arguments.due.is_some());
-        let occasion = &world.campaign.occasion;
-        let commands =
-            |state: State| (arguments.rows(global, state.name()), arguments.retry(global, occasion, state));
-        refused.tell(ui, &run, (expected, before), commands).await?;
-        tell_unknown(ui, global, &arguments, unknown, told);
-        for line in kept {
-            ui.say(line);
-        }
-        if !arguments.sandbox {
-            find::move_done(ui, &ledger, &world).await?;
-        }
-        Ok(exit)
+        let lapsed = ended.as_ref().map_or(0, |lapsed| *lapsed);
+        let minter = minter.as_deref();
+        let end = End {
+            ui,
+            global,
+            arguments: &arguments,
+            world: &world,
+            ledger: &ledger,
+            run: &run,
+            minter,
+            known,
+        };
+        end.conclude(lapsed, &kept).await
     }
     .await;
     // So that a plain copy of the file is a whole backup. A failure loses nothing: the next run folds the log in.
     let _ = ledger.close().await;
     // What ended the run comes before what failed behind it.
     ended.and(concluded)
+}
+
+/// Everything that sending needs.
+async fn parts(
+    world: &World,
+    stage: &Stage,
+    ledger: &Ledger,
+    (run, issuer, letter): (&Arc<Run>, TokenIssuer, Arc<Letter>),
+) -> Result<Parts, Failure> {
+    Ok(Parts {
+        run: Arc::clone(run),
+        issuer,
+        letter,
+        delivery: stage.delivery.clone(),
+        pace: parts::pace(&world.settings),
+        caps: parts::caps(&world.settings, ledger).await?,
+        clock: CLOCK,
+    })
 }
 
 /// Settles which occasion it is, and its due time where it has one.
@@ -248,12 +243,6 @@ fn choose_occasion(world: &mut World, arguments: &SendArgs) -> Result<Option<Tim
 
 fn occasion_name(text: &str) -> Result<String, String> {
     campaign::occasion_name(text)
-}
-
-/// How many refusals are no news: none where nobody looks on.
-fn expected(world: &World, arguments: &SendArgs) -> Expected {
-    let usual = if arguments.due.is_some() { Expected::BY_SCHEDULE } else { Expected::BY_HAND };
-    world.settings.expected_refusals.unwrap_or(usual)
 }
 
 fn bounds(world: &World, arguments: &SendArgs) -> Bounds {
@@ -389,71 +378,5 @@ fn tell_recovered(ui: &Ui, run: &Run) {
             "an earlier run ended while {} under way: the relay may have taken them, so they are `unknown` and not sent again",
             mails_were(recovered.unknown)
         ));
-    }
-}
-
-/// The books, and the exit code that says the same.
-fn tell_end(ui: &Ui, tally: &Tally, unknown: u64, next_due: Option<Timestamp>, strict: bool) -> Exit {
-    let exit = exit(tally, unknown, strict);
-    let books: serde_json::Map<_, _> =
-        State::ALL.iter().map(|state| (state.name().to_owned(), tally.get(*state).into())).collect();
-    let due = next_due.map(|due| due.to_string());
-    ui.event(&json!({
-        "event": "ended", "books": books, "rows": tally.total(), "next_due": due, "exit": exit.code(),
-    }));
-    ui.say(tally_table(tally));
-    exit
-}
-
-/// What to do next. The command mails nobody whom this run was not to mail.
-async fn tell_unfinished(
-    ui: &Ui,
-    global: &Global,
-    arguments: &SendArgs,
-    run: &Run,
-    next_due: Option<Timestamp>,
-) -> Result<(), Failure> {
-    if !arguments.whom.only.is_empty() && run.chosen(&arguments.whom.selection()).await?.1 == 0 {
-        ui.say("not finished: each row of `--only` is settled, and the rest of the list waits");
-        return Ok(());
-    }
-    ui.say(format_args!("not finished; to go on: {}", arguments.again(global)));
-    if let Some(due) = next_due {
-        ui.say(format_args!(
-            "the next deferred mail is due {} (`--wait` stays until all are settled)",
-            news::clock_time(due)
-        ));
-    }
-    Ok(())
-}
-
-/// Says that mails wait for a decision; a tick of cron only of those that earlier ticks have not told.
-fn tell_unknown(ui: &Ui, global: &Global, arguments: &SendArgs, unknown: u64, told: u64) {
-    if unknown == 0 {
-        return;
-    }
-    let words = format!(
-        "{} handed over without an answer: `{}` asks the relay's log, `{}` lists them",
-        mails_were(unknown),
-        arguments.by_log(global),
-        arguments.rows(global, "unknown")
-    );
-    if arguments.due.is_some() && unknown <= told { ui.remark(words) } else { ui.note(words) }
-}
-
-fn mails_were(number: u64) -> String {
-    if number == 1 { "1 mail was".to_owned() } else { format!("{number} mails were") }
-}
-
-/// `unknown` counts the rows that have left the list as well: they wait for a decision all the same.
-fn exit(tally: &Tally, unknown: u64, strict: bool) -> Exit {
-    let failed = [State::Rejected, State::Expired, State::Invalid];
-    let waiting = [State::Pending, State::Claimed, State::Sending, State::Deferred];
-    if waiting.iter().any(|state| tally.get(*state) > 0) {
-        Exit::Unfinished
-    } else if unknown > 0 || (strict && failed.iter().any(|state| tally.get(*state) > 0)) {
-        Exit::Undecided
-    } else {
-        Exit::Settled
     }
 }

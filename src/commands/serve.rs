@@ -7,6 +7,7 @@ use hyper::header::HeaderName;
 use secrecy::ExposeSecret;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use crate::{
     commands::{
@@ -15,9 +16,10 @@ use crate::{
         sandbox, send,
     },
     exit::Exit,
+    problem::{Place, Problem},
     settings::{self, API_KEY, NoSecret, Settings},
     ui::Ui,
-    web::{Access, Listening, Logo, Pages, SignIn, Site, Tls, Web},
+    web::{Access, Heard, Listening, Logo, Pages, SignIn, Site, Tls, Web},
 };
 
 /// The largest logo, in bytes: it goes along with every page.
@@ -56,6 +58,11 @@ pub async fn run(ui: &Ui, global: &Global, arguments: ServeArgs) -> Result<Exit,
         Some(_) | None => None,
     };
     tell_before(ui, &site, address, tls.is_some());
+    if arguments.sandbox {
+        ui.say("for this machine alone: all visitors count as one (see `web.client_address_header`)");
+    } else if let Some(problem) = hidden_visitors(&settings, site.page()) {
+        ui.note(problem);
+    }
     let purpose = purpose(&site);
     let options = parts::ledger_options(&settings, arguments.sandbox);
     let path = parts::ledger(&settings, arguments.sandbox);
@@ -73,7 +80,10 @@ pub async fn run(ui: &Ui, global: &Global, arguments: ServeArgs) -> Result<Exit,
 
     let stop = CancellationToken::new();
     let log_ui = ui.clone();
-    let serving = listening.serve(stop.clone(), move |access| tell(&log_ui, access));
+    let serving = listening.serve(stop.clone(), move |heard| match heard {
+        Heard::Answered(access) => tell(&log_ui, access),
+        Heard::Hidden(header) => tell_of_proxy(&log_ui, &settings, header),
+    });
     let stopping = async {
         send::first_signal().await;
         stop.cancel();
@@ -195,6 +205,38 @@ fn tell_before(ui: &Ui, site: &Site, address: SocketAddr, tls: bool) {
     if site.sign_in().is_some_and(|sign_in| sign_in.after.is_none()) {
         ui.say("people land on a page of ours; `after` under `[web]` leads them into your site");
     }
+}
+
+/// Whether all visitors may have one address: those of a page in TLS come through the proxy that does it, and nothing
+/// says where it writes whose they are.
+pub(super) fn hidden_visitors(settings: &Settings, page: &Url) -> Option<Problem> {
+    let web = &settings.web;
+    let is_known = web.client_address_header.is_some() || web.tls.is_some();
+    let is_far = page.scheme() == "https" || !page.host_str().is_some_and(settings::is_loopback);
+    (!is_known && is_far).then(|| proxy_problem(settings, "`web.client_address_header` is not set"))
+}
+
+fn proxy_problem(settings: &Settings, found: &str) -> Problem {
+    let message = format!(
+        "{found}: behind a proxy every visitor has its address, so that one who tries wrong links uses up the tries \
+         of all, and `/metrics` is open to everybody whom the proxy leads there"
+    );
+    Problem::new(Place::file(settings.file.display().to_string()), message).hint(
+        "name the header in which the proxy writes the visitor's address: `client_address_header = \"x-real-ip\"` \
+         under `[web]`",
+    )
+}
+
+/// A proxy is in front, and hides the visitors.
+fn tell_of_proxy(ui: &Ui, settings: &Settings, header: &str) {
+    let found = match &settings.web.client_address_header {
+        None => {
+            format!("a request came through a proxy (`{header}`), and `web.client_address_header` is not set")
+        }
+        Some(named) => format!("a request came through a proxy (`{header}`) without an address in `{named}`"),
+    };
+    ui.event(&json!({ "event": "hidden_visitors", "header": header }));
+    ui.note(proxy_problem(settings, &found));
 }
 
 /// A line of the access log.

@@ -98,7 +98,8 @@ pub(super) enum Request {
     Redeem { redemption: Redemption, answer: Answer<Redeemed> },
     Mint { minted: Minted, answer: Answer<()> },
     Revoke { id: String, answer: Answer<Revoked> },
-    Leave { id: String, answer: Answer<Left> },
+    Leave { id: String, undo: Option<[u8; 32]>, answer: Answer<Left> },
+    TakeBack { id: String, undo: [u8; 32], answer: Answer<bool> },
 }
 
 const DESCRIBE: &str = "update occasion set title = ?2, link_parameters = ?3, questions = ?4 where id = ?1";
@@ -152,9 +153,16 @@ impl Request {
                     writer::write(connection, async |connection| minted::revoke(connection, &id, now).await);
                 let _ = answer.send(done.await);
             }
-            Self::Leave { id, answer } => {
-                let done =
-                    writer::write(connection, async |connection| leave::leave(connection, &id, now).await);
+            Self::Leave { id, undo, answer } => {
+                let done = writer::write(connection, async |connection| {
+                    leave::leave(connection, &id, undo, now).await
+                });
+                let _ = answer.send(done.await);
+            }
+            Self::TakeBack { id, undo, answer } => {
+                let done = writer::write(connection, async |connection| {
+                    leave::take_back(connection, &id, undo, now).await
+                });
                 let _ = answer.send(done.await);
             }
         }

@@ -45,7 +45,8 @@ const EMPTY_TOKENS: &str = "
 update clerk_token set user_id = null where recipient_id in (select id from recipient where occasion_id = ?1)";
 
 const SUPPRESS: &str = "
-insert into suppression (address, reason, since) values (?1, ?2, ?3) on conflict (address) do nothing";
+insert into suppression (address, reason, since) values (?1, ?2, ?3)
+on conflict (address) do update set undo = null, undo_of = null";
 
 /// Takes the persons out of the rows of a campaign, inside a transaction. The caller holds the locks of its occasions.
 pub(super) async fn empty(
@@ -117,7 +118,7 @@ pub(super) async fn wipe(connection: &mut SqliteConnection) -> Result<(), Ledger
     ))
 }
 
-/// Puts an address on the suppression list; the first reason stays.
+/// Puts an address on the suppression list, for good; the first reason stays.
 pub(super) async fn suppress(
     connection: &mut SqliteConnection,
     address: &str,

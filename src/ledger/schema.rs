@@ -23,6 +23,7 @@ fn migrations() -> Vec<Migration> {
         (7, "rest", include_str!("../../migrations/sqlite/0007_rest.sql")),
         (8, "retry", include_str!("../../migrations/sqlite/0008_retry.sql")),
         (9, "campaign file", include_str!("../../migrations/sqlite/0009_campaign_file.sql")),
+        (10, "take_back", include_str!("../../migrations/sqlite/0010_take_back.sql")),
     ]
     .into_iter()
     .map(|(version, name, sql)| {

@@ -302,16 +302,23 @@ impl Ledger {
         self.landing(|answer| landing::Request::Revoke { id, answer }).await
     }
 
-    /// Whom an unsubscribe link is about; `None`: no mail has this id.
-    pub async fn leaver(&self, id: &str) -> Result<Option<Leaver>, LedgerError> {
-        leave::leaver(&self.inner.readers, id).await
+    /// Whom an unsubscribe link is about; `None`: no mail has this id. `undo` is the SHA-256 of the secret of a wish.
+    pub async fn leaver(&self, id: &str, undo: Option<[u8; 32]>) -> Result<Option<Leaver>, LedgerError> {
+        leave::leaver(&self.inner.readers, id, undo, self.inner.clock.now().as_millisecond()).await
     }
 
     /// Keeps the address of an unsubscribe link from getting any mail, those of a run under way included. Durable when
-    /// this returns; twice is the same as once.
-    pub async fn leave(&self, id: &str) -> Result<Left, LedgerError> {
+    /// this returns; twice is the same as once. Whoever has the secret whose SHA-256 is `undo` may take it back for a
+    /// minute.
+    pub async fn leave(&self, id: &str, undo: Option<[u8; 32]>) -> Result<Left, LedgerError> {
         let id = id.to_owned();
-        self.landing(|answer| landing::Request::Leave { id, answer }).await
+        self.landing(|answer| landing::Request::Leave { id, undo, answer }).await
+    }
+
+    /// Takes back the wish whose secret has this SHA-256, in the minute after it was said. Says whether it did.
+    pub async fn take_back(&self, id: &str, undo: [u8; 32]) -> Result<bool, LedgerError> {
+        let id = id.to_owned();
+        self.landing(|answer| landing::Request::TakeBack { id, undo, answer }).await
     }
 
     /// What came back to the links of an occasion.

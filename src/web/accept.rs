@@ -40,9 +40,7 @@ struct Opened {
 impl Door<'_> {
     /// A `GET` shows the page, a `POST` spends the link.
     pub(super) async fn accept(&self, visit: &Visit) -> Result<Reply, LedgerError> {
-        if let Err(end) = self.web.let_in(visit.client) {
-            return Ok(self.web.end(&end));
-        }
+        let _turn = self.web.limits.let_in(visit.client.address).await;
         let secrets = self.keys.now();
         if visit.is_post() { self.sign_in(visit, &secrets).await } else { self.show(visit, &secrets).await }
     }
@@ -158,10 +156,7 @@ impl Door<'_> {
 
     fn unknown(&self, visit: &Visit) -> End {
         self.web.counts.event(Event::UnknownToken);
-        match self.web.bad_tokens.take(visit.client) {
-            Ok(()) => End::Unknown,
-            Err(wait) => End::TooMany(wait),
-        }
+        self.web.guessed(visit, End::Unknown)
     }
 
     /// Why a link that is known signs nobody in.

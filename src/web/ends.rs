@@ -28,7 +28,7 @@ pub(super) enum End {
     },
     /// Called back.
     Revoked,
-    /// Too many requests of this address.
+    /// Too many links of this address that nobody was sent.
     TooMany(Duration),
     /// The form did not come from a page that we showed to this browser.
     Stale,
@@ -40,6 +40,8 @@ pub(super) enum End {
     UnknownLeaver,
     /// The campaign's people were forgotten.
     ForgottenLeaver,
+    /// The minute for a second thought is over.
+    UndoOver,
     /// There is no such page.
     NoPage,
 }
@@ -49,7 +51,9 @@ impl End {
         match self {
             Self::Incomplete => StatusCode::BAD_REQUEST,
             Self::Unknown | Self::UnknownLeaver | Self::NoPage => StatusCode::NOT_FOUND,
-            Self::Expired | Self::Used | Self::Revoked | Self::ForgottenLeaver => StatusCode::GONE,
+            Self::Expired | Self::Used | Self::Revoked | Self::ForgottenLeaver | Self::UndoOver => {
+                StatusCode::GONE
+            }
             Self::UsedByYou { .. } => StatusCode::OK,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Stale | Self::Foreign => StatusCode::FORBIDDEN,
@@ -70,6 +74,7 @@ impl End {
             Self::Foreign => "This did not come from us",
             Self::Busy => "We will be right back",
             Self::ForgottenLeaver => "Your address is gone already",
+            Self::UndoOver => "You are unsubscribed",
             Self::NoPage => "There is nothing here",
         }
     }
@@ -95,8 +100,8 @@ impl End {
             }
             Self::Revoked => ["We have called this link back, so it signs nobody in any more.", ""],
             Self::TooMany(_) => [
-                "There were too many tries from your network. Your link is safe and unused.",
-                "Wait a minute, then open it again.",
+                "We do not know this link, and there were too many like it from your network.",
+                "Wait a minute, then open our newest mail and press the button there.",
             ],
             Self::Stale => [
                 "The page was open for long, or your browser did not keep our cookie. Your link is safe and unused.",
@@ -116,6 +121,10 @@ impl End {
             Self::ForgottenLeaver => [
                 "We have deleted the addresses of this mailing, yours among them.",
                 "Should another mail reach you, use the link in that one.",
+            ],
+            Self::UndoOver => [
+                "It could be undone for a minute, and that is over.",
+                "To get our mails again, answer one of them.",
             ],
             Self::NoPage => ["Check the address, or go back to where you came from.", ""],
         }

@@ -1,4 +1,7 @@
-//! Unsubscribing: a page for people, one click for machines (RFC 8058). No cookie, no sign-in, no redirect.
+//! Unsubscribing: a page for people, one click for machines (RFC 8058). No cookie and no sign-in.
+//!
+//! A person's press leads on to another page, which offers to undo it for a minute: whoever has the secret on that page
+//! pressed. A machine's click is answered at once, since RFC 8058 forbids to lead it anywhere.
 
 use hyper::StatusCode;
 use serde_json::json;
@@ -17,55 +20,150 @@ use crate::{
     ledger::{Leaver, LedgerError, Left},
 };
 
+/// What a visit wants.
+enum Wish {
+    /// To see.
+    Look,
+    /// To leave, says a mail program.
+    OneClick,
+    /// To leave, says a person.
+    Leave,
+    /// To take that back, says whoever has the secret of it.
+    Return,
+    /// It does not say.
+    Unclear,
+}
+
 impl Web {
-    /// A `GET` shows the page, a `POST` unsubscribes. It works for as long as the ledger knows the mail.
+    /// A `GET` shows a page, a `POST` unsubscribes or undoes it. It works for as long as the ledger knows the mail.
     pub(super) async fn unsubscribe(&self, visit: &Visit) -> Result<Reply, LedgerError> {
-        if let Err(wait) = self.bad_tokens.look(visit.client) {
-            self.counts.event(Event::TooMany);
-            return Ok(self.end(&End::TooMany(wait)));
-        }
+        let _turn = self.limits.let_in(visit.client.address).await;
         let Some(id) = visit.query("u").filter(|id| secrets::is_opaque(id)) else {
             return Ok(self.unknown_leaver(visit));
         };
-        if visit.is_post() && is_one_click(visit) {
-            return Ok(match self.ledger.leave(&id).await? {
-                Left::Done(address) => {
-                    self.counts.event(Event::Unsubscribed);
-                    self.gone(&address)
-                }
-                Left::Forgotten => self.end(&End::ForgottenLeaver),
-                Left::Unknown => self.unknown_leaver(visit),
-            });
+        match wish(visit) {
+            Wish::Look => self.show_leaver(visit, &id, StatusCode::OK).await,
+            Wish::Unclear => self.show_leaver(visit, &id, StatusCode::BAD_REQUEST).await,
+            Wish::OneClick => Ok(match self.leave(visit, &id, None).await? {
+                Ok((address, _)) => self.gone(&address),
+                Err(reply) => reply,
+            }),
+            Wish::Leave => {
+                let undo = secrets::random();
+                Ok(match self.leave(visit, &id, Some(&undo)).await? {
+                    Ok((_, true)) => reply::see_other(&here(visit, &id, Some(("undo", &undo)))),
+                    Ok((_, false)) => reply::see_other(&here(visit, &id, None)),
+                    Err(reply) => reply,
+                })
+            }
+            Wish::Return => self.take_back(visit, &id).await,
         }
-        Ok(match self.ledger.leaver(&id).await? {
+    }
+
+    /// Puts the person on the suppression list. Tells the address, and whether this can be taken back.
+    async fn leave(
+        &self,
+        visit: &Visit,
+        id: &str,
+        undo: Option<&str>,
+    ) -> Result<Result<(Address, bool), Reply>, LedgerError> {
+        Ok(match self.ledger.leave(id, undo.map(secrets::sha256)).await? {
+            Left::Done { address, can_return } => {
+                self.counts.event(Event::Unsubscribed);
+                Ok((address, can_return))
+            }
+            Left::Forgotten => Err(self.end(&End::ForgottenLeaver)),
+            Left::Unknown => Err(self.unknown_leaver(visit)),
+        })
+    }
+
+    /// Undoes a press: that one and nothing else.
+    async fn take_back(&self, visit: &Visit, id: &str) -> Result<Reply, LedgerError> {
+        let undo = visit.field("undo").filter(|undo| secrets::is_opaque(undo));
+        if let Some(undo) = undo
+            && self.ledger.take_back(id, secrets::sha256(&undo)).await?
+        {
+            self.counts.event(Event::TakenBack);
+            return Ok(reply::see_other(&here(visit, id, Some(("undone", "yes")))));
+        }
+        Ok(match self.ledger.leaver(id, None).await? {
             None => self.unknown_leaver(visit),
             Some(Leaver { address: None, .. }) => self.end(&End::ForgottenLeaver),
-            Some(Leaver { address: Some(address), gone: true }) => self.gone(&address),
-            Some(Leaver { address: Some(address), gone: false }) => {
-                let query = form_urlencoded::Serializer::new(String::new()).append_pair("u", &id).finish();
-                let values = json!({ "who": address.masked(), "action": format!("{}?{query}", visit.path) });
+            Some(Leaver { gone: true, .. }) => self.end(&End::UndoOver),
+            // A second press of the same button.
+            Some(_) => reply::see_other(&here(visit, id, Some(("undone", "yes")))),
+        })
+    }
+
+    async fn show_leaver(&self, visit: &Visit, id: &str, status: StatusCode) -> Result<Reply, LedgerError> {
+        let undo = visit.query("undo").filter(|undo| secrets::is_opaque(undo));
+        let hash = undo.as_deref().map(secrets::sha256);
+        Ok(match self.ledger.leaver(id, hash).await? {
+            None => self.unknown_leaver(visit),
+            Some(Leaver { address: None, .. }) => self.end(&End::ForgottenLeaver),
+            Some(Leaver { address: Some(address), can_return: true, .. }) => {
+                let values = json!({
+                    "paragraphs": self.gone_words(&address), "undo": undo, "action": here(visit, id, None),
+                });
+                let page = self.look.page("unsubscribed.html", "You are unsubscribed", &values);
+                reply::html(StatusCode::OK, page)
+            }
+            Some(Leaver { address: Some(address), gone: true, .. }) => self.gone(&address),
+            Some(Leaver { address: Some(address), .. }) if visit.query("undone").is_some() => {
+                self.back(&address)
+            }
+            Some(Leaver { address: Some(address), .. }) => {
+                let values = json!({ "who": address.masked(), "action": here(visit, id, None) });
                 // A POST that does not say what it wants changes nothing either.
-                let status = if visit.is_post() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
                 reply::html(status, self.look.page("unsubscribe.html", "Unsubscribe", &values))
             }
         })
     }
 
     fn gone(&self, address: &Address) -> Reply {
-        let words = [
+        let words = self.gone_words(address);
+        reply::html(StatusCode::OK, self.look.words("You are unsubscribed", &words, None))
+    }
+
+    fn gone_words(&self, address: &Address) -> [String; 2] {
+        [
             format!("{} will get no more mails like this one from {}.", address.masked(), self.site.name),
             "A mail that was on its way at this very moment may still arrive.".to_owned(),
+        ]
+    }
+
+    fn back(&self, address: &Address) -> Reply {
+        let words = [
+            format!("{} will go on getting mails from {}.", address.masked(), self.site.name),
+            "A mail that was to leave within this minute may not come.".to_owned(),
         ];
-        reply::html(StatusCode::OK, self.look.words("You are unsubscribed", &words, None))
+        reply::html(StatusCode::OK, self.look.words("You are subscribed again", &words, None))
     }
 
     fn unknown_leaver(&self, visit: &Visit) -> Reply {
         self.counts.event(Event::UnknownUnsubscribe);
-        let end = match self.bad_tokens.take(visit.client) {
-            Ok(()) => End::UnknownLeaver,
-            Err(wait) => End::TooMany(wait),
-        };
-        self.end(&end)
+        self.end(&self.guessed(visit, End::UnknownLeaver))
+    }
+}
+
+/// The address of the page of this mail, with something more.
+fn here(visit: &Visit, id: &str, more: Option<(&str, &str)>) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("u", id).extend_pairs(more);
+    format!("{}?{}", visit.path, query.finish())
+}
+
+fn wish(visit: &Visit) -> Wish {
+    if !visit.is_post() {
+        Wish::Look
+    } else if is_one_click(visit) {
+        Wish::OneClick
+    } else {
+        match visit.field("wish").as_deref() {
+            Some("leave") => Wish::Leave,
+            Some("return") => Wish::Return,
+            Some(_) | None => Wish::Unclear,
+        }
     }
 }
 

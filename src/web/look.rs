@@ -28,11 +28,12 @@ pub(super) struct WayOn<'a> {
     pub(super) text: &'a str,
 }
 
-const PAGES: [(&str, &str); 4] = [
+const PAGES: [(&str, &str); 5] = [
     ("base.html", include_str!("pages/base.html")),
     ("accept.html", include_str!("pages/accept.html")),
     ("words.html", include_str!("pages/words.html")),
     ("unsubscribe.html", include_str!("pages/unsubscribe.html")),
+    ("unsubscribed.html", include_str!("pages/unsubscribed.html")),
 ];
 
 impl Logo {

@@ -20,6 +20,7 @@ pub(super) enum Event {
     TooMany,
     Answered,
     Unsubscribed,
+    TakenBack,
     UnknownUnsubscribe,
     Minted,
     MintedRevoked,
@@ -28,7 +29,7 @@ pub(super) enum Event {
 }
 
 impl Event {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Redeemed,
         Self::RedeemedAgain,
         Self::Used,
@@ -39,6 +40,7 @@ impl Event {
         Self::TooMany,
         Self::Answered,
         Self::Unsubscribed,
+        Self::TakenBack,
         Self::UnknownUnsubscribe,
         Self::Minted,
         Self::MintedRevoked,
@@ -58,6 +60,7 @@ impl Event {
             Self::TooMany => "refused_too_many",
             Self::Answered => "answered",
             Self::Unsubscribed => "unsubscribed",
+            Self::TakenBack => "unsubscribe_undone",
             Self::UnknownUnsubscribe => "unsubscribe_unknown",
             Self::Minted => "token_created",
             Self::MintedRevoked => "token_revoked",

@@ -4,11 +4,13 @@
 //! scripts. Only a form that a person sends spends a link, by one statement of the ledger. Nothing here believes the
 //! `Host` of a request: where we are stands in the settings.
 //!
-//! `server` owns the connections and their deadlines, `request` and `reply` what goes in and out, `accept`, `leave`,
-//! `tokens` and `tickets` are the four things that can be done. Where somebody else takes the links, people can leave
-//! and nothing more: all about sign-in hangs on a [`SignIn`], which such a site has not.
+//! `server` owns the connections and their deadlines, `strict` how requests are told apart, `client` who asks, `request`
+//! and `reply` what goes in and out. `accept`, `leave`, `tokens` and `tickets` are the four things that can be done.
+//! Where somebody else takes the links, people can leave and nothing more: all about sign-in hangs on a [`SignIn`],
+//! which such a site has not.
 
 mod accept;
+mod client;
 mod colour;
 mod ends;
 mod leave;
@@ -19,11 +21,12 @@ mod reply;
 mod request;
 mod secrets;
 mod server;
+mod strict;
 mod target;
 mod tickets;
 mod tokens;
 
-use std::{net::IpAddr, path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::atomic::AtomicBool, time::Duration};
 
 use hyper::{Method, StatusCode, header::HeaderName};
 use jiff::SignedDuration;
@@ -32,11 +35,11 @@ use tracing::error;
 use url::Url;
 
 pub use look::Logo;
-pub use server::{Access, Listening, Tls, TlsError};
+pub use server::{Access, Heard, Listening, Tls, TlsError};
 
 use self::{
     ends::End,
-    limits::Limiter,
+    limits::Limits,
     look::Look,
     metrics::{Counts, Event},
     reply::Reply,
@@ -64,9 +67,9 @@ pub struct Site {
     pub new_link: Option<String>,
     /// The header in which the proxy in front writes the client's address.
     pub client_address_header: Option<HeaderName>,
-    /// Requests a minute from one address to the pages of links.
+    /// Requests a minute from one address to the pages of links; more take turns.
     pub requests_per_minute: u32,
-    /// Links a minute from one address that nobody ever sent.
+    /// Links a minute from one address that nobody ever sent; more are refused.
     pub bad_tokens_per_minute: u32,
     /// How long a client may take for the head and for the body of a request.
     pub read_deadline: Duration,
@@ -110,8 +113,9 @@ pub struct Web {
     keys: Option<Keys>,
     look: Look,
     counts: Counts,
-    requests: Limiter,
-    bad_tokens: Limiter,
+    limits: Limits,
+    /// Whether it was told that a proxy hides the visitors' addresses.
+    told_of_proxy: AtomicBool,
 }
 
 /// The part of a site that signs people in.
@@ -271,8 +275,8 @@ impl Web {
             keys: site.sign_in().map(|sign_in| Keys::open(sign_in.keys.clone())).transpose()?,
             look: Look::new(&site),
             counts: Counts::default(),
-            requests: Limiter::per_minute(site.requests_per_minute),
-            bad_tokens: Limiter::per_minute(site.bad_tokens_per_minute),
+            limits: Limits::new(site.requests_per_minute, site.bad_tokens_per_minute),
+            told_of_proxy: AtomicBool::new(false),
             site,
             ledger,
             clock,
@@ -299,18 +303,26 @@ impl Web {
         Some(Door { web: self, sign_in, keys })
     }
 
-    /// The answer to a request that was read, or could not be.
-    async fn answer(&self, visit: Result<Visit, StatusCode>) -> (Route, Reply) {
+    /// The answer to a request that was read, or could not be; `for_programs`, below `/v1`, it is JSON whatever it says.
+    async fn answer(&self, visit: Result<Visit, StatusCode>, for_programs: bool) -> (Route, Reply) {
         let visit = match visit {
             Ok(visit) => visit,
+            Err(status) if for_programs => return (Route::Other, tokens::unanswered(status).reply()),
             Err(status) => {
                 let words = status.canonical_reason().unwrap_or("not taken").to_owned();
                 return (Route::Other, reply::with_type(status, "text/plain; charset=utf-8", words));
             }
         };
         let route = Route::of(&self.site, &visit.path);
+        if route == Route::Other && for_programs {
+            return (route, tokens::unanswered(StatusCode::NOT_FOUND).reply());
+        }
         if !route.takes(&visit.method) {
-            return (route, reply::not_allowed(route.methods()));
+            let refused = || tokens::unanswered(StatusCode::METHOD_NOT_ALLOWED).reply();
+            let methods = route.methods();
+            let reply =
+                if for_programs { reply::allowing(refused(), methods) } else { reply::not_allowed(methods) };
+            return (route, reply);
         }
         let answered = match (route, self.door()) {
             (Route::Accept, Some(door)) => door.accept(&visit).await,
@@ -322,7 +334,7 @@ impl Web {
             (Route::Tickets, Some(door)) => door.redeem_ticket(&visit).await,
             (Route::Unsubscribe, _) => self.unsubscribe(&visit).await,
             (Route::Health, _) => self.health().await,
-            (Route::Metrics, _) => Ok(self.metrics(visit.client)),
+            (Route::Metrics, _) => Ok(self.metrics(&visit)),
             (Route::Style, _) => Ok(reply::for_a_while(reply::with_type(
                 StatusCode::OK,
                 "text/css; charset=utf-8",
@@ -368,13 +380,9 @@ impl Web {
         Ok(reply::with_type(StatusCode::OK, "text/plain; charset=utf-8", "ok\n"))
     }
 
-    /// The figures, for the own machine and the own network only.
-    fn metrics(&self, client: IpAddr) -> Reply {
-        let near = match client.to_canonical() {
-            IpAddr::V4(address) => address.is_loopback() || address.is_private(),
-            IpAddr::V6(address) => address.is_loopback() || address.is_unique_local(),
-        };
-        if near {
+    /// The figures, for the own machine and the own network only: whoever comes through a proxy is anybody.
+    fn metrics(&self, visit: &Visit) -> Reply {
+        if visit.client.is_near() {
             reply::with_type(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", self.counts.text())
         } else {
             self.end(&End::NoPage)
@@ -394,12 +402,15 @@ impl Web {
         }
     }
 
-    /// Counts a request for a link's page.
-    fn let_in(&self, client: IpAddr) -> Result<(), End> {
-        self.requests.take(client).and_then(|()| self.bad_tokens.look(client)).map_err(|wait| {
-            self.counts.event(Event::TooMany);
-            End::TooMany(wait)
-        })
+    /// How a visit ends with a link that nobody was ever sent: one guess is answered, too many are not.
+    fn guessed(&self, visit: &Visit, end: End) -> End {
+        match self.limits.guess(visit.client.address) {
+            Ok(()) => end,
+            Err(wait) => {
+                self.counts.event(Event::TooMany);
+                End::TooMany(wait)
+            }
+        }
     }
 }
 

@@ -5,8 +5,8 @@ use hyper::{
     Response, StatusCode,
     body::Bytes,
     header::{
-        ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
-        LOCATION, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE, STRICT_TRANSPORT_SECURITY,
+        ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName,
+        HeaderValue, LOCATION, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE, STRICT_TRANSPORT_SECURITY,
         X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
     },
 };
@@ -42,7 +42,17 @@ pub(super) fn see_other(target: &str) -> Reply {
 }
 
 pub(super) fn not_allowed(methods: &'static str) -> Reply {
-    let mut reply = with_type(StatusCode::METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", "");
+    allowing(with_type(StatusCode::METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", ""), methods)
+}
+
+/// The same answer, behind which the connection ends.
+pub(super) fn last(mut reply: Reply) -> Reply {
+    reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    reply
+}
+
+/// The same answer with the methods that may be used.
+pub(super) fn allowing(mut reply: Reply, methods: &'static str) -> Reply {
     reply.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
     reply
 }

@@ -5,7 +5,10 @@ use std::{
     net::{IpAddr, SocketAddr},
     path::Path,
     pin::pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -24,8 +27,11 @@ use tracing::debug;
 
 use super::{
     Web,
+    client::{self, Client},
     reply::{self, Reply},
     request::Visit,
+    strict::{Watched, ends_unseen},
+    tokens,
 };
 
 /// Connections at a time; further ones wait in the system's queue.
@@ -52,6 +58,16 @@ pub struct Access {
     pub status: u16,
     /// How long the answer took.
     pub took: Duration,
+}
+
+/// What is heard of a site at work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// A request was answered.
+    Answered(Access),
+    /// A request came through a proxy that writes this header, and its word for the visitor's address was not found:
+    /// everybody behind it has one address. Heard once.
+    Hidden(String),
 }
 
 /// Certificate and key.
@@ -109,7 +125,7 @@ impl Listening {
     }
 
     /// Answers until `stop`; what is under way then is answered first. `log` hears of every answer.
-    pub async fn serve(self, stop: CancellationToken, log: impl Fn(&Access) + Send + Sync + 'static) {
+    pub async fn serve(self, stop: CancellationToken, log: impl Fn(&Heard) + Send + Sync + 'static) {
         let log = Arc::new(log);
         let (room, connections) = (Arc::new(Semaphore::new(CONNECTIONS)), TaskTracker::new());
         loop {
@@ -157,12 +173,16 @@ async fn talk<S>(
     stream: S,
     peer: IpAddr,
     stop: &CancellationToken,
-    log: &(impl Fn(&Access) + Send + Sync),
+    log: &(impl Fn(&Heard) + Send + Sync),
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    let service =
-        service_fn(|request| async move { Ok::<_, Infallible>(respond(web, request, peer, log).await) });
+    let (stream, seen) = Watched::new(stream);
+    let (seen, number) = (&seen, &AtomicU64::new(0));
+    let service = service_fn(|request| async move {
+        let good_lines = !seen.is_bare(number.fetch_add(1, Ordering::Relaxed));
+        Ok::<_, Infallible>(respond(web, request, good_lines, peer, log).await)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(web.site.read_deadline)
@@ -188,21 +208,33 @@ async fn talk<S>(
 async fn respond(
     web: &Web,
     request: Request<Incoming>,
+    good_lines: bool,
     peer: IpAddr,
-    log: &(impl Fn(&Access) + Send + Sync),
+    log: &(impl Fn(&Heard) + Send + Sync),
 ) -> Reply {
     let begun = Instant::now();
     let method = request.method().to_string();
-    let trusted = web.site.client_address_header.as_ref();
-    let visit = Visit::read(request, peer, trusted, web.site.read_deadline).await;
-    let client = visit.as_ref().map_or(peer, |visit| visit.client);
-    let (route, reply) = web.answer(visit).await;
+    let for_programs = tokens::is_api(request.uri().path());
+    let ends = ends_unseen(request.headers());
+    let client = Client::of(request.headers(), peer, web.site.client_address_header.as_ref());
+    if let Some(header) = &client.behind
+        && client::is_near(peer)
+        && !web.told_of_proxy.swap(true, Ordering::Relaxed)
+    {
+        log(&Heard::Hidden(header.to_string()));
+    }
+    let address = client.address;
+    let visit = Visit::read(request, client, good_lines, web.site.read_deadline).await;
+    // What was not read whole may be followed by anything.
+    let ends = ends || visit.is_err();
+    let (route, reply) = web.answer(visit, for_programs).await;
+    let reply = if ends { reply::last(reply) } else { reply };
     let status = reply.status().as_u16();
     web.counts.request(route, status);
-    let (client, took) = (network(client), begun.elapsed());
+    let (client, took) = (network(address), begun.elapsed());
     // A method can be any word, so only those that mean something are repeated.
     let method = if matches!(method.as_str(), "GET" | "HEAD" | "POST") { method } else { "other".to_owned() };
-    log(&Access { client, method, route: route.name(), status, took });
+    log(&Heard::Answered(Access { client, method, route: route.name(), status, took }));
     reply::secured(reply, web.is_secure())
 }
 

@@ -57,6 +57,36 @@ impl Wrong {
     }
 }
 
+/// Whether a path is one for programs, which take every answer for JSON.
+pub(super) fn is_api(path: &str) -> bool {
+    path.strip_prefix("/v1").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// A request that could not be read, or for which there is nothing.
+pub(super) fn unanswered(status: StatusCode) -> Wrong {
+    let (code, message, long) = match status {
+        StatusCode::NOT_FOUND => ("resource_not_found", "not found", "Resource not found"),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            ("method_not_allowed", "method not allowed", "Another method is expected: see the header Allow")
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            ("request_body_too_large", "Request body too large", "The request body may have 8192 bytes")
+        }
+        StatusCode::URI_TOO_LONG => {
+            ("request_url_too_long", "Request URL too long", "The path and query may have 4096 bytes")
+        }
+        StatusCode::REQUEST_TIMEOUT => {
+            ("request_timeout", "Request timeout", "The request did not come within its time")
+        }
+        _ => (
+            "bad_request",
+            "Bad request",
+            "The request is no HTTP/1.1 request with one Host and a whole body",
+        ),
+    };
+    Wrong::new(status, code, message, long)
+}
+
 /// The ledger does not answer.
 pub(super) fn unavailable() -> Reply {
     let long = "The service cannot record anything at the moment. Try again in a minute.";
@@ -146,7 +176,7 @@ impl Door<'_> {
 
     /// Whether the caller has the key (compared in constant time).
     pub(super) fn api(&self, visit: &Visit) -> Result<(), Wrong> {
-        if self.web.bad_tokens.look(visit.client).is_err() && !self.has_key(visit) {
+        if self.web.limits.may_guess(visit.client.address).is_err() && !self.has_key(visit) {
             self.web.counts.event(Event::TooMany);
             let long = "Too many requests, retry later";
             return Err(Wrong::new(
@@ -170,7 +200,7 @@ impl Door<'_> {
             return Ok(());
         }
         self.web.counts.event(Event::WrongKey);
-        let _ = self.web.bad_tokens.take(visit.client);
+        let _ = self.web.limits.guess(visit.client.address);
         let message =
             "The provided Clerk Secret Key is invalid. Make sure that your Clerk Secret Key is correct.";
         Err(Wrong::new(StatusCode::UNAUTHORIZED, "clerk_key_invalid", message, message))

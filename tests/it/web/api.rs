@@ -153,6 +153,51 @@ fn who_guesses_the_key_is_told_to_wait_and_who_has_it_is_not() {
     assert_eq!(status(KEY), 200);
 }
 
+#[test]
+fn whatever_is_wrong_below_v1_is_told_as_json() {
+    let fixture = fixture(1);
+    let serve = Serve::start(&fixture);
+    let bearer = format!("Bearer {KEY}");
+    let headers = [("content-type", "application/json"), ("authorization", bearer.as_str())];
+    let check = |method: &str, path: &str, body: &str, status: u16, code: &str| {
+        let page = serve.browser().ask(method, path, &headers, body);
+        assert_eq!(page.header("content-type"), Some("application/json"), "{method} {path}: {page:?}");
+        let answer: Value =
+            serde_json::from_str(&page.body).unwrap_or_else(|_| panic!("{method} {path}: {page:?}"));
+        let error = &answer["errors"][0];
+        assert_eq!((page.status, error["code"].as_str()), (status, Some(code)), "{method} {path}: {answer}");
+        assert!(error["message"].is_string() && error["long_message"].is_string(), "{answer}");
+        assert!(answer["clerk_trace_id"].is_string(), "{answer}");
+        page
+    };
+    let body = r#"{"user_id":"u"}"#;
+    for path in [
+        "/v1",
+        "/v1/",
+        "/v1/users/user_1",
+        "/v1/sign_in_tokens/",
+        "/v1/tickets",
+        "/v1/sign_in_tokens/x/revoke/",
+    ] {
+        for method in ["GET", "POST", "DELETE"] {
+            check(method, path, body, 404, "resource_not_found");
+        }
+    }
+    for path in ["/v1/sign_in_tokens", "/v1/sign_in_tokens/sit_1/revoke", "/v1/tickets/redeem"] {
+        for method in ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"] {
+            let page = check(method, path, "", 405, "method_not_allowed");
+            assert_eq!(page.header("allow"), Some("POST"));
+        }
+        check("POST", path, &" ".repeat(9000), 413, "request_body_too_large");
+        check("POST", &format!("{path}?x={}", "y".repeat(5000)), body, 414, "request_url_too_long");
+    }
+    let raw = |request: &str| String::from_utf8(serve.browser().exchange(request.as_bytes())).unwrap();
+    let no_host = raw("POST /v1/sign_in_tokens HTTP/1.1\r\n\r\n");
+    assert!(no_host.starts_with("HTTP/1.1 400") && no_host.contains("\"code\":\"bad_request\""), "{no_host}");
+    // What only begins like it is a page.
+    assert!(serve.browser().get("/v10").header("content-type").unwrap().starts_with("text/html"));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_site_with_sessions_of_its_own_redeems_once() {
     let (fixture, tokens) = mailed(4).await;

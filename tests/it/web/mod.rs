@@ -10,7 +10,10 @@ mod leave;
 mod limits;
 mod once;
 mod pages;
+mod proxies;
 mod redirects;
+mod second_thought;
+mod strict;
 mod survey;
 
 use std::{
@@ -18,6 +21,7 @@ use std::{
     net::SocketAddr,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use linkpost::delivery::sandbox::{Keep, Options, SandboxRelay};
@@ -68,6 +72,19 @@ impl Serve {
     /// Everything that it printed so far.
     pub(crate) fn said(&self) -> String {
         self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Everything that it printed, once these words are among it: they come by a pipe of their own.
+    pub(crate) fn said_with(&self, words: &str) -> String {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let said = self.said();
+            if said.contains(words) {
+                return said;
+            }
+            assert!(Instant::now() < deadline, "{words:?} is not in {said}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     fn signal(&self, name: &str) {

@@ -1,0 +1,151 @@
+//! The end of a run: the books, who got no mail, what to do next, and the exit code that says the same.
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::{
+    commands::{Failure, Global, clerk, find, news, parts::World, refused::Refused, send::SendArgs},
+    exit::Exit,
+    ledger::{Books, Ledger, Run, State, Tally},
+    settings::Expected,
+    token::clerk::ClerkIssuer,
+    ui::{Ui, tally_table},
+};
+
+/// What was known of the occasion before the run.
+pub(super) struct Known {
+    pub(super) due: Option<Timestamp>,
+    /// Who was refused by then.
+    refused: Option<Refused>,
+    /// How many mails without an answer earlier runs have told.
+    unknown: u64,
+}
+
+/// A run at its end.
+pub(super) struct End<'a> {
+    pub(super) ui: &'a Ui,
+    pub(super) global: &'a Global,
+    pub(super) arguments: &'a SendArgs,
+    pub(super) world: &'a World,
+    pub(super) ledger: &'a Ledger,
+    pub(super) run: &'a Run,
+    pub(super) minter: Option<&'a ClerkIssuer>,
+    pub(super) known: Known,
+}
+
+impl Known {
+    pub(super) async fn of(ledger: &Ledger, world: &World, run: &Run) -> Result<Self, Failure> {
+        let books = ledger.books_of(&world.campaign.id, &world.campaign.occasion).await?;
+        let decided = run.decided_rejected().await?;
+        Ok(Self {
+            due: books.as_ref().and_then(|books| books.due),
+            refused: books.as_ref().map(|books| Refused::of(&books.tally, decided)),
+            unknown: books.map_or(0, |books| books.unknown()).saturating_sub(run.recovered().unknown),
+        })
+    }
+}
+
+impl End<'_> {
+    /// Says how it ended. `lapsed`: how many mails had their time before they were tried; `kept`: where the rehearsal
+    /// left them.
+    pub(super) async fn conclude(self, lapsed: u64, kept: &[String]) -> Result<Exit, Failure> {
+        let Self { ui, global, arguments, world, ledger, run, minter, known } = self;
+        clerk::tell_tokens(ui, global, ledger, run, &world.campaign, minter).await?;
+        let ours = ledger.books_of(&world.campaign.id, &world.campaign.occasion).await?;
+        let unknown = ours.as_ref().map_or(0, Books::unknown);
+        let (tally, next_due) = ours.map(|books| (books.tally, books.next_due)).unwrap_or_default();
+        let refused = Refused::of(&tally, run.decided_rejected().await?);
+        let expected = expected(world, arguments);
+        // Nobody is left out in silence: that mails had their time before they were tried is for a person to see.
+        let strict = arguments.strict || refused.is_news(expected) || lapsed > 0;
+        let exit = tell_end(ui, &tally, unknown, next_due, strict);
+        if exit == Exit::Unfinished {
+            tell_unfinished(ui, global, arguments, run, next_due).await?;
+        }
+        let before = known.refused.filter(|_| arguments.due.is_some());
+        let occasion = &world.campaign.occasion;
+        let commands =
+            |state: State| (arguments.rows(global, state.name()), arguments.retry(global, occasion, state));
+        refused.tell(ui, run, (expected, before), commands).await?;
+        tell_unknown(ui, global, arguments, unknown, known.unknown);
+        for line in kept {
+            ui.say(line);
+        }
+        if !arguments.sandbox {
+            find::move_done(ui, ledger, world).await?;
+        }
+        Ok(exit)
+    }
+}
+
+/// How many refusals are no news: none where nobody looks on.
+fn expected(world: &World, arguments: &SendArgs) -> Expected {
+    let usual = if arguments.due.is_some() { Expected::BY_SCHEDULE } else { Expected::BY_HAND };
+    world.settings.expected_refusals.unwrap_or(usual)
+}
+
+/// The books, and the exit code that says the same.
+fn tell_end(ui: &Ui, tally: &Tally, unknown: u64, next_due: Option<Timestamp>, strict: bool) -> Exit {
+    let exit = exit(tally, unknown, strict);
+    let books: serde_json::Map<_, _> =
+        State::ALL.iter().map(|state| (state.name().to_owned(), tally.get(*state).into())).collect();
+    let due = next_due.map(|due| due.to_string());
+    ui.event(&json!({
+        "event": "ended", "books": books, "rows": tally.total(), "next_due": due, "exit": exit.code(),
+    }));
+    ui.say(tally_table(tally));
+    exit
+}
+
+/// What to do next. The command mails nobody whom this run was not to mail.
+async fn tell_unfinished(
+    ui: &Ui,
+    global: &Global,
+    arguments: &SendArgs,
+    run: &Run,
+    next_due: Option<Timestamp>,
+) -> Result<(), Failure> {
+    if !arguments.whom.only.is_empty() && run.chosen(&arguments.whom.selection()).await?.1 == 0 {
+        ui.say("not finished: each row of `--only` is settled, and the rest of the list waits");
+        return Ok(());
+    }
+    ui.say(format_args!("not finished; to go on: {}", arguments.again(global)));
+    if let Some(due) = next_due {
+        ui.say(format_args!(
+            "the next deferred mail is due {} (`--wait` stays until all are settled)",
+            news::clock_time(due)
+        ));
+    }
+    Ok(())
+}
+
+/// Says that mails wait for a decision; a tick of cron only of those that earlier ticks have not told.
+fn tell_unknown(ui: &Ui, global: &Global, arguments: &SendArgs, unknown: u64, told: u64) {
+    if unknown == 0 {
+        return;
+    }
+    let words = format!(
+        "{} handed over without an answer: `{}` asks the relay's log, `{}` lists them",
+        mails_were(unknown),
+        arguments.by_log(global),
+        arguments.rows(global, "unknown")
+    );
+    if arguments.due.is_some() && unknown <= told { ui.remark(words) } else { ui.note(words) }
+}
+
+pub(super) fn mails_were(number: u64) -> String {
+    if number == 1 { "1 mail was".to_owned() } else { format!("{number} mails were") }
+}
+
+/// `unknown` counts the rows that have left the list as well: they wait for a decision all the same.
+fn exit(tally: &Tally, unknown: u64, strict: bool) -> Exit {
+    let failed = [State::Rejected, State::Expired, State::Invalid];
+    let waiting = [State::Pending, State::Claimed, State::Sending, State::Deferred];
+    if waiting.iter().any(|state| tally.get(*state) > 0) {
+        Exit::Unfinished
+    } else if unknown > 0 || (strict && failed.iter().any(|state| tally.get(*state) > 0)) {
+        Exit::Undecided
+    } else {
+        Exit::Settled
+    }
+}
