@@ -15,6 +15,8 @@ use linkpost::{
 use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 
+use crate::support::begin;
+
 pub(crate) const OCCASION: &str = "once";
 
 /// A ledger file in a folder of its own.
@@ -41,11 +43,11 @@ impl Desk {
     }
 
     pub(crate) async fn run(&self) -> Run {
-        self.ledger().await.begin(&self.campaign, OCCASION).await.unwrap()
+        begin(&self.ledger().await, &self.campaign, OCCASION).await
     }
 
     pub(crate) async fn run_at(&self, time: &str) -> Run {
-        self.ledger_at(at(time)).await.begin(&self.campaign, OCCASION).await.unwrap()
+        begin(&self.ledger_at(at(time)).await, &self.campaign, OCCASION).await
     }
 
     /// A connection behind the ledger's back.

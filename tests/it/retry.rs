@@ -184,6 +184,11 @@ async fn where_nothing_fits_the_words_say_what_there_is_and_the_hint_works() {
     let said = fixture.run(&["retry", "autumn", "--rows", "rejected"]);
     assert_eq!(said.code, Some(78), "{said:?}");
     assert_eq!((rejected(&fixture), audit(&fixture).await.len()), (1, 0));
+    assert_eq!(fixture.run(&["purge", "spring.toml", "--yes"]).code, Some(0));
+    check(
+        &["--rows", "rejected"],
+        "`spring` was purged: whom its rejected rows were for is not known any more",
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,6 +3,12 @@
 use std::{
     io::Write,
     process::{Child, Command},
+    time::Duration,
+};
+
+use linkpost::{
+    campaign::CampaignId,
+    ledger::{Ledger, LedgerError, Run},
 };
 
 pub(crate) mod books;
@@ -40,6 +46,18 @@ pub(crate) fn python(modules: &str) -> bool {
         .status()
         .is_ok_and(|status| status.success());
     judge(&format!("python3 with {modules}"), present)
+}
+
+/// Begins a run that nobody else's run is in the way of.
+pub(crate) async fn begin(ledger: &Ledger, campaign: &CampaignId, occasion: &str) -> Run {
+    loop {
+        match ledger.begin(campaign, occasion).await {
+            // Another test starts a program: until that has replaced its image, it holds our lock as well, and nothing
+            // tells when it lets go.
+            Err(LedgerError::Busy { .. }) => std::thread::sleep(Duration::from_millis(5)),
+            begun => return begun.unwrap(),
+        }
+    }
 }
 
 /// Whether the long programmes are wanted.

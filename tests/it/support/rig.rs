@@ -10,7 +10,7 @@ use linkpost::{
     clock::Clock,
     delivery::{Delivery, Relays, sandbox::SandboxRelay, smtp, smtp::RelaySettings},
     email::{Letter, Letterhead, MessageKeys, Unsubscribe},
-    ledger::{Ledger, LedgerError, NewMark, Run, Selection, Tally},
+    ledger::{Ledger, NewMark, Run, Selection, Tally},
     pace::{Cap, Pace},
     pipeline::{self, Bounds, Caps, Halt, News, Parts},
     token::{PreviewIssuer, TokenIssuer},
@@ -18,7 +18,7 @@ use linkpost::{
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::fixture::Fixture;
+use super::{begin, fixture::Fixture};
 
 /// A campaign, its ledger and a clock. Needs `#[tokio::test(start_paused = true)]`.
 pub(crate) struct Rig {
@@ -107,14 +107,7 @@ impl Rig {
 
     pub(crate) async fn run(&self) -> Run {
         let ledger = Ledger::open(&self.fixture.path("linkpost.db"), self.clock).await.unwrap();
-        loop {
-            match ledger.begin(&self.campaign.id, &self.campaign.occasion).await {
-                // Another test starts a program: until that has replaced its image, it holds our lock as well, and
-                // nothing tells when it lets go.
-                Err(LedgerError::Busy { .. }) => std::thread::sleep(Duration::from_millis(5)),
-                begun => return begun.unwrap(),
-            }
-        }
+        begin(&ledger, &self.campaign.id, &self.campaign.occasion).await
     }
 
     /// When mails left, oldest first.
