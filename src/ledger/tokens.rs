@@ -124,8 +124,9 @@ returning id";
 const LIVE_OF: &str = "
 select id, clerk_id, kind from clerk_token where recipient_id = ?1 and state = 'live' and expires_at > ?2 order by id";
 
+/// Not where another token has this id already: then the answer is none to this question.
 const MADE: &str = "
-update clerk_token set state = 'live', clerk_id = ?2, jti_hash = ?3, created_at = ?4, expires_at = ?5, changed_at = ?4
+update or ignore clerk_token set state = 'live', clerk_id = ?2, jti_hash = ?3, created_at = ?4, expires_at = ?5, changed_at = ?4
 where id = ?1 and state = 'asked'";
 
 const END: &str =
@@ -223,10 +224,21 @@ impl Run {
         }
     }
 
-    /// Writes down the token's id. When this returns it is on disk, and the mail may go.
-    pub async fn made_token(&self, asked: Asked, clerk_id: &str, expires_at: i64) -> Result<(), LedgerError> {
-        let note = Note::Made { number: asked.number, clerk_id: clerk_id.to_owned(), expires_at };
-        self.note(note).await.map(drop)
+    /// Writes down the token's id. When this returns `true` it is on disk, and the mail may go. `false`: a token with
+    /// this id was made before, and what became of this question nobody knows.
+    pub async fn made_token(
+        &self,
+        asked: Asked,
+        clerk_id: &str,
+        expires_at: i64,
+    ) -> Result<bool, LedgerError> {
+        let number = asked.number;
+        let note = Note::Made { number, clerk_id: clerk_id.to_owned(), expires_at };
+        let is_new = matches!(self.note(note).await?, Noted::Rows(rows) if rows > 0);
+        if !is_new {
+            self.end_token(number, TokenEnd::Orphan).await?;
+        }
+        Ok(is_new)
     }
 
     /// Writes down that there is no token, or that nobody knows whether there is one.

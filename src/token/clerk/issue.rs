@@ -179,6 +179,10 @@ impl ClerkIssuer {
         let id = minted.id.clone();
         let recorded = run.made_token(asked, &id, expires_at).await;
         let token = LiveToken { number, clerk_id: id, kind };
+        if recorded == Ok(false) {
+            // Perhaps a copy of an earlier answer: that token is somebody's, and stays as it is.
+            return Ok(Made::Unusable("Clerk's answer names a token that was made before".to_owned()));
+        }
         if let Err(error) = recorded {
             // Nobody would know it any more: better there is none.
             let _not_even_that =

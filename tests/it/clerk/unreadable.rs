@@ -65,6 +65,20 @@ async fn an_answer_for_somebody_else_is_that_rows_refusal() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_was_given_before_is_none_and_costs_nobody_their_link() {
+    let options = strange(2, Strange::Repeated);
+    let (relay, clerk) = (relay(Script::new()).await, FakeClerk::with_people(options, 3).await);
+    let fixture = campaign(&relay, PAGE, 3);
+    let said = send(&fixture, &clerk);
+    assert_eq!((said.code, taken(&relay).len()), (Some(0), 3), "{said:?}");
+    each_mail_has_its_own_token(&taken(&relay), &clerk);
+    assert!(tokens(&clerk, "revoked").is_empty(), "{said:?}");
+    let unanswered = clerk.state().tokens.iter().filter(|made| !made.answered).count();
+    let orphans = number(&fixture, "select count(*) from clerk_token where state = 'orphan'").await;
+    assert!(unanswered > 0 && orphans == i64::try_from(unanswered).unwrap(), "{orphans} of {unanswered}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clerk_that_says_nothing_but_done_stops_the_run_and_marks_nobody() {
     for (kind, words) in [
         (Strange::NotJson, "Clerk's answer is no token that can be read"),

@@ -48,6 +48,8 @@ pub(crate) enum Strange {
     WithoutUser,
     WithoutUrl,
     ForAnother,
+    /// The answer to the first creation once more, as from a cache.
+    Repeated,
 }
 
 /// A user.

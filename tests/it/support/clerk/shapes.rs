@@ -55,7 +55,9 @@ pub(super) fn strange(made: &Made, strange: Strange) -> Value {
         Strange::WithoutUser => drop(body.as_object_mut().unwrap().remove("user_id")),
         Strange::WithoutUrl => body["url"] = Value::Null,
         Strange::ForAnother => body["user_id"] = "user_of_somebody_else".into(),
-        Strange::NotJson | Strange::NoContent => unreachable!("they have no body of this form"),
+        Strange::NotJson | Strange::NoContent | Strange::Repeated => {
+            unreachable!("they have no body of this form")
+        }
     }
     body
 }
