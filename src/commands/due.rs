@@ -19,7 +19,7 @@ use crate::{
         owner::Owner,
         parts::{self, CLOCK},
         send,
-        tick::{Ended, Planned, turns},
+        tick::{Ended, Planned, Told, turns},
     },
     exit::Exit,
     settings::{self, Settings},
@@ -75,13 +75,15 @@ struct Folder {
 
 /// Runs the verb.
 pub async fn run(ui: &Ui, global: &Global, arguments: DueArgs) -> Result<Exit, Failure> {
-    let Folder { mut planned, mut ended, monitors } = read(ui, global, &arguments).await?;
+    let mut told = Told::default();
+    let Folder { mut planned, mut ended, monitors } = read(ui, global, &arguments, &mut told).await?;
     if arguments.explain || arguments.at.is_some() {
         let clock = arguments.at.map_or(CLOCK, Clock::Stopped);
         let mut exits = vec![worst(&ended)];
         for one in &planned {
             exits.push(explain(ui, global, one, clock).await?);
         }
+        told.finish(ui);
         return Ok(exits.into_iter().max_by_key(|exit| exit.severity()).unwrap_or(Exit::Settled));
     }
     if planned.is_empty() && ended.is_empty() {
@@ -98,8 +100,9 @@ pub async fn run(ui: &Ui, global: &Global, arguments: DueArgs) -> Result<Exit, F
             stop.cancel();
         }
     });
-    ended.extend(turns(ui, global, &planned, &stop).await);
+    ended.extend(turns(ui, global, &planned, &stop, &mut told).await);
     signals.abort();
+    told.finish(ui);
     for Ended { name, what, exit, .. } in &ended {
         ui.event(&json!({ "event": "due", "campaign": name, "what": what, "exit": exit.code() }));
         ui.say(format_args!("{name}: {what}: {} ({})", exit.sentence(), exit.code()));
@@ -138,7 +141,7 @@ async fn ping(ui: &Ui, due: &settings::Due, exit: Exit, good: bool) {
 }
 
 /// The campaigns of the folder that have a schedule; those that cannot be read are told and do not hold up the others.
-async fn read(ui: &Ui, global: &Global, arguments: &DueArgs) -> Result<Folder, Failure> {
+async fn read(ui: &Ui, global: &Global, arguments: &DueArgs, told: &mut Told) -> Result<Folder, Failure> {
     let mut folder = Folder::default();
     for file in files(&arguments.folder)? {
         let settings = parts::settings_of(global, Some(&file));
@@ -147,16 +150,9 @@ async fn read(ui: &Ui, global: &Global, arguments: &DueArgs) -> Result<Folder, F
             folder.monitors.insert(file.clone(), due.clone());
         }
         if let Err((name, failure)) = folder.take_in(ui, global, arguments, &file, settings).await {
-            let what = "not run".to_owned();
-            folder.ended.push(Ended {
-                name,
-                what,
-                exit: failure.exit(),
-                good: false,
-                told: false,
-                settings: owner,
-            });
-            failure.tell(ui);
+            let (what, exit) = ("not run".to_owned(), failure.exit());
+            told.tell(ui, &name, owner.as_deref(), failure);
+            folder.ended.push(Ended { name, what, exit, good: false, told: false, settings: owner });
         }
     }
     Ok(folder)

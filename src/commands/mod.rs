@@ -16,6 +16,7 @@ pub mod keys;
 pub mod ledger;
 mod list;
 mod news;
+mod occasion;
 mod owner;
 mod parts;
 pub mod preview;
@@ -51,7 +52,7 @@ use crate::{
 const OWN_OCCASION: &str = "`--occasion NAME` sends one of its own, beside those of the schedule";
 
 /// Why a command ended badly: what to say and which code to leave.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
     /// Mistakes with a place, all of them.
     Problems {

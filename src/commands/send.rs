@@ -11,10 +11,10 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     campaign,
     commands::{
-        AcceptArgs, Failure, Global, ListArgs, OWN_OCCASION, WhomArgs, clerk,
+        AcceptArgs, Failure, Global, ListArgs, WhomArgs, clerk,
         end::{End, Known, mails_were},
         enlist::Enlisting,
-        news,
+        news, occasion,
         owner::Owner,
         parts::{self, CLOCK, World},
         preview,
@@ -26,7 +26,6 @@ use crate::{
     exit::Exit,
     ledger::{Ledger, LedgerError, Run, Settled},
     pipeline::{self, Bounds, Halt, News, Parts},
-    schedule::Standing,
     token::TokenIssuer,
     ui::{Ui, count},
 };
@@ -61,6 +60,9 @@ pub struct SendArgs {
     /// Send on although the template, the sender or the link changed after the first mails left
     #[arg(long)]
     pub accept_changed_template: bool,
+    /// Send although the campaign is paused (`paused = true` in its `[schedule]`)
+    #[arg(long)]
+    pub accept_paused: bool,
     /// Stay until everything is settled: wait for the mails that the relay put off, for hours if need be
     #[arg(long, conflicts_with_all = ["limit", "only", "dry_run"])]
     pub wait: bool,
@@ -86,6 +88,9 @@ pub struct SendArgs {
     /// Cancelled when another campaign's turn has come: this one goes on later.
     #[arg(skip)]
     pub turn: CancellationToken,
+    /// What is known to stop every mail: the list is taken in, and none is offered.
+    #[arg(skip)]
+    pub hopeless: Option<Failure>,
 }
 
 /// What a schedule asks for.
@@ -104,16 +109,7 @@ pub async fn run(ui: &Ui, global: &Global, mut arguments: SendArgs) -> Result<Ex
         let arguments = preview::PreviewArgs { campaign, out: None, whom, list };
         return preview::run(ui, global, arguments).await;
     }
-    let mut world = World::load(ui, global, &arguments.campaign)?;
-    let owner = Owner { global, settings: &world.settings, sandbox: arguments.sandbox };
-    let accepts = arguments.accept.accept_moved_file;
-    owner.check(ui, &world.campaign.id, &world.campaign.file, accepts).await?;
-    let usual = world.campaign.occasion.clone();
-    let due_at = choose_occasion(&mut world, &arguments)?;
-    if world.campaign.occasion != usual {
-        // What goes on later goes on with this occasion, and not with one that is due by then.
-        arguments.occasion = Some(world.campaign.occasion.clone());
-    }
+    let (mut world, due_at) = occasion::of(ui, global, &mut arguments).await?;
     if arguments.sandbox {
         parts::rehearse(&mut world.settings);
     }
@@ -165,6 +161,8 @@ pub async fn run(ui: &Ui, global: &Global, mut arguments: SendArgs) -> Result<Ex
         Ok(0)
     } else if rests.hold(ui, &stage, arguments.due.is_some()) {
         Ok(0)
+    } else if let Some(failure) = arguments.hopeless.clone() {
+        Err(failure)
     } else {
         clerk::tell_limit(ui, &world, &issuer, &run, waiting).await?;
         confirm(ui, global, &world, &stage, &arguments, waiting)?;
@@ -219,28 +217,6 @@ async fn parts(
     })
 }
 
-/// Settles which occasion it is, and its due time where it has one.
-fn choose_occasion(world: &mut World, arguments: &SendArgs) -> Result<Option<Timestamp>, Failure> {
-    let campaign = &mut world.campaign;
-    let Some(schedule) = &campaign.schedule else {
-        campaign.occasion = arguments.occasion.clone().unwrap_or_else(|| campaign.occasion.clone());
-        return Ok(None);
-    };
-    if schedule.standing == Standing::Cancelled {
-        return Err(Failure::words(Exit::Configuration, format!("`{}` is cancelled", campaign.id))
-            .hint("take `cancelled = true` out of `[schedule]`"));
-    }
-    let at = arguments.due.map(|due| due.at).or_else(|| schedule.current(CLOCK.now()));
-    let scheduled = at.map(|at| schedule.occasion(at, &campaign.occasion));
-    let Some(name) = arguments.occasion.clone().or_else(|| scheduled.clone()) else {
-        return Err(Failure::words(Exit::Usage, format!("no occasion of `{}` was due yet", campaign.id))
-            .hint(OWN_OCCASION));
-    };
-    let is_scheduled = scheduled.as_ref() == Some(&name);
-    campaign.occasion = name;
-    Ok(at.filter(|_| is_scheduled))
-}
-
 fn occasion_name(text: &str) -> Result<String, String> {
     campaign::occasion_name(text)
 }
@@ -272,7 +248,8 @@ fn confirm(
         ui.say(format_args!("sending {mails} of `{}` through {}", world.campaign.id, stage.relay));
         return Ok(());
     }
-    let question = format!("Send {mails} of `{}` through {}?", world.campaign.id, stage.relay);
+    let paused = if occasion::is_paused(world, arguments) { ", which is paused," } else { "" };
+    let question = format!("Send {mails} of `{}`{paused} through {}?", world.campaign.id, stage.relay);
     match ui.confirm(&question) {
         Some(true) => Ok(()),
         Some(false) => Err(Failure::words(Exit::Unfinished, "nothing was sent: the answer was no")

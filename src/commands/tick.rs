@@ -1,6 +1,11 @@
 //! A tick of `due`: the campaigns in turn, each one's occasion begun or gone on with.
 
-use std::{collections::BTreeSet, convert::Infallible, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeSet,
+    convert::Infallible,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -46,6 +51,48 @@ pub(super) struct Ended {
     pub(super) told: bool,
     /// The settings that it belongs to, as far as they could be read.
     pub(super) settings: Option<PathBuf>,
+}
+
+/// What was told in this tick: what is wrong for several campaigns is told once.
+#[derive(Default)]
+pub(super) struct Told(Vec<(Failure, Option<PathBuf>, Vec<String>)>);
+
+impl Told {
+    /// Tells why a campaign did not go out, unless the same was told of another.
+    pub(super) fn tell(&mut self, ui: &Ui, name: &str, settings: Option<&Path>, failure: Failure) {
+        let settings = settings.map(Path::to_owned);
+        match self.0.iter_mut().find(|(told, of, _)| *told == failure && *of == settings) {
+            Some((_, _, names)) if names.iter().any(|known| known == name) => {}
+            Some((_, _, names)) => names.push(name.to_owned()),
+            None => {
+                failure.clone().tell_of_tick(ui);
+                self.0.push((failure, settings, vec![name.to_owned()]));
+            }
+        }
+    }
+
+    /// Names the campaigns that something told of another one is true of as well.
+    pub(super) fn finish(&self, ui: &Ui) {
+        for (failure, _, names) in &self.0 {
+            if let [first, others @ ..] = names.as_slice()
+                && !others.is_empty()
+            {
+                let others = others.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+                let words = format_args!("what stopped `{first}` stopped {others} as well");
+                if failure.exit() == Exit::Unfinished { ui.remark(words) } else { ui.note(words) }
+            }
+        }
+    }
+
+    /// Why no mail would leave with these settings: a login that was refused once is not tried again in the same tick,
+    /// since accounts get locked by that.
+    fn hopeless(&self, settings: &Path) -> Option<Failure> {
+        let refused = self
+            .0
+            .iter()
+            .find(|(failure, of, _)| failure.exit() == Exit::Credentials && of.as_deref() == Some(settings));
+        refused.map(|(failure, _, _)| failure.clone())
+    }
 }
 
 impl Planned {
@@ -105,6 +152,7 @@ pub(super) async fn turns(
     global: &Global,
     planned: &[Planned],
     stop: &CancellationToken,
+    told: &mut Told,
 ) -> Vec<Ended> {
     let mut ended: Vec<Option<Ended>> = planned.iter().map(|_| None).collect();
     // A due time is yielded to once: one that cannot begin does not stop the others again and again.
@@ -121,14 +169,14 @@ pub(super) async fn turns(
             let turn = CancellationToken::new();
             let ticked = tokio::select! {
                 biased;
-                ticked = tick(ui, global, one, &turn) => ticked,
+                ticked = tick(ui, global, one, &turn, told) => ticked,
                 never = heed(ui, planned, nth, &mut heeded, &turn) => match never {},
             };
             yielded |= turn.is_cancelled();
             let now = ticked.unwrap_or_else(|failure| {
                 let what = format!("failed ({})", one.campaign.file.display());
                 let failed = Ended::new(one, &what, failure.exit());
-                failure.tell_of_tick(ui);
+                told.tell(ui, &failed.name, Some(&one.settings.file), failure);
                 Some(failed)
             });
             *ended = match ended.take() {
@@ -176,6 +224,7 @@ async fn tick(
     global: &Global,
     one: &Planned,
     turn: &CancellationToken,
+    told: &mut Told,
 ) -> Result<Option<Ended>, Failure> {
     let Planned { campaign, schedule, settings, sandbox } = one;
     let options = parts::ledger_options(settings, *sandbox);
@@ -183,7 +232,7 @@ async fn tick(
     let done = ledger.tick(campaign, schedule).await?;
     let undecided = ledger.undecided(&campaign.id).await?;
     ledger.close().await?;
-    let passed = tell(ui, campaign, &done);
+    let passed = tell_passed(ui, campaign, &done);
     let due = match done.act {
         Act::Begin(due) | Act::GoOn(due) => due,
         Act::GiveUp(_) | Act::Nothing(_) => {
@@ -209,13 +258,14 @@ async fn tick(
         list: ListArgs { scheduled: true, ..ListArgs::default() },
         due: Some(Due { at: due, goes_on: matches!(done.act, Act::GoOn(_)) }),
         turn: turn.clone(),
+        hopeless: told.hopeless(&settings.file),
         ..SendArgs::default()
     };
     let (exit, waits) = match send::run(ui, global, sending).await {
         Ok(exit) => (exit, exit == Exit::Unfinished),
         Err(failure) => {
             let exit = failure.exit();
-            failure.tell_of_tick(ui);
+            told.tell(ui, campaign.id.as_str(), Some(&settings.file), failure);
             (exit, false)
         }
     };
@@ -228,7 +278,7 @@ async fn tick(
 }
 
 /// Tells what passed by and what was given up; whether a person may want to look at it.
-fn tell(ui: &Ui, campaign: &Campaign, tick: &Tick) -> bool {
+fn tell_passed(ui: &Ui, campaign: &Campaign, tick: &Tick) -> bool {
     let mut passed = false;
     for skipped in &tick.skipped {
         let words =

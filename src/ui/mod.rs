@@ -111,10 +111,16 @@ impl Ui {
         }
     }
 
+    /// Whether somebody is there to answer.
+    #[must_use]
+    pub fn can_ask(&self) -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
     /// Asks a question that is answered with `y` or `n`; `None` where nobody can answer.
     #[must_use]
     pub fn confirm(&self, question: &str) -> Option<bool> {
-        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        if !self.can_ask() {
             return None;
         }
         let mut stderr = anstream::stderr();

@@ -33,6 +33,7 @@ mod outbox;
 mod overlap;
 mod owner;
 mod packaging;
+mod paused;
 mod ping;
 mod quiet;
 mod readme;

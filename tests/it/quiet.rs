@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use linkpost::delivery::sandbox::{Act, Script, Step};
+use linkpost::delivery::sandbox::{Act, Auth, Event, Keep, Options, SandboxRelay, Script, Step};
 use tokio::sync::Notify;
 
 use crate::support::{
@@ -93,6 +93,51 @@ fn an_error_is_said_at_every_tick() {
         let errors: Vec<_> = said.err.lines().map(|line| line.split(' ').next().unwrap()).collect();
         assert_eq!(errors, ["error:", ""], "{said:?}");
     }
+}
+
+/// Four campaigns that are due, and what is wrong with the relay of all of them.
+fn four(fixture: &Fixture) {
+    for name in ["autumn", "spring", "summer", "winter"] {
+        scheduled(fixture, name, NOW);
+    }
+}
+
+/// What one tick of four campaigns says of something that is wrong for all of them: once, and whom it is true of.
+fn once(said: &Said, code: i32, error: &str) {
+    assert_eq!(said.code, Some(code), "{said:?}");
+    let lines: Vec<_> = said.err.lines().collect();
+    assert!(lines[0].starts_with("error: ") && lines[0].contains(error), "{said:?}");
+    assert!(lines[1].starts_with("  hint: "), "{said:?}");
+    assert_eq!(lines[2], "note: what stopped `autumn` stopped `spring`, `summer`, `winter` as well");
+    assert_eq!(lines.len(), 3, "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_wrong_with_the_relay_is_said_once_for_all_campaigns() {
+    let fixture = Fixture::new();
+    fixture.sending("connections = 1");
+    four(&fixture);
+    once(&tick(&fixture), 69, "the relay `127.0.0.1:1` is out of reach");
+    fixture.edit("linkpost.toml", "tls = \"none\"", "tls = \"none\"\nuser = \"campaigns\"");
+    once(&tick(&fixture), 78, "the environment holds no LINKPOST_SMTP_PASSWORD");
+    let auth = Some(Auth::new("campaigns", "right"));
+    let relay =
+        SandboxRelay::start(Options { auth, keep: Keep::Memory, ..Options::default() }).await.unwrap();
+    fixture.relay(relay.address());
+    let tick = |password: &str| {
+        let mut command = fixture.command(&["due", "--quiet"]);
+        command.env("LINKPOST_SMTP_PASSWORD", password);
+        fixture.finish(command)
+    };
+    once(&tick("wrong"), 77, "refuses the login: AUTH PLAIN: 535");
+    let is_refusal = |event: &&Event| matches!(event, Event::Reply { text, .. } if text.starts_with("535"));
+    let refused = relay.log().iter().filter(is_refusal).count();
+    assert_eq!(refused, 1, "a login that is refused again and again locks an account");
+    assert_eq!((silent(&tick("right")), relay.count()), (Some(0), 12));
+    // A key of the settings that is wrong.
+    fixture.edit("linkpost.toml", "tls = \"none\"", "tls = \"nine\"");
+    let said = tick("right");
+    assert_eq!((said.code, said.err.matches("error: ").count()), (Some(78), 1), "{said:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
