@@ -20,6 +20,11 @@ impl CommandLine {
         Self(format!("linkpost {verb} {}", quoted(about.as_os_str())))
     }
 
+    /// A verb that is about no campaign.
+    pub(super) fn verb(verb: &str) -> Self {
+        Self(format!("linkpost {verb}"))
+    }
+
     /// With a flag, where it was given.
     pub(super) fn flag(mut self, name: &str, given: bool) -> Self {
         if given {

@@ -1,10 +1,15 @@
 //! Where a run takes place: the real relay, ledger and keys, or a rehearsal's own.
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use crate::{
     commands::{
         Failure,
+        command_line::CommandLine,
         parts::{self, World},
     },
     delivery::{
@@ -13,8 +18,8 @@ use crate::{
         smtp,
     },
     exit::Exit,
-    settings::Settings,
-    token::Keyring,
+    settings::{self, Settings},
+    token::{KeyError, Keyring},
     ui::Ui,
 };
 
@@ -44,7 +49,9 @@ impl Stage {
         let relays = world.relays()?;
         Ok(Self {
             ledger: settings.ledger.clone(),
-            keyring: Arc::new(Keyring::open(settings.sign_in.keys())?),
+            keyring: Arc::new(
+                Keyring::open(settings.sign_in.keys()).map_err(|error| without_keys(settings, error))?,
+            ),
             relay: relays.name(),
             delivery: Delivery::Smtp(relays),
             live: world.is_live(),
@@ -100,6 +107,15 @@ impl Stage {
         })?;
         Ok(vec![format!("read the mails: {}", folder.join("index.html").display())])
     }
+}
+
+/// Keys that are missing are made for the settings that want them, wherever those were found.
+fn without_keys(settings: &Settings, error: KeyError) -> Failure {
+    let KeyError::Missing(problem) = error else { return error.into() };
+    let found_here = settings.file == Path::new(settings::FILE_NAME);
+    let named = (!found_here).then_some(&settings.file);
+    let make = CommandLine::verb("keys new").option("--settings", named);
+    Failure::problems(Exit::Configuration, vec![problem.hint(format!("make them with `{make}`"))])
 }
 
 /// The folder of the rehearsals' keys, made on first use.

@@ -136,3 +136,15 @@ async fn an_occasion_of_a_schedule_is_gone_on_with_by_its_name() {
     let said = paste(&fixture, &line.replace("--limit 1", ""), "--yes");
     assert_eq!((said.code, relay.count(), counts(&taken(&relay)).len()), (Some(0), 3, 3), "{said:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_that_are_missing_are_made_for_the_settings_that_want_them() {
+    let relay = relay(Script::new()).await;
+    let (fixture, campaign, settings) = awkward(&relay);
+    fixture.edit(settings, "[unsubscribe]", "keys = \"my keys\"\n[unsubscribe]");
+    let said = fixture.run(&["send", campaign, "--yes", "--settings", settings]);
+    assert_eq!(said.code, Some(78), "{said:?}");
+    assert_eq!(paste(&fixture, &between(&said, "make them with ", ""), "").code, Some(0), "{said:?}");
+    let said = fixture.run(&["send", campaign, "--yes", "--settings", settings]);
+    assert_eq!((said.code, relay.count()), (Some(0), 3), "{said:?}");
+}
