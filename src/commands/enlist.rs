@@ -104,7 +104,9 @@ impl Before<'_> {
         match world.campaign.list.source {
             ListSource::AllNew(_) if waits => Ok(List::again(self.taken, occasion)?),
             // A newer one may be there for the next occasion already.
-            ListSource::Newest(_) if waits && self.goes_on => Ok(List::kept(self.taken, occasion)?),
+            ListSource::Newest(_) if self.goes_on && self.known.is_some() => {
+                Ok(List::kept(self.taken, occasion)?)
+            }
             ListSource::File(_) | ListSource::Newest(_) | ListSource::AllNew(_) | ListSource::Command(_) => {
                 find::list(world, self.taken).await
             }

@@ -7,15 +7,10 @@ use crate::{
     campaign::Campaign,
     clock::Clock,
     commands::{
-        Failure, Global, ListArgs,
-        command_line::CommandLine,
-        enlist::{Before, Look},
-        list,
-        parts::{self, World},
+        Failure, Global, ListArgs, command_line::CommandLine, enlist::Look, list, prospect::Prospect,
         tick::Planned,
     },
     exit::Exit,
-    ledger::State,
     schedule::{Act, Decision, Idle, Schedule},
     ui::{Ui, count},
 };
@@ -80,7 +75,7 @@ async fn outlook(ui: &Ui, global: &Global, one: &Planned, decision: &Decision) -
         (Act::Nothing(_) | Act::GiveUp(_), _) => return Outlook::Good,
     };
     let is_now = matches!(decision.act, Act::Begin(_) | Act::GoOn(_));
-    match look(ui, global, one, due, goes_on).await {
+    match read(ui, global, one, due, goes_on).await {
         Ok(None) => Outlook::Good,
         Ok(Some(words)) => Outlook::Without(words),
         // A list that is to come is no problem before its time.
@@ -92,39 +87,15 @@ async fn outlook(ui: &Ui, global: &Global, one: &Planned, decision: &Decision) -
 }
 
 /// Why the list would not be read, where that stops nothing; a failure where it does.
-async fn look(
+async fn read(
     ui: &Ui,
     global: &Global,
     one: &Planned,
     due: Timestamp,
     goes_on: bool,
 ) -> Result<Option<String>, Failure> {
-    let Planned { campaign, schedule, settings, sandbox } = one;
-    let mut campaign = campaign.clone();
-    campaign.occasion = schedule.occasion(due, &campaign.occasion);
-    let mut settings = settings.clone();
-    if *sandbox {
-        parts::rehearse(&mut settings);
-    }
-    let mut world = World::of(ui, campaign, settings)?;
-    world.due = Some(due);
-    let letter = world.letter(parts::harmless_keys())?;
-    let (id, occasion) = (&world.campaign.id, &world.campaign.occasion);
-    let (mut known, mut waiting, mut taken) = (None, 0, Vec::new());
-    if parts::ledger(&world.settings, *sandbox).exists() {
-        let ledger = parts::existing_ledger(&world.settings, *sandbox).await?;
-        known = ledger.mark(id, occasion).await?;
-        taken = ledger.taken(id).await?;
-        let tally = ledger.books_of(id, occasion).await?.map(|books| books.tally).unwrap_or_default();
-        let open = [State::Pending, State::Claimed, State::Sending, State::Deferred];
-        waiting = open.into_iter().map(|state| tally.get(state)).sum();
-    }
-    let again = CommandLine::new("send", &world.campaign.file)
-        .option("--occasion", [occasion])
-        .flag("--sandbox", *sandbox)
-        .settings(global);
-    let before = Before { known: known.as_ref(), waiting, goes_on, taken: &taken, again };
-    match before.look(&world, &letter, false).await? {
+    let Prospect { world, letter, look, waiting } = Prospect::of(ui, global, one, due, goes_on).await?;
+    match look {
         Look::Known | Look::NothingNew(_) => Ok(None),
         Look::Gone(failure) => Ok(Some(format!(
             "{}; the {} in the ledger would go on",
@@ -132,7 +103,7 @@ async fn look(
             count(waiting, "row")
         ))),
         Look::Changed(list, _) => {
-            let live = !sandbox && world.is_live();
+            let live = !one.sandbox && world.is_live();
             let arguments = ListArgs { scheduled: true, ..ListArgs::default() };
             let checked = list::check(ui, &world, &list, &letter, live, &arguments).await?;
             if checked.is_empty() && waiting > 0 {

@@ -20,6 +20,7 @@ mod occasion;
 mod owner;
 mod parts;
 pub mod preview;
+mod prospect;
 pub mod purge;
 pub mod recall;
 mod refused;

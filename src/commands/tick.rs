@@ -13,10 +13,12 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    campaign::Campaign,
+    campaign::{Campaign, ListSource},
     commands::{
         Failure, Global, ListArgs,
+        enlist::Look,
         parts::{self, CLOCK},
+        prospect::Prospect,
         send::{self, Due, SendArgs},
     },
     exit::Exit,
@@ -29,6 +31,8 @@ use crate::{
 /// How long a due time waits for a campaign that is at work, where it may be late: another tick of cron would have
 /// begun it by now.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How often a list is taken in in one tick: one that changes all the time has to be left at some time.
+const MOST_ROUNDS: usize = 10;
 /// The shortest of such waits.
 const SHORTEST_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -261,7 +265,7 @@ async fn tick(
         hopeless: told.hopeless(&settings.file),
         ..SendArgs::default()
     };
-    let (exit, waits) = match send::run(ui, global, sending).await {
+    let (exit, waits) = match rounds(ui, global, one, due, sending).await {
         Ok(exit) => (exit, exit == Exit::Unfinished),
         Err(failure) => {
             let exit = failure.exit();
@@ -275,6 +279,49 @@ async fn tick(
     // Mails that had their time before they were tried are told by the run that ended them alone.
     let told = passed || (exit == Exit::Undecided && undecided == 0);
     Ok(Some(Ended { good: ended.good || waits, told, ..ended }))
+}
+
+/// Sends until nobody waits and the list says nothing else: who came onto it while the last mails left would wait for
+/// good, since no tick looks at an occasion that is settled.
+async fn rounds(
+    ui: &Ui,
+    global: &Global,
+    one: &Planned,
+    due: Timestamp,
+    mut sending: SendArgs,
+) -> Result<Exit, Failure> {
+    let mut exit = send::run(ui, global, sending.clone()).await?;
+    for _ in 1..MOST_ROUNDS {
+        let settled = matches!(exit, Exit::Settled | Exit::Undecided);
+        if !settled || sending.turn.is_cancelled() || !edited(ui, global, one, due).await {
+            break;
+        }
+        ui.say(format_args!("{}: the list changed meanwhile", one.campaign.id));
+        sending.due = Some(Due { at: due, goes_on: true });
+        let later = send::run(ui, global, sending.clone()).await?;
+        // What the first told once is true still.
+        exit = if later == Exit::Settled { exit } else { later };
+    }
+    Ok(exit)
+}
+
+/// Whether the file of an occasion's list says something else by now.
+async fn edited(ui: &Ui, global: &Global, one: &Planned, due: Timestamp) -> bool {
+    match one.campaign.list.source {
+        ListSource::File(_) | ListSource::Newest(_) => {}
+        // What is new is for the next occasion, and a program is asked at the beginning of a tick.
+        ListSource::AllNew(_) | ListSource::Command(_) => return false,
+    }
+    match Prospect::of(&ui.hushed(), global, one, due, true).await {
+        Ok(prospect) => matches!(prospect.look, Look::Changed(..)),
+        Err(failure) if failure.exit() == Exit::Unfinished => {
+            let (id, words) = (&one.campaign.id, failure.first_words());
+            ui.note(format_args!("{id}: everybody is settled, and an edit came too late: {words}"));
+            false
+        }
+        // Nobody waits on whose account it would matter.
+        Err(_) => false,
+    }
 }
 
 /// Tells what passed by and what was given up; whether a person may want to look at it.

@@ -3,6 +3,7 @@
 use std::{
     fs::{self, Permissions},
     os::unix::fs::PermissionsExt,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -10,6 +11,7 @@ use linkpost::{
     clock::Clock,
     delivery::sandbox::{Act, SandboxRelay, Script, Step},
 };
+use tokio::sync::Notify;
 
 use crate::support::{
     faketime::{library, shift},
@@ -153,6 +155,24 @@ async fn a_template_that_changed_on_the_way_still_stops_the_occasion() {
     assert_eq!((said.code, relay.count()), (Some(78), 1), "{said:?}");
     fixture.edit("templates/spring/body.txt", "Come in", "Sign in");
     assert_eq!((tick(&fixture).code, relay.count()), (Some(0), 5));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_added_while_the_last_mails_leave_is_not_forgotten() {
+    let gate = Arc::new(Notify::new());
+    let relay = relay(Script::new().at(Step::Dot, Act::Hold(Arc::clone(&gate))).times(1)).await;
+    let fixture = Fixture::new();
+    fixture.relay(relay.address()).sending("connections = 1");
+    scheduled(&fixture, "autumn", NOW);
+    let run = fixture.spawn(&["due"]);
+    relay.accepted(1).await;
+    fixture.people(5);
+    gate.notify_one();
+    let ended = run.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!((ended.status.code(), relay.count()), (Some(0), 5), "{said}");
+    assert!(said.contains("autumn: the list changed meanwhile\n"), "{said}");
+    assert_eq!(tick(&fixture), Said { code: Some(0), out: String::new(), err: String::new() });
 }
 
 /// Sets the file's time of change to so many minutes ago.
