@@ -20,6 +20,9 @@ const SHOWN: usize = 3;
 /// How many problems are shown; `check` tells all.
 const PROBLEMS: usize = 3;
 
+/// What stands before each.
+const STOP: &str = "would stop it: ";
+
 /// What would become of the list.
 enum Outlook {
     /// It is in order.
@@ -44,6 +47,7 @@ pub(super) async fn explain(ui: &Ui, global: &Global, one: &Planned, clock: Cloc
     };
     if ui.json {
         let next: Vec<_> = coming.iter().map(ToString::to_string).collect();
+        let words: Vec<_> = words.iter().map(|line| line.trim_start_matches(STOP).trim()).collect();
         ui.event(&json!({
             "event": "explained", "campaign": campaign.id.as_str(), "at": now.to_string(),
             "schedule": schedule.in_words(), "answer": answer(campaign, schedule, &decision), "next": next,
@@ -128,7 +132,7 @@ fn obstacles(global: &Global, campaign: &Campaign, failure: Failure) -> Vec<Stri
     let mut number = 0;
     while let Some((words, hint)) = shown.next() {
         number += 1;
-        lines.push(format!("would stop it: {words}"));
+        lines.push(format!("{STOP}{words}"));
         let shared = shown.peek().is_some_and(|(_, next)| *next == hint);
         lines.extend(hint.filter(|_| !shared).map(|hint| format!("  hint: {hint}")));
     }

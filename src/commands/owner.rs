@@ -100,14 +100,14 @@ impl Owner<'_> {
                 format!(
                     "the name `{id}` was used by {before}, which is gone: it looks as if that was moved to {now}"
                 ),
-                format!("if it was: {accept}; if not, give this campaign a `name` of its own"),
+                format!("give this campaign a `name` of its own if it was not; if it was: {accept}"),
             )
         } else if named.is_ok_and(|named| named != *id) {
             (
                 format!(
                     "the name `{id}` was used by {before}, which has another name now, and here is {now}"
                 ),
-                format!("if the campaign goes on here: {accept}; if not, give this one a `name` of its own"),
+                format!("give this campaign a `name` of its own; if the other goes on here: {accept}"),
             )
         } else {
             (

@@ -66,15 +66,11 @@ impl Ledger {
             return Ok(None);
         }
         let options = SqliteConnectOptions::new().filename(ledger).read_only(true).busy_timeout(PATIENCE);
-        // Where nothing can be written there is no shared memory either, which only a log needs.
-        let still = options.clone().immutable(!place::beside(ledger, "-wal").exists());
-        let mut connection = match options.disable_statement_logging().connect().await {
-            Ok(connection) => connection,
-            Err(_) => still.disable_statement_logging().connect().await?,
-        };
-        match find(&mut connection, campaign).await {
-            // The ledger of an older program.
-            Err(LedgerError::Storage(words)) if words.contains("no such table") => Ok(None),
+        match look(options.clone(), campaign).await {
+            // Where nothing can be written there is no shared memory either, which only a log needs.
+            Err(_) if !place::beside(ledger, "-wal").exists() => {
+                look(options.immutable(true), campaign).await
+            }
             found => found,
         }
     }
@@ -107,6 +103,18 @@ pub(super) async fn use_name(
     let noted = sqlx::query(USE).bind(campaign.as_str()).bind(&file.path).bind(&file.named);
     noted.bind(now).bind(instead).execute(&mut *connection).await?;
     Ok(find(connection, campaign).await?.filter(|other| other != file))
+}
+
+async fn look(
+    options: SqliteConnectOptions,
+    campaign: &CampaignId,
+) -> Result<Option<CampaignFile>, LedgerError> {
+    let mut connection = options.disable_statement_logging().connect().await?;
+    match find(&mut connection, campaign).await {
+        // The ledger of an older program.
+        Err(LedgerError::Storage(words)) if words.contains("no such table") => Ok(None),
+        found => found,
+    }
 }
 
 async fn find(

@@ -104,7 +104,7 @@ async fn a_file_that_was_moved_is_taken_when_that_is_said() {
     }
     let said = fixture.run(&["check", file]);
     let line = printed(&said, "if it was: ");
-    let said = paste(&fixture, line.split(';').next().unwrap(), "");
+    let said = paste(&fixture, &line, "");
     assert!(said.code == Some(0) && said.err.contains("noted as the file of `spring`"), "{said:?}");
     let said = fixture.run(&["due", "my campaigns"]);
     assert_eq!((said.code, relay.count()), (Some(0), 3), "{said:?}");
