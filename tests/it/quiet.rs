@@ -129,7 +129,7 @@ async fn what_is_wrong_with_the_relay_is_said_once_for_all_campaigns() {
         command.env("LINKPOST_SMTP_PASSWORD", password);
         fixture.finish(command)
     };
-    once(&tick("wrong"), 77, "refuses the login: AUTH PLAIN: 535");
+    once(&tick("wrong"), 77, "says: AUTH PLAIN: 535");
     let is_refusal = |event: &&Event| matches!(event, Event::Reply { text, .. } if text.starts_with("535"));
     let refused = relay.log().iter().filter(is_refusal).count();
     assert_eq!(refused, 1, "a login that is refused again and again locks an account");

@@ -136,6 +136,7 @@ fn variables(text: &str) -> BTreeSet<String> {
     let quoted = text.split('"').skip(1);
     let ours = |name: &&str| {
         (name.starts_with("LINKPOST_") || name.starts_with("CLERK_"))
+            && !name.ends_with('_')
             && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
     };
     quoted.filter(ours).map(str::to_owned).collect()

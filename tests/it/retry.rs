@@ -224,7 +224,11 @@ async fn who_unsubscribed_is_not_put_back_and_who_is_off_that_list_is() {
     let fixture = Fixture::new();
     fixture.relay(relay.address());
     assert_eq!(fixture.run(&["send", "spring.toml", "--yes", "--limit", "1"]).code, Some(75));
-    change(&fixture, "insert into suppression values ('person2@example.com', 'asked', 0)").await;
+    change(
+        &fixture,
+        "insert into suppression (address, reason, since) values ('person2@example.com', 'asked', 0)",
+    )
+    .await;
     assert_eq!(fixture.run(&["send", "spring.toml", "--yes"]).code, Some(0));
     let said = retry(&fixture, &["--rows", "suppressed", "--yes"]);
     assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{said:?}");
@@ -342,7 +346,7 @@ async fn a_campaign_is_named_by_its_name_as_well_and_a_rehearsal_does_not_ask() 
     let fixture = sent(&relay);
     let said = fixture.run(&["retry", "spring", "--rows", "rejected", "--yes"]);
     assert_eq!(said.code, Some(0), "{said:?}");
-    assert_eq!(printed(&said, "to send it: ").join(" "), "send CAMPAIGN --occasion once");
+    assert_eq!(printed(&said, "to send it: ").join(" "), "send ./spring.toml --occasion once");
     assert_eq!(fixture.run(&["send", "spring.toml", "--sandbox"]).code, Some(0));
     let rehearsed = fixture.path("sandbox/linkpost.db");
     let mut rehearsal = SqliteConnectOptions::new().filename(rehearsed).connect().await.unwrap();

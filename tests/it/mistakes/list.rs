@@ -174,7 +174,7 @@ async fn three_bad_rows_of_a_thousand_stop_the_run_before_the_first_mail() {
      sent       997
      invalid      3
      in all   1,000
-    note: of 1,000 mails 3 left out with a problem: `linkpost status spring.toml --rows invalid` lists them, `linkpost retry spring.toml --rows invalid` sends to them again
+    note: of 1,000 mails 3 left out with a problem: `linkpost status spring.toml --rows invalid` says why, `linkpost retry spring.toml --rows invalid --occasion once` lets them wait again
     ");
     assert_eq!(taken(&relay).len(), 997);
     assert_eq!(books(&fixture), "sent 997, invalid 3, in all 1,000");
