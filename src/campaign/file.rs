@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
-use jiff::{SignedDuration, Span, SpanRelativeTo};
+use jiff::SignedDuration;
 use serde_json::Value;
 
-use super::{Attachment, Campaign, CampaignId, Kind, Question, list, schedule};
+use super::{
+    Attachment, Campaign, CampaignId, Kind, Question, list, schedule,
+    values::{duration, occasion_name},
+};
 use crate::{
     problem::Problem,
     toml_file::{Table, TomlFile},
@@ -15,14 +18,6 @@ use crate::{
 const LONGEST_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// The shortest life that leaves time to open a mail.
 const SHORTEST_LIFE: SignedDuration = SignedDuration::from_mins(1);
-
-/// Reads a span such as `14 days`, `36 hours` or `1 week 2 days`; a day has 24 hours.
-pub fn duration(text: &str) -> Result<SignedDuration, String> {
-    let wrong = || format!("found `{text}`, expected a duration such as `14 days` or `36 hours`");
-    let span: Span = text.parse().map_err(|_| wrong())?;
-    let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
-    if duration.is_positive() { Ok(duration) } else { Err(wrong()) }
-}
 
 impl Campaign {
     /// Reads and checks a campaign file; all its problems at once.
@@ -94,19 +89,6 @@ fn read(file: &TomlFile, path: &Path) -> Result<Option<Campaign>, Vec<Problem>> 
         questions,
         schedule,
     }))
-}
-
-/// A window by the recipients' clocks needs to know their zones.
-/// Checks an occasion's name: letters, digits and `-._:`, at most 64.
-pub fn occasion_name(text: &str) -> Result<String, String> {
-    let good = !text.is_empty()
-        && text.len() <= 64
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte));
-    if good {
-        Ok(text.to_owned())
-    } else {
-        Err(format!("found `{text}`, expected letters, digits and `-._:`, at most 64, such as `2026-11`"))
-    }
 }
 
 fn token_life(text: &str) -> Result<SignedDuration, String> {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 use jiff::{SignedDuration, Timestamp, Zoned, fmt::strtime, tz::TimeZone};
 use serde_json::Value;
 
-use super::{AudienceSpec, ColumnType, Kind, Leeway, WithoutUser, file::duration, schedule};
+use super::{AudienceSpec, ColumnType, Kind, Leeway, WithoutUser, schedule, values::duration};
 use crate::{
     schedule::Schedule,
     toml_file::{Table, TomlFile},

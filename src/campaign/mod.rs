@@ -7,12 +7,13 @@ mod kind;
 mod leeway;
 mod list;
 mod schedule;
+mod values;
 
-pub use file::{duration, occasion_name};
 pub use kind::{Kind, Once, Rules};
 pub use leeway::Leeway;
 pub use list::{ListPath, ListSource, ListSpec};
 pub use schedule::ZONE_COLUMN;
+pub use values::{duration, occasion_name};
 
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 

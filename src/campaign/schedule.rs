@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, Zoned, civil::DateTime, tz::TimeZone};
 
-use super::{Kind, file::duration};
+use super::{Kind, values::duration};
 use crate::{
     schedule::{Hours, Late, Schedule, Standing, Timing, Window, WindowZone, weekdays, zone},
     toml_file::Table,

@@ -2,7 +2,7 @@
 
 use secrecy::ExposeSecret;
 
-use super::{Environment, NoSecret, file::checked_address};
+use super::{Environment, NoSecret, values::checked_address};
 use crate::{
     ping::Monitor,
     problem::{Place, Problem},

@@ -27,9 +27,11 @@ mod file;
 mod relay;
 mod secret;
 mod sign_in;
+mod values;
 mod web;
 
 pub use due::{Due, PING_FAILURE_URL, PING_URL};
+pub use values::is_loopback;
 pub use web::{API_KEY, Web};
 
 /// The file's name, looked for beside the campaign file and in every folder above it.
@@ -349,11 +351,4 @@ impl Settings {
         let problems = file.into_problems();
         settings.filter(|_| problems.is_empty()).ok_or(problems)
     }
-}
-
-/// Whether a host is this machine.
-#[must_use]
-pub fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use lettre::transport::smtp::authentication::Mechanism;
 
-use super::{Environment, Relay, SMTP_PASSWORD, file::plain_line, is_loopback};
+use super::{
+    Environment, Relay, SMTP_PASSWORD,
+    values::{is_loopback, plain_line},
+};
 use crate::{
     campaign::duration,
     delivery::{

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::{
     CLERK_API_URL, CLERK_SECRET_KEY, ClerkSignIn, Environment, LocalSignIn, SignIn,
-    file::{plain_line, rate, web_address},
+    values::{plain_line, rate, web_address},
 };
 use crate::{
     campaign::duration,

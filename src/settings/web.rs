@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{
     Environment, NoSecret,
-    file::{plain_line, web_address},
+    values::{plain_line, web_address},
 };
 use crate::{
     campaign::duration,
