@@ -83,6 +83,10 @@ pub fn main() -> ExitCode {
         match arguments.verb {
             Verb::Check(arguments) => commands::check::run(&ui, &global, arguments).await,
             Verb::Preview(arguments) => commands::preview::run(&ui, &global, arguments).await,
+            Verb::Send(SendArgs { campaign, whom, list, dry_run: true, .. }) => {
+                let arguments = PreviewArgs { campaign, out: None, whom, list };
+                commands::preview::run(&ui, &global, arguments).await
+            }
             Verb::Send(arguments) => commands::send::run(&ui, &global, arguments).await,
             Verb::Due(arguments) => Box::pin(commands::due::run(&ui, &global, arguments)).await,
             Verb::Serve(arguments) => commands::serve::run(&ui, &global, arguments).await,

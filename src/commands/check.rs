@@ -9,7 +9,8 @@ use crate::{
         Failure, Global, ListArgs, find, list,
         owner::Owner,
         parts::{self, CLOCK, World},
-        stopped::unless_stopped,
+        signals::unless_stopped,
+        target::{is_live, relays},
     },
     exit::Exit,
     ledger::Ledger,
@@ -49,7 +50,7 @@ async fn look(ui: &Ui, global: &Global, arguments: &CheckArgs) -> Result<Exit, F
     for advice in letter.advice() {
         ui.note(advice);
     }
-    let live = world.is_live();
+    let live = is_live(&world.settings);
     let list = find::harmless(ui, &world, true).await?;
     let checked = list::check(ui, &world, &list, &letter, live, &arguments.list).await?;
     let which = if checked.is_whole() { "every row" } else { "every other row" };
@@ -61,7 +62,7 @@ async fn look(ui: &Ui, global: &Global, arguments: &CheckArgs) -> Result<Exit, F
     drop(run);
     ledger.close().await?;
     if arguments.connect {
-        for (relay, capabilities) in world.relays()?.probe().await? {
+        for (relay, capabilities) in relays(&world.settings)?.probe().await? {
             let pipelining = if capabilities.pipelining { "with" } else { "without" };
             ui.say(format_args!("{relay} talks to us, {pipelining} PIPELINING"));
         }

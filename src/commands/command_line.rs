@@ -3,7 +3,7 @@
 
 use std::{ffi::OsStr, fmt, os::unix::ffi::OsStrExt, path::Path};
 
-use super::{Global, resolve::ResolveArgs, retry::RetryArgs, send::SendArgs};
+use super::Global;
 use crate::ledger::State;
 
 /// A command of this program, in the words of a shell.
@@ -56,84 +56,8 @@ impl fmt::Display for CommandLine {
     }
 }
 
-impl SendArgs {
-    /// The command that goes on where this run ended, with the same people and the same care.
-    pub(super) fn again(&self, global: &Global) -> CommandLine {
-        CommandLine::new("send", &self.campaign)
-            .option("--occasion", &self.occasion)
-            .flag("--sandbox", self.sandbox)
-            .option("--only", &self.whom.only)
-            .option("--limit", self.whom.limit.map(|limit| limit.to_string()))
-            .flag("--skip-problems", self.list.skip_problems)
-            .flag("--strict", self.strict)
-            .flag("--wait", self.wait)
-            .settings(global)
-    }
-
-    /// The command that decides about unknown mails by a relay's log.
-    pub(super) fn by_log(&self, global: &Global) -> CommandLine {
-        by_log(&self.campaign, self.sandbox, global, "FILE")
-    }
-
-    /// The command that lists the rows in a state.
-    pub(super) fn rows(&self, global: &Global, state: &str) -> CommandLine {
-        rows(&self.campaign, self.sandbox, global, state)
-    }
-
-    /// The command that puts back the rows of an occasion that came to this end.
-    pub(super) fn retry(&self, global: &Global, occasion: &str, state: State) -> CommandLine {
-        retry(&self.campaign, self.sandbox, global, state).option("--occasion", [occasion])
-    }
-}
-
-impl RetryArgs {
-    /// The same command once more; `occasion` where it is known by now.
-    pub(super) fn again(&self, global: &Global, occasion: Option<&str>) -> CommandLine {
-        retry(&self.campaign, self.sandbox, global, self.rows)
-            .option("--reason-contains", &self.reason_contains)
-            .option("--only", &self.only)
-            .option("--occasion", occasion.or(self.occasion.as_deref()))
-            .option("--reason", &self.reason)
-    }
-
-    /// The command that sends what waits of an occasion.
-    pub(super) fn send(&self, global: &Global, occasion: &str) -> CommandLine {
-        send(&self.campaign, self.sandbox, global, occasion)
-    }
-
-    /// The command that shows the books, or the rows in a state.
-    pub(super) fn status(&self, global: &Global, state: Option<State>) -> CommandLine {
-        CommandLine::new("status", &self.campaign)
-            .option("--rows", state.map(State::name))
-            .option("--occasion", &self.occasion)
-            .flag("--sandbox", self.sandbox)
-            .settings(global)
-    }
-}
-
-impl ResolveArgs {
-    /// The command that sends what waits of an occasion.
-    pub(super) fn send(&self, global: &Global, occasion: &str) -> CommandLine {
-        send(&self.campaign, self.sandbox, global, occasion)
-    }
-
-    /// The command that puts back who was refused.
-    pub(super) fn retry(&self, global: &Global) -> CommandLine {
-        retry(&self.campaign, self.sandbox, global, State::Rejected)
-    }
-
-    /// The command that decides by a log.
-    pub(super) fn by_log(&self, global: &Global, log: &str) -> CommandLine {
-        by_log(&self.campaign, self.sandbox, global, log)
-    }
-
-    /// The command that lists the rows in a state.
-    pub(super) fn rows(&self, global: &Global, state: &str) -> CommandLine {
-        rows(&self.campaign, self.sandbox, global, state)
-    }
-}
-
-fn send(campaign: &Path, sandbox: bool, global: &Global, occasion: &str) -> CommandLine {
+/// The command that sends what waits of an occasion.
+pub(super) fn send(campaign: &Path, sandbox: bool, global: &Global, occasion: &str) -> CommandLine {
     // By the campaign's name alone nobody knows where its file is.
     let file = Some(campaign).filter(|path| path.is_file()).unwrap_or(Path::new("CAMPAIGN"));
     CommandLine::new("send", file)
@@ -142,18 +66,21 @@ fn send(campaign: &Path, sandbox: bool, global: &Global, occasion: &str) -> Comm
         .settings(global)
 }
 
-fn retry(campaign: &Path, sandbox: bool, global: &Global, state: State) -> CommandLine {
+/// The command that puts back the rows in a state.
+pub(super) fn retry(campaign: &Path, sandbox: bool, global: &Global, state: State) -> CommandLine {
     CommandLine::new("retry", campaign)
         .option("--rows", [state.name()])
         .flag("--sandbox", sandbox)
         .settings(global)
 }
 
-fn by_log(campaign: &Path, sandbox: bool, global: &Global, log: &str) -> CommandLine {
+/// The command that decides about unknown mails by a relay's log.
+pub(super) fn by_log(campaign: &Path, sandbox: bool, global: &Global, log: &str) -> CommandLine {
     CommandLine::new("resolve", campaign).option("--log", [log]).flag("--sandbox", sandbox).settings(global)
 }
 
-fn rows(campaign: &Path, sandbox: bool, global: &Global, state: &str) -> CommandLine {
+/// The command that lists the rows in a state.
+pub(super) fn rows(campaign: &Path, sandbox: bool, global: &Global, state: &str) -> CommandLine {
     CommandLine::new("status", campaign).option("--rows", [state]).flag("--sandbox", sandbox).settings(global)
 }
 

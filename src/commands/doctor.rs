@@ -12,7 +12,7 @@ use crate::{
     commands::{
         Failure, Global,
         parts::{self, CLOCK, World},
-        sandbox, serve,
+        serve, target,
     },
     exit::Exit,
     ledger::{Ledger, LedgerError, Minted, Standing},
@@ -51,7 +51,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: DoctorArgs) -> Result<Exit
     let mut world = World::load(ui, global, &arguments.link)?;
     let rehearsal_keys = if arguments.sandbox {
         parts::rehearse(&mut world.settings);
-        Some(sandbox::keys(ui, &world.settings)?)
+        Some(target::keys(ui, &world.settings)?)
     } else {
         None
     };

@@ -18,8 +18,9 @@ use crate::{
         explain::explain,
         owner::Owner,
         parts::{self, CLOCK},
-        send,
-        tick::{Ended, Planned, Told, turns},
+        planned::Planned,
+        signals,
+        tick::{Ended, Told, turns},
     },
     exit::Exit,
     settings::{self, Settings},
@@ -96,7 +97,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: DueArgs) -> Result<Exit, F
     let signals = tokio::spawn({
         let stop = stop.clone();
         async move {
-            send::first_signal().await;
+            signals::first().await;
             stop.cancel();
         }
     });

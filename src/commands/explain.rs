@@ -7,8 +7,8 @@ use crate::{
     campaign::Campaign,
     clock::Clock,
     commands::{
-        Failure, Global, ListArgs, command_line::CommandLine, enlist::Look, list, prospect::Prospect,
-        tick::Planned,
+        Failure, Global, ListArgs, command_line::CommandLine, list, planned::Planned, prospect::Prospect,
+        send::Look, target::is_live,
     },
     exit::Exit,
     schedule::{Act, Decision, Idle, Schedule},
@@ -107,7 +107,7 @@ async fn read(
             count(waiting, "row")
         ))),
         Look::Changed(list, _) => {
-            let live = !one.sandbox && world.is_live();
+            let live = !one.sandbox && is_live(&world.settings);
             let arguments = ListArgs { scheduled: true, ..ListArgs::default() };
             let checked = list::check(ui, &world, &list, &letter, live, &arguments).await?;
             if checked.is_empty() && waiting > 0 {

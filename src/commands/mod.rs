@@ -1,39 +1,35 @@
-//! A verb per file: arguments → parts → core → words for the user. No rules of the trade in here.
+//! A verb per file or folder: arguments → parts → core → words for the user.
 
 mod again;
 mod arguments;
 pub mod check;
 mod clerk;
 mod command_line;
+mod deliver;
 pub mod doctor;
 pub mod due;
-mod end;
 mod ends;
-mod enlist;
 mod explain;
 mod find;
 pub mod keys;
 pub mod ledger;
 mod list;
 mod news;
-mod occasion;
 mod owner;
 mod parts;
+mod planned;
 pub mod preview;
 mod prospect;
 pub mod purge;
 pub mod recall;
-mod refused;
 pub mod resolve;
-mod rests;
 pub mod retry;
-mod sandbox;
 pub mod send;
 pub mod serve;
+mod signals;
 pub mod status;
-mod stopped;
+mod target;
 mod tick;
-mod unknown;
 
 pub use arguments::{AcceptArgs, Global, ListArgs, WhomArgs};
 use arguments::{is_named, spelled};

@@ -12,11 +12,9 @@ use aws_lc_rs::{
 use jiff::{SignedDuration, Timestamp, Zoned};
 
 use crate::{
-    audience::is_reserved_domain,
     campaign::{Campaign, CampaignId, WithoutUser},
     clock::Clock,
-    commands::{Failure, Global, sandbox::Stage},
-    delivery::{Relays, smtp},
+    commands::{Failure, Global},
     email::{Letter, Letterhead, MessageKeys},
     exit::Exit,
     ledger::{self, Ledger, LedgerError, NewMark, PageFacts, Readers},
@@ -24,7 +22,7 @@ use crate::{
     pace::Pace,
     pipeline::{Caps, People},
     problem::{Place, Problem},
-    settings::{self, ClerkSignIn, Environment, LocalSignIn, NoSecret, Settings, SignIn},
+    settings::{ClerkSignIn, Environment, LocalSignIn, NoSecret, Settings, SignIn},
     token::{
         Keyring, LocalIssuer, PreviewIssuer, Purpose, TokenIssuer,
         clerk::{ClerkIssuer, Directory},
@@ -121,12 +119,10 @@ impl World {
     }
 
     /// The issuer of real tokens; a rehearsal asks nobody outside this machine for one.
-    pub(super) fn issuer(&self, stage: &Stage) -> Result<TokenIssuer, Failure> {
+    pub(super) fn issuer(&self, keyring: &Arc<Keyring>, rehearsal: bool) -> Result<TokenIssuer, Failure> {
         match &self.settings.sign_in {
-            SignIn::Local(sign_in) => {
-                self.local_issuer(sign_in, Arc::clone(&stage.keyring)).map(TokenIssuer::Local)
-            }
-            SignIn::Clerk(_) if stage.is_rehearsal() => self.preview_issuer().map(TokenIssuer::Preview),
+            SignIn::Local(sign_in) => self.local_issuer(sign_in, Arc::clone(keyring)).map(TokenIssuer::Local),
+            SignIn::Clerk(_) if rehearsal => self.preview_issuer().map(TokenIssuer::Preview),
             SignIn::Clerk(sign_in) => self.clerk_issuer(sign_in).map(Arc::new).map(TokenIssuer::Clerk),
         }
     }
@@ -148,41 +144,6 @@ impl World {
         let Campaign { id, occasion, token_life, link_parameters, .. } = self.campaign.clone();
         PreviewIssuer::new(&page, parameter, id, occasion, token_life, link_parameters)
             .map_err(|error| Failure::words(Exit::Configuration, error.to_string()))
-    }
-
-    /// The relays of the settings, or why there is none.
-    pub(super) fn relays(&self) -> Result<Relays, Failure> {
-        let configuration = |words: String| {
-            Failure::words(Exit::Configuration, format!("{}: {words}", self.settings.file.display()))
-        };
-        if self.settings.relays.is_empty() {
-            return Err(configuration("`relay.smtp` is missing: where shall the mails go?".to_owned())
-                .hint("add `[relay.smtp]` with `host`, or rehearse with `--sandbox`"));
-        }
-        let mut relays = Vec::new();
-        for relay in &self.settings.relays {
-            if let Some(none) = &relay.wants_password {
-                let why = format!(
-                    "{}: `user` is set for the relay `{}`",
-                    self.settings.file.display(),
-                    relay.smtp.host
-                );
-                return Err(no_secret(&why, none));
-            }
-            let smtp =
-                smtp::Relay::new(relay.smtp.clone()).map_err(|error| configuration(error.to_string()))?;
-            relays.push((smtp, relay.weight));
-        }
-        Ok(Relays::new(relays, self.settings.patience))
-    }
-
-    /// Whether mails can leave this machine: reserved domains are refused then. A relay in a reserved domain, as in
-    /// the samples, is none.
-    pub(super) fn is_live(&self) -> bool {
-        self.settings
-            .relays
-            .iter()
-            .any(|relay| !settings::is_loopback(&relay.smtp.host) && !is_reserved_domain(&relay.smtp.host))
     }
 }
 
@@ -221,7 +182,7 @@ pub(super) fn clerk_issuer(
 }
 
 /// A secret is used, and is not there; `why` says what it is for.
-fn no_secret(why: &str, none: &NoSecret) -> Failure {
+pub(super) fn no_secret(why: &str, none: &NoSecret) -> Failure {
     match none {
         NoSecret::Unset(name) => {
             Failure::words(Exit::Configuration, format!("{why}, but the environment holds no {name}"))

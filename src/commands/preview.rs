@@ -10,11 +10,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     commands::{
-        Failure, Global, ListArgs, WhomArgs, find, list,
+        Failure, Global, ListArgs, WhomArgs,
+        deliver::deliver,
+        find, list,
         owner::Owner,
         parts::{self, CLOCK, World},
-        send,
-        stopped::unless_stopped,
+        signals::unless_stopped,
     },
     delivery::{Delivery, outbox::Outbox},
     exit::Exit,
@@ -97,7 +98,7 @@ async fn write(ui: &Ui, world: &World, arguments: PreviewArgs, ledger: &Ledger) 
         pace: parts::unlimited(),
         clock: CLOCK,
     };
-    send::deliver(ui, parts, bounds, total, CancellationToken::new()).await?;
+    deliver(ui, parts, bounds, total, CancellationToken::new()).await?;
     outbox.finish().map_err(|error| {
         Failure::words(Exit::Ledger, format!("the preview's index cannot be written: {error}"))
     })?;

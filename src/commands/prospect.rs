@@ -8,9 +8,9 @@ use crate::{
     commands::{
         Failure, Global,
         command_line::CommandLine,
-        enlist::{Before, Look},
         parts::{self, World},
-        tick::Planned,
+        planned::Planned,
+        send::{Before, Look},
     },
     email::Letter,
     ledger::State,

@@ -15,7 +15,7 @@ use crate::{
     commands::{
         AcceptArgs, Failure, Global,
         again::{self, Never},
-        command_line::{CommandLine, quoted},
+        command_line::{self, CommandLine, quoted},
         is_named,
         owner::Owner,
         parts, spelled,
@@ -89,6 +89,28 @@ struct Done {
     left: u64,
     /// Unknown mails that the log says nothing definite of.
     seen: u64,
+}
+
+impl ResolveArgs {
+    /// The command that sends what waits of an occasion.
+    fn send(&self, global: &Global, occasion: &str) -> CommandLine {
+        command_line::send(&self.campaign, self.sandbox, global, occasion)
+    }
+
+    /// The command that puts back who was refused.
+    fn retry(&self, global: &Global) -> CommandLine {
+        command_line::retry(&self.campaign, self.sandbox, global, State::Rejected)
+    }
+
+    /// The command that decides by a log.
+    fn by_log(&self, global: &Global, log: &str) -> CommandLine {
+        command_line::by_log(&self.campaign, self.sandbox, global, log)
+    }
+
+    /// The command that lists the rows in a state.
+    fn rows(&self, global: &Global, state: &str) -> CommandLine {
+        command_line::rows(&self.campaign, self.sandbox, global, state)
+    }
 }
 
 /// Runs the verb.

@@ -13,7 +13,7 @@ use crate::{
     commands::{
         Failure, Global,
         parts::{self, CLOCK},
-        sandbox, send,
+        signals, target,
     },
     exit::Exit,
     problem::{Place, Problem},
@@ -44,7 +44,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: ServeArgs) -> Result<Exit,
     if arguments.sandbox {
         parts::rehearse(&mut settings);
     }
-    let sandbox_keys = if arguments.sandbox { Some(sandbox::keys(ui, &settings)?) } else { None };
+    let sandbox_keys = if arguments.sandbox { Some(target::keys(ui, &settings)?) } else { None };
     if let (settings::SignIn::Local(local), Some(keys)) = (&mut settings.sign_in, sandbox_keys) {
         local.keys = keys;
     }
@@ -85,7 +85,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: ServeArgs) -> Result<Exit,
         Heard::Hidden(header) => tell_of_proxy(&log_ui, &settings, header),
     });
     let stopping = async {
-        send::first_signal().await;
+        signals::first().await;
         stop.cancel();
         ui.say("stopping: what is under way is answered first");
     };

@@ -4,7 +4,6 @@ use std::{
     collections::BTreeSet,
     convert::Infallible,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -15,35 +14,19 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     campaign::{Campaign, ListSource},
     commands::{
-        Failure, Global, ListArgs,
-        enlist::Look,
-        parts::{self, CLOCK},
+        Failure, Global, ListArgs, parts,
+        planned::Planned,
         prospect::Prospect,
-        send::{self, Due, SendArgs},
+        send::{self, Due, Look, SendArgs},
     },
     exit::Exit,
-    ledger::{LedgerError, PAUSED, Tick},
-    schedule::{Act, Decision, History, Late, Schedule},
-    settings::Settings,
+    ledger::{PAUSED, Tick},
+    schedule::Act,
     ui::{Ui, count},
 };
 
-/// How long a due time waits for a campaign that is at work, where it may be late: another tick of cron would have
-/// begun it by now.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// How often a list is taken in in one tick: one that changes all the time has to be left at some time.
 const MOST_ROUNDS: usize = 10;
-/// The shortest of such waits.
-const SHORTEST_PATIENCE: Duration = Duration::from_secs(1);
-
-/// A campaign with a schedule.
-pub(super) struct Planned {
-    pub(super) campaign: Campaign,
-    pub(super) schedule: Schedule,
-    pub(super) settings: Settings,
-    pub(super) sandbox: bool,
-}
-
 /// How it ended for one campaign.
 pub(super) struct Ended {
     pub(super) name: String,
@@ -96,36 +79,6 @@ impl Told {
             .iter()
             .find(|(failure, of, _)| failure.exit() == Exit::Credentials && of.as_deref() == Some(settings));
         refused.map(|(failure, _, _)| failure.clone())
-    }
-}
-
-impl Planned {
-    /// What is to be done at a time.
-    pub(super) async fn decide(&self, now: Timestamp) -> Result<Decision, LedgerError> {
-        let Self { campaign, schedule, settings, sandbox } = self;
-        let history = if parts::ledger(settings, *sandbox).exists() {
-            parts::existing_ledger(settings, *sandbox).await?.history(&campaign.id).await?
-        } else {
-            History::default()
-        };
-        Ok(schedule.decide(now, &history))
-    }
-
-    /// How long an occasion may wait for another campaign: a part of what it may be late.
-    fn patience(&self) -> Duration {
-        match self.schedule.late {
-            Late::Skip(limit) => (limit.unsigned_abs() / 4).clamp(SHORTEST_PATIENCE, PATIENCE),
-            Late::CatchUp => PATIENCE,
-        }
-    }
-
-    /// The due time of an occasion that has waited as long as it may.
-    async fn overdue(&self) -> Option<Timestamp> {
-        let now = CLOCK.now();
-        match self.decide(now).await.ok()?.act {
-            Act::Begin(due) if now.duration_since(due).unsigned_abs() >= self.patience() => Some(due),
-            Act::Begin(_) | Act::GoOn(_) | Act::GiveUp(_) | Act::Nothing(_) => None,
-        }
     }
 }
 

@@ -4,7 +4,11 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::{
-    commands::{Failure, Global, clerk, find, news, parts::World, refused::Refused, send::SendArgs},
+    commands::{
+        Failure, Global, clerk, find, news,
+        parts::World,
+        send::{arguments::SendArgs, refused::Refused},
+    },
     exit::Exit,
     ledger::{Books, Ledger, Run, State, Tally},
     settings::Expected,

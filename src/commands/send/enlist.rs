@@ -10,7 +10,7 @@ use crate::{
         command_line::CommandLine,
         find, list,
         parts::{CLOCK, World},
-        send::SendArgs,
+        send::arguments::SendArgs,
     },
     email::Letter,
     exit::Exit,
@@ -21,21 +21,21 @@ use crate::{
 };
 
 /// What is known of an occasion before its list is looked at.
-pub(super) struct Before<'a> {
+pub(in crate::commands) struct Before<'a> {
     /// The list that was taken in last.
-    pub(super) known: Option<&'a ListMark>,
+    pub(in crate::commands) known: Option<&'a ListMark>,
     /// How many mails of it wait.
-    pub(super) waiting: u64,
+    pub(in crate::commands) waiting: u64,
     /// Whether the schedule began it: then it keeps the files that it began with.
-    pub(super) goes_on: bool,
+    pub(in crate::commands) goes_on: bool,
     /// The files that the campaign took.
-    pub(super) taken: &'a [TakenFile],
+    pub(in crate::commands) taken: &'a [TakenFile],
     /// The command that sends the rest.
-    pub(super) again: CommandLine,
+    pub(in crate::commands) again: CommandLine,
 }
 
 /// What is to be done about a list.
-pub(super) enum Look {
+pub(in crate::commands) enum Look {
     /// The ledger has every row already.
     Known,
     /// There is no new file.
@@ -48,7 +48,7 @@ pub(super) enum Look {
 
 impl Before<'_> {
     /// Finds the list as it is now, and says what is to be done about it. Cheap where nothing changed: no row is read.
-    pub(super) async fn look(
+    pub(in crate::commands) async fn look(
         &self,
         world: &World,
         letter: &Letter,

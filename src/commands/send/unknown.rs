@@ -1,9 +1,10 @@
 //! `--on-unknown`: one rule for all mails that were handed over without an answer.
 
-use clap::ValueEnum;
-
 use crate::{
-    commands::{Failure, Global, is_named, send::SendArgs},
+    commands::{
+        Failure, Global, is_named,
+        send::arguments::{OnUnknown, SendArgs},
+    },
     exit::Exit,
     ledger::{Decision, Resolution, Run, Source, UnknownRow},
     ui::{Ui, count, grouped},
@@ -13,18 +14,6 @@ use crate::{
 const FEW: u64 = 10;
 /// Rows that are decided about at once.
 const PAGE: u32 = 500;
-
-/// What becomes of unknown mails.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum OnUnknown {
-    /// They wait for a decision.
-    #[default]
-    Hold,
-    /// They are sent again, with the same Message-ID and the same link, and may arrive twice.
-    Resend,
-    /// They count as sent.
-    Skip,
-}
 
 /// The unknown mails that the rule is about.
 pub(super) struct Unknown {

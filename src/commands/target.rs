@@ -1,4 +1,4 @@
-//! Where a run takes place: the real relay, ledger and keys, or a rehearsal's own.
+//! Where a run sends to: the real relay, ledger and keys, or a rehearsal's own.
 
 use std::{
     io,
@@ -7,24 +7,22 @@ use std::{
 };
 
 use crate::{
-    commands::{
-        Failure,
-        command_line::CommandLine,
-        parts::{self, World},
-    },
+    audience::is_reserved_domain,
+    campaign::CampaignId,
+    commands::{Failure, command_line::CommandLine, parts},
     delivery::{
-        Delivery,
+        Delivery, Relays,
         sandbox::{Keep, Options, SandboxRelay},
         smtp,
     },
     exit::Exit,
-    settings::{self, Settings},
+    settings::{self, Settings, is_loopback},
     token::{KeyError, Keyring},
     ui::Ui,
 };
 
 /// The relay, the ledger and the keys of a run.
-pub(super) struct Stage {
+pub(super) struct Target {
     pub(super) ledger: PathBuf,
     pub(super) keyring: Arc<Keyring>,
     pub(super) delivery: Delivery,
@@ -42,11 +40,10 @@ struct Rehearsal {
     folder: PathBuf,
 }
 
-impl Stage {
+impl Target {
     /// The relay, ledger and keys of the settings.
-    pub(super) fn real(world: &World) -> Result<Self, Failure> {
-        let settings = &world.settings;
-        let relays = world.relays()?;
+    pub(super) fn live(settings: &Settings) -> Result<Self, Failure> {
+        let relays = relays(settings)?;
         Ok(Self {
             ledger: settings.ledger.clone(),
             keyring: Arc::new(
@@ -54,29 +51,33 @@ impl Stage {
             ),
             relay: relays.name(),
             delivery: Delivery::Smtp(relays),
-            live: world.is_live(),
+            live: is_live(settings),
             asks: true,
             rehearsal: None,
         })
     }
 
     /// An embedded relay on loopback that keeps the mails, and a ledger and keys of its own.
-    pub(super) async fn rehearsal(ui: &Ui, world: &World) -> Result<Self, Failure> {
-        let folder = parts::sandbox_folder(&world.settings);
+    pub(super) async fn rehearsal(
+        ui: &Ui,
+        settings: &Settings,
+        campaign: &CampaignId,
+    ) -> Result<Self, Failure> {
+        let folder = parts::sandbox_folder(settings);
         let failed = |error: io::Error| {
             Failure::words(
                 Exit::Ledger,
                 format!("the sandbox `{}` cannot be used: {error}", folder.display()),
             )
         };
-        let keys = keys(ui, &world.settings)?;
-        let mails = folder.join("mail").join(world.campaign.id.as_str());
+        let keys = keys(ui, settings)?;
+        let mails = folder.join("mail").join(campaign.as_str());
         // The mails themselves are on disk: a log of the conversation in memory would grow with the list.
         let options = Options { keep: Keep::Maildir(mails.clone()), log_limit: 0, ..Options::default() };
         let relay = SandboxRelay::start(options).await.map_err(failed)?;
         let address = relay.address();
-        let hello = world.settings.sender.address.domain();
-        let settings = smtp::RelaySettings::new(
+        let hello = settings.sender.address.domain();
+        let to_relay = smtp::RelaySettings::new(
             address.ip().to_string(),
             address.port(),
             smtp::Tls::LoopbackPlaintext,
@@ -84,9 +85,9 @@ impl Stage {
         );
         let own = |error: smtp::SettingsError| Failure::words(Exit::Internal, error.to_string());
         Ok(Self {
-            ledger: parts::ledger(&world.settings, true),
+            ledger: parts::ledger(settings, true),
             keyring: Arc::new(Keyring::open(&keys)?),
-            delivery: Delivery::Smtp(smtp::Relay::new(settings).map_err(own)?.into()),
+            delivery: Delivery::Smtp(smtp::Relay::new(to_relay).map_err(own)?.into()),
             relay: format!("the sandbox relay on {address}"),
             live: false,
             asks: false,
@@ -107,6 +108,36 @@ impl Stage {
         })?;
         Ok(vec![format!("read the mails: {}", folder.join("index.html").display())])
     }
+}
+
+/// The relays of the settings, or why there is none.
+pub(super) fn relays(settings: &Settings) -> Result<Relays, Failure> {
+    let configuration =
+        |words: String| Failure::words(Exit::Configuration, format!("{}: {words}", settings.file.display()));
+    if settings.relays.is_empty() {
+        return Err(configuration("`relay.smtp` is missing: where shall the mails go?".to_owned())
+            .hint("add `[relay.smtp]` with `host`, or rehearse with `--sandbox`"));
+    }
+    let mut relays = Vec::new();
+    for relay in &settings.relays {
+        if let Some(none) = &relay.wants_password {
+            let why =
+                format!("{}: `user` is set for the relay `{}`", settings.file.display(), relay.smtp.host);
+            return Err(parts::no_secret(&why, none));
+        }
+        let smtp = smtp::Relay::new(relay.smtp.clone()).map_err(|error| configuration(error.to_string()))?;
+        relays.push((smtp, relay.weight));
+    }
+    Ok(Relays::new(relays, settings.patience))
+}
+
+/// Whether mails can leave this machine: reserved domains are refused then. A relay in a reserved domain, as in
+/// the samples, is none.
+pub(super) fn is_live(settings: &Settings) -> bool {
+    settings
+        .relays
+        .iter()
+        .any(|relay| !is_loopback(&relay.smtp.host) && !is_reserved_domain(&relay.smtp.host))
 }
 
 /// Keys that are missing are made for the settings that want them, wherever those were found.

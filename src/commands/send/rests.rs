@@ -1,7 +1,7 @@
 //! Relays and services whose quota is used up: a schedule comes back when it opens, a person may try before.
 
 use crate::{
-    commands::{Failure, news, parts::World, sandbox::Stage},
+    commands::{Failure, news, parts::World, target::Target},
     ledger::{Ledger, Rest, Run},
     settings::SignIn,
     ui::Ui,
@@ -15,8 +15,8 @@ pub(super) struct Rests {
 }
 
 impl Rests {
-    pub(super) async fn find(ledger: &Ledger, world: &World, stage: &Stage) -> Result<Self, Failure> {
-        if stage.is_rehearsal() {
+    pub(super) async fn find(ledger: &Ledger, world: &World, target: &Target) -> Result<Self, Failure> {
+        if target.is_rehearsal() {
             return Ok(Self { ours: Vec::new(), hinders: None });
         }
         let relays: Vec<_> = world.settings.relays.iter().map(|relay| relay.smtp.name()).collect();
@@ -33,7 +33,7 @@ impl Rests {
 
     /// Whether a schedule has nothing to send now, and says so. A relay that rests is left alone where another one goes
     /// on; by hand it is tried.
-    pub(super) fn hold(&self, ui: &Ui, stage: &Stage, by_schedule: bool) -> bool {
+    pub(super) fn hold(&self, ui: &Ui, target: &Target, by_schedule: bool) -> bool {
         if !by_schedule {
             return false;
         }
@@ -42,7 +42,7 @@ impl Rests {
             return true;
         }
         for rest in &self.ours {
-            let _others_go_on = stage.delivery.rest(&rest.name);
+            let _others_go_on = target.delivery.rest(&rest.name);
         }
         false
     }

@@ -7,7 +7,7 @@ use crate::{
         Failure, Global, OWN_OCCASION,
         owner::Owner,
         parts::{CLOCK, World},
-        send::SendArgs,
+        send::arguments::SendArgs,
     },
     exit::Exit,
     schedule::Standing,

@@ -1,15 +1,16 @@
 //! `retry`: lets rows that came to their end without a mail wait for their turn again.
 
-use std::{collections::BTreeMap, path::PathBuf};
+mod arguments;
 
-use clap::Args;
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use crate::{
     audience::problems::quoted_row,
     campaign::CampaignId,
     commands::{
-        AcceptArgs, Failure, Global, OWN_OCCASION,
+        Failure, Global, OWN_OCCASION,
         again::{self, Never},
         ends::{agree, said, tell, why},
         is_named,
@@ -21,44 +22,14 @@ use crate::{
     ui::{Ui, count, grouped},
 };
 
+pub use arguments::RetryArgs;
+
 /// Rows that are read from the ledger, or put back, at once.
 const PAGE: u32 = 500;
 /// How many occasions are named where there is a choice.
 const SHOWN: usize = 5;
 /// Why, where nobody says.
 const NO_REASON: &str = "put back with `linkpost retry`";
-
-/// What `retry` understands.
-#[derive(Debug, Clone, Args)]
-pub struct RetryArgs {
-    /// The campaign file, or the campaign's name
-    pub campaign: PathBuf,
-    /// Which: rejected, expired, invalid (the next run looks at their problem again) or suppressed (if their address is
-    /// not on the suppression list any more)
-    #[arg(long, value_name = "STATE", value_parser = state)]
-    pub rows: State,
-    /// Of these only those whose reason holds this text, in whatever letter case
-    #[arg(long, value_name = "TEXT")]
-    pub reason_contains: Option<String>,
-    /// Of these only this address or user id; may be given several times
-    #[arg(long, value_name = "ADDRESS")]
-    pub only: Vec<String>,
-    /// The occasion, where several have such rows
-    #[arg(long, value_name = "NAME")]
-    pub occasion: Option<String>,
-    /// Do not ask before they are put back
-    #[arg(long, short)]
-    pub yes: bool,
-    /// Why, for the audit trail
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Option<String>,
-    /// Put back rows of the rehearsals of `send --sandbox`
-    #[arg(long)]
-    pub sandbox: bool,
-    /// What the start puts up with.
-    #[command(flatten)]
-    pub accept: AcceptArgs,
-}
 
 /// The rows of an occasion that were asked for.
 struct Found {
@@ -374,12 +345,4 @@ fn number(books: &Books, state: State) -> u64 {
 fn is(row: &RowView, people: &[String]) -> bool {
     let text = |cell: &Option<String>| cell.clone().unwrap_or_default();
     is_named(people, &text(&row.user_id), &text(&row.address))
-}
-
-fn state(text: &str) -> Result<State, String> {
-    match State::parse(text) {
-        Some(state @ (State::Rejected | State::Expired | State::Invalid | State::Suppressed)) => Ok(state),
-        Some(state) => Err(format!("{}; expected rejected, expired, invalid or suppressed", why(state))),
-        None => Err("expected rejected, expired, invalid or suppressed".to_owned()),
-    }
 }

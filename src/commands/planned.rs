@@ -1,0 +1,57 @@
+//! A campaign with a schedule, and what its history makes of it now.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::{
+    campaign::Campaign,
+    commands::parts::{self, CLOCK},
+    ledger::LedgerError,
+    schedule::{Act, Decision, History, Late, Schedule},
+    settings::Settings,
+};
+
+/// How long a due time waits for a campaign that is at work, where it may be late: another tick of cron would have
+/// begun it by now.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The shortest of such waits.
+const SHORTEST_PATIENCE: Duration = Duration::from_secs(1);
+
+/// A campaign with a schedule.
+pub(super) struct Planned {
+    pub(super) campaign: Campaign,
+    pub(super) schedule: Schedule,
+    pub(super) settings: Settings,
+    pub(super) sandbox: bool,
+}
+
+impl Planned {
+    /// What is to be done at a time.
+    pub(super) async fn decide(&self, now: Timestamp) -> Result<Decision, LedgerError> {
+        let Self { campaign, schedule, settings, sandbox } = self;
+        let history = if parts::ledger(settings, *sandbox).exists() {
+            parts::existing_ledger(settings, *sandbox).await?.history(&campaign.id).await?
+        } else {
+            History::default()
+        };
+        Ok(schedule.decide(now, &history))
+    }
+
+    /// How long an occasion may wait for another campaign: a part of what it may be late.
+    pub(super) fn patience(&self) -> Duration {
+        match self.schedule.late {
+            Late::Skip(limit) => (limit.unsigned_abs() / 4).clamp(SHORTEST_PATIENCE, PATIENCE),
+            Late::CatchUp => PATIENCE,
+        }
+    }
+
+    /// The due time of an occasion that has waited as long as it may.
+    pub(super) async fn overdue(&self) -> Option<Timestamp> {
+        let now = CLOCK.now();
+        match self.decide(now).await.ok()?.act {
+            Act::Begin(due) if now.duration_since(due).unsigned_abs() >= self.patience() => Some(due),
+            Act::Begin(_) | Act::GoOn(_) | Act::GiveUp(_) | Act::Nothing(_) => None,
+        }
+    }
+}
