@@ -1,8 +1,8 @@
 //! What people answered on the pages of a survey's links.
 
-use sqlx::{SqliteConnection, SqlitePool};
+use sqlx::SqliteConnection;
 
-use super::LedgerError;
+use super::{Ledger, LedgerError};
 use crate::campaign::CampaignId;
 
 /// An answer, as it was given on the page.
@@ -67,21 +67,26 @@ pub(super) async fn record(
     Ok(())
 }
 
-pub(super) async fn returns(
-    readers: &SqlitePool,
-    campaign: &CampaignId,
-    occasion: &str,
-) -> Result<Returns, LedgerError> {
-    let redeemed: i64 =
-        sqlx::query_scalar(REDEEMED).bind(campaign.as_str()).bind(occasion).fetch_one(readers).await?;
-    let answers: Vec<(String, String, i64)> =
-        sqlx::query_as(ANSWERS).bind(campaign.as_str()).bind(occasion).fetch_all(readers).await?;
-    let whole = |number: i64| u64::try_from(number).unwrap_or_default();
-    let answers = answers
-        .into_iter()
-        .map(|(question, answer, count)| AnswerCount { question, answer, count: whole(count) })
-        .collect();
-    Ok(Returns { redeemed: whole(redeemed), answers })
+impl Ledger {
+    /// What came back to the links of an occasion.
+    pub async fn returns(&self, campaign: &CampaignId, occasion: &str) -> Result<Returns, LedgerError> {
+        let redeemed: i64 = sqlx::query_scalar(REDEEMED)
+            .bind(campaign.as_str())
+            .bind(occasion)
+            .fetch_one(&self.inner.readers)
+            .await?;
+        let answers: Vec<(String, String, i64)> = sqlx::query_as(ANSWERS)
+            .bind(campaign.as_str())
+            .bind(occasion)
+            .fetch_all(&self.inner.readers)
+            .await?;
+        let whole = |number: i64| u64::try_from(number).unwrap_or_default();
+        let answers = answers
+            .into_iter()
+            .map(|(question, answer, count)| AnswerCount { question, answer, count: whole(count) })
+            .collect();
+        Ok(Returns { redeemed: whole(redeemed), answers })
+    }
 }
 
 /// What people write is theirs: it is not printed.

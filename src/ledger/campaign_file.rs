@@ -8,7 +8,7 @@ use std::{
 
 use sqlx::{ConnectOptions, SqliteConnection, SqliteExecutor, sqlite::SqliteConnectOptions};
 
-use super::{Ledger, LedgerError, occasions::Entry, place, writer::Alone, writer::Request};
+use super::{Ledger, LedgerError, place};
 use crate::campaign::CampaignId;
 
 /// How long a look waits for a program that writes.
@@ -87,13 +87,17 @@ impl Ledger {
             return Ok(None);
         }
         let (campaign, file) = (campaign.clone(), file.clone());
-        let entry = |answer| Entry::UseName { campaign, file, instead, answer };
-        self.inner.requests.ask(|answer| Request::Alone(Alone::Calendar(entry(answer)))).await
+        let requests = &self.inner.requests;
+        requests
+            .alone(move |connection, now| {
+                Box::pin(async move { use_name(connection, &campaign, &file, instead, now).await })
+            })
+            .await
     }
 }
 
 /// Notes it in the transaction of the caller.
-pub(super) async fn use_name(
+async fn use_name(
     connection: &mut SqliteConnection,
     campaign: &CampaignId,
     file: &CampaignFile,

@@ -1,14 +1,20 @@
 //! Taking recipients and giving them back: the statements behind `claim`, `release`, `expire` and `next_due`.
 
-use jiff::Timestamp;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
-    Claim, LedgerError, Selection, State, TokenRecord,
+    Claim, LedgerError, Run, Selection, State, TokenRecord,
+    group::Grouped,
     settle::{LONGEST_WAIT_MS, json, parse_state},
 };
-use crate::audience::{Address, Recipient, RecipientKey};
+use crate::{
+    audience::{Address, Recipient, RecipientKey},
+    failpoint,
+};
 
 /// A clock that was set back must not park a row for longer than the longest wait.
 const CLAMP: &str = "
@@ -105,8 +111,90 @@ pub(super) const TIME: &str = concat!("select ", time!(), " from occasion where 
 pub(super) const NEXT_DUE: &str =
     "select min(next_attempt_at) from recipient where occasion_id = ?1 and state = 'deferred'";
 
+impl Run {
+    /// Claims up to `limit` recipients in list order: those that wait, and those that were deferred and are due. Empty
+    /// when there is none. Suppressed addresses are put aside on the way.
+    pub async fn claim(&self, selection: &Selection, limit: u32) -> Result<Vec<Claim>, LedgerError> {
+        let selection = selection.clone();
+        let claimed = self
+            .start(move |connection, run, now| {
+                Box::pin(
+                    async move { claim(connection, run.occasion, run.epoch, &selection, limit, now).await },
+                )
+            })
+            .await;
+        failpoint::reach("claimed");
+        claimed
+    }
+
+    /// When the next deferred row is due: at most four hours from now, whatever clock wrote it. `None`: none waits.
+    pub async fn next_due(&self) -> Result<Option<Timestamp>, LedgerError> {
+        let due: Option<i64> =
+            sqlx::query_scalar(NEXT_DUE).bind(self.core.occasion).fetch_one(&self.ledger.readers).await?;
+        let latest = self.ledger.clock.now().as_millisecond().saturating_add(LONGEST_WAIT_MS);
+        Ok(due.and_then(|due| Timestamp::from_millisecond(due.min(latest)).ok()))
+    }
+
+    /// Gives claims back: nothing was sent.
+    pub async fn release(&self, claims: Vec<Claim>) -> Result<(), LedgerError> {
+        let ids = claims.iter().map(|claim| claim.id).collect();
+        let run = Arc::clone(&self.core);
+        self.ledger.requests.grouped(|answer| Grouped::Release { run, ids, answer }).await
+    }
+
+    /// Gives back whatever this run still holds as claimed, for example what a cancelled call had claimed. Returns how
+    /// many. Claims that somebody still has are void after it.
+    pub async fn release_all(&self) -> Result<u64, LedgerError> {
+        self.write(|connection, run, now| {
+            Box::pin(async move {
+                let query = sqlx::query(RELEASE_ALL).bind(run.occasion).bind(run.epoch).bind(now);
+                Ok(query.execute(connection).await?.rows_affected())
+            })
+        })
+        .await
+    }
+
+    /// Ends what was first tried longer than `not_after` ago and still waits. Returns how many.
+    pub async fn expire(&self, not_after: SignedDuration) -> Result<u64, LedgerError> {
+        let reason = format!("not delivered within {} h of the first try", not_after.as_hours());
+        self.end_late(EXPIRE, not_after, reason).await
+    }
+
+    /// Ends what waits and was never tried, where the occasion was due, or begun if that was later, longer than
+    /// `not_after` ago. Returns how many. An occasion that no schedule wanted has no such time.
+    pub async fn lapse(&self, not_after: SignedDuration) -> Result<u64, LedgerError> {
+        let reason = format!("not sent within {} h of its occasion's time", not_after.as_hours());
+        self.end_late(LAPSE, not_after, reason).await
+    }
+
+    async fn end_late(
+        &self,
+        statement: &'static str,
+        not_after: SignedDuration,
+        reason: String,
+    ) -> Result<u64, LedgerError> {
+        let span = i64::try_from(not_after.as_millis()).unwrap_or(i64::MAX);
+        self.start(move |connection, run, now| {
+            Box::pin(async move {
+                let limit = now.saturating_sub(span);
+                let query = sqlx::query(statement).bind(run.occasion).bind(limit).bind(reason).bind(now);
+                Ok(query.execute(connection).await?.rows_affected())
+            })
+        })
+        .await
+    }
+
+    /// Until when a mail that was never tried may leave; `None` where no schedule wanted the occasion.
+    pub async fn last_call(&self, not_after: SignedDuration) -> Result<Option<Timestamp>, LedgerError> {
+        let time: Option<i64> =
+            sqlx::query_scalar(TIME).bind(self.core.occasion).fetch_one(&self.ledger.readers).await?;
+        let time = time.and_then(|time| Timestamp::from_millisecond(time).ok());
+        Ok(time.map(|time| time.saturating_add(not_after).unwrap_or(Timestamp::MAX)))
+    }
+}
+
 /// Claims up to `limit` recipients in list order. A suppressed one is put aside on the way.
-pub(super) async fn claim(
+async fn claim(
     connection: &mut SqliteConnection,
     occasion: i64,
     epoch: i64,
@@ -156,31 +244,6 @@ pub(super) async fn release(
         sqlx::query(RELEASE).bind(json(held)).bind(now).execute(connection).await?;
     }
     Ok(())
-}
-
-/// Gives back all that the epoch still holds as claimed.
-pub(super) async fn release_all(
-    connection: &mut SqliteConnection,
-    occasion: i64,
-    epoch: i64,
-    now: i64,
-) -> Result<u64, LedgerError> {
-    let done = sqlx::query(RELEASE_ALL).bind(occasion).bind(epoch).bind(now).execute(connection).await?;
-    Ok(done.rows_affected())
-}
-
-/// Ends what was first tried before `limit`, or what was never tried of an occasion whose time was before it.
-pub(super) async fn expire(
-    connection: &mut SqliteConnection,
-    statement: &'static str,
-    occasion: i64,
-    limit: i64,
-    reason: &str,
-    now: i64,
-) -> Result<u64, LedgerError> {
-    let done =
-        sqlx::query(statement).bind(occasion).bind(limit).bind(reason).bind(now).execute(connection).await?;
-    Ok(done.rows_affected())
 }
 
 /// A claim out of the row that `TAKE` returned. A token that was called back has no life left, so it is not rebuilt.

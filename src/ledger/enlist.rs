@@ -1,14 +1,18 @@
 //! Taking in a list: one transaction for the whole of it, so that the ledger knows the old list or the new, never half.
 
+use std::sync::Arc;
+
 use sqlx::{SqliteConnection, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
 
 pub use super::reconcile::SameBy;
 use super::{
-    Ledger, LedgerError, NewFile, State, Tally,
+    Ledger, LedgerError, NewFile, Run, State, Tally,
     batch::{self, List},
-    books, files,
-    writer::{self, Answer, RunCore},
+    books,
+    core::RunCore,
+    files,
+    writer::{self, Answer},
 };
 use crate::{audience::Row, campaign::CampaignId, failpoint};
 
@@ -113,17 +117,13 @@ pub struct Enlistment {
 
 /// A step of an enlistment, for the writer.
 #[derive(Debug)]
-pub(super) enum Step {
+enum Step {
     Add(Vec<Row>, Answer<Vec<Duplicate>>),
     Finish(NewMark, Answer<Plan>),
     Abandon(Answer<Plan>),
 }
 
 impl Enlistment {
-    pub(super) fn new(steps: mpsc::Sender<Step>) -> Self {
-        Self { steps, is_empty: true, broken: None }
-    }
-
     /// Adds rows, in list order; a few hundred at a time is best. Returns those that are the same as another.
     pub async fn add(&mut self, rows: Vec<Row>) -> Result<Vec<Duplicate>, LedgerError> {
         self.is_empty &= rows.is_empty();
@@ -182,6 +182,24 @@ impl Ledger {
     }
 }
 
+impl Run {
+    /// Begins to take in a list. Until it ends, the ledger's other writes wait.
+    pub async fn enlist(&self) -> Result<Enlistment, LedgerError> {
+        let (run, requests) = (Arc::clone(&self.core), &self.ledger.requests);
+        let steps = requests
+            .lend(move |connection, now, answer| {
+                Box::pin(async move {
+                    match run.check_going() {
+                        Ok(()) => session(connection, &run, now, answer).await,
+                        Err(error) => drop(answer.send(Err(error))),
+                    }
+                })
+            })
+            .await?;
+        Ok(Enlistment { steps, is_empty: true, broken: None })
+    }
+}
+
 /// The same by the occasion's number.
 pub(super) async fn mark(readers: &SqlitePool, occasion: i64) -> Result<Option<ListMark>, LedgerError> {
     type Known = (String, Vec<u8>, Vec<u8>, i64, bool, bool, bool);
@@ -221,7 +239,7 @@ update occasion set generation = ?2, list = ?3, list_digest = ?4, content_digest
 where id = ?1 and closed is null";
 
 /// Serves one enlistment from the first row to the last, on the writer's connection.
-pub(super) async fn session(
+async fn session(
     connection: &mut SqliteConnection,
     run: &RunCore,
     now: i64,

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use sqlx::SqliteConnection;
 
-use super::LedgerError;
+use super::{LedgerError, Run};
 use crate::schedule::Window;
 
 const ZONES: &str = "
@@ -22,8 +22,18 @@ const FREE: &str = "
 update recipient set held_until = null, next_attempt_at = ?3
 where occasion_id = ?1 and state = 'deferred' and zone is ?2 and held_until > ?3";
 
+impl Run {
+    /// Puts off every waiting row whose window is closed now until it opens. Returns how many.
+    pub async fn hold(&self, window: Window) -> Result<u64, LedgerError> {
+        self.start(|connection, run, now| {
+            Box::pin(async move { hold(connection, run.occasion, &window, now).await })
+        })
+        .await
+    }
+}
+
 /// Puts off every row whose window is closed at `now`. Returns how many.
-pub(super) async fn hold(
+async fn hold(
     connection: &mut SqliteConnection,
     occasion: i64,
     window: &Window,

@@ -3,15 +3,12 @@
 //! Two kinds of token are looked up by the hash of their `jti`: those of a mail (`recipient`) and those that were asked
 //! for one by one (`sign_in_token`).
 
-use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
-    LedgerError,
+    Ledger, LedgerError, Run,
     answers::{self, Given},
-    leave::{self, Left},
-    minted::{self, Minted, Revoked},
     settle::json,
-    writer::{self, Answer},
 };
 use crate::{audience::Address, campaign::Question};
 
@@ -92,16 +89,6 @@ pub enum Redeemed {
     Unknown,
 }
 
-/// What the landing side asks of the writer.
-pub(super) enum Request {
-    Describe { occasion: i64, facts: PageFacts, answer: Answer<()> },
-    Redeem { redemption: Redemption, answer: Answer<Redeemed> },
-    Mint { minted: Minted, answer: Answer<()> },
-    Revoke { id: String, answer: Answer<Revoked> },
-    Leave { id: String, undo: Option<[u8; 32]>, answer: Answer<Left> },
-    TakeBack { id: String, undo: [u8; 32], answer: Answer<bool> },
-}
-
 const DESCRIBE: &str = "update occasion set title = ?2, link_parameters = ?3, questions = ?4 where id = ?1";
 
 const TICKET: &str = "
@@ -129,43 +116,29 @@ where jti_hash = ?1 and user_id = ?2 and revoked_at is null and expires_at > ?3 
     and (redeemed_at is null or (redeemed_by = ?4 and redeemed_at > ?3 - ?5))
 returning 0 as id, redeemed_at = ?3 as first";
 
-impl Request {
-    pub(super) async fn serve(self, connection: &mut SqliteConnection, now: i64) {
-        match self {
-            Self::Describe { occasion, facts, answer } => {
-                let done = writer::write(connection, async |connection| {
-                    describe(connection, occasion, &facts).await
-                });
-                let _ = answer.send(done.await);
-            }
-            Self::Redeem { redemption, answer } => {
-                let done =
-                    writer::write(connection, async |connection| redeem(connection, &redemption, now).await);
-                let _ = answer.send(done.await);
-            }
-            Self::Mint { minted, answer } => {
-                let done =
-                    writer::write(connection, async |connection| minted::add(connection, &minted, now).await);
-                let _ = answer.send(done.await);
-            }
-            Self::Revoke { id, answer } => {
-                let done =
-                    writer::write(connection, async |connection| minted::revoke(connection, &id, now).await);
-                let _ = answer.send(done.await);
-            }
-            Self::Leave { id, undo, answer } => {
-                let done = writer::write(connection, async |connection| {
-                    leave::leave(connection, &id, undo, now).await
-                });
-                let _ = answer.send(done.await);
-            }
-            Self::TakeBack { id, undo, answer } => {
-                let done = writer::write(connection, async |connection| {
-                    leave::take_back(connection, &id, undo, now).await
-                });
-                let _ = answer.send(done.await);
-            }
-        }
+impl Ledger {
+    /// What the token with this hash of its `jti` stands for. Nothing is spent by looking.
+    pub async fn ticket(&self, jti_hash: &[u8; 32]) -> Result<Option<Ticket>, LedgerError> {
+        let mut connection = self.inner.readers.acquire().await?;
+        find(&mut connection, jti_hash, self.inner.clock.now().as_millisecond()).await
+    }
+
+    /// Spends a token: of all that ask, however many at once, one hears [`Redeemed::Now`]. Durable when this returns.
+    pub async fn redeem(&self, redemption: Redemption) -> Result<Redeemed, LedgerError> {
+        let requests = &self.inner.requests;
+        requests
+            .alone(move |connection, now| Box::pin(async move { redeem(connection, &redemption, now).await }))
+            .await
+    }
+}
+
+impl Run {
+    /// Keeps what the pages behind the links show, so that they need no campaign file.
+    pub async fn describe(&self, facts: PageFacts) -> Result<(), LedgerError> {
+        self.write(|connection, run, _| {
+            Box::pin(async move { describe(connection, run.occasion, &facts).await })
+        })
+        .await
     }
 }
 
@@ -214,16 +187,6 @@ async fn redeem(
         None | Some(Ticket { standing: Standing::Open, .. }) => Redeemed::Unknown,
         Some(Ticket { standing, .. }) => Redeemed::Refused(standing),
     })
-}
-
-/// What the token with this hash stands for.
-pub(super) async fn ticket(
-    readers: &SqlitePool,
-    jti_hash: &[u8; 32],
-    now: i64,
-) -> Result<Option<Ticket>, LedgerError> {
-    let mut connection = readers.acquire().await?;
-    find(&mut connection, jti_hash, now).await
 }
 
 async fn find(

@@ -1,8 +1,8 @@
 //! Unsubscribing by the opaque id of a mail (RFC 8058), and taking it back for a minute.
 
-use sqlx::{SqliteConnection, SqlitePool};
+use sqlx::SqliteConnection;
 
-use super::LedgerError;
+use super::{Ledger, LedgerError};
 use crate::audience::Address;
 
 /// How long a wish can be taken back.
@@ -55,23 +55,43 @@ delete from suppression where undo = ?2 and since > ?3
 
 type Found = (Option<String>, String, bool, bool);
 
-/// Whom the link is about; changes nothing. `undo` is the hash of the secret of a wish, where one came along.
-pub(super) async fn leaver(
-    readers: &SqlitePool,
-    id: &str,
-    undo: Option<[u8; 32]>,
-    now: i64,
-) -> Result<Option<Leaver>, LedgerError> {
-    let mut connection = readers.acquire().await?;
-    Ok(match find(&mut connection, id, undo, now).await? {
-        None => None,
-        Some((address, _, gone, can_return)) => Some(Leaver { address: parse(address)?, gone, can_return }),
-    })
+impl Ledger {
+    /// Whom an unsubscribe link is about; `None`: no mail has this id. `undo` is the SHA-256 of the secret of a wish.
+    pub async fn leaver(&self, id: &str, undo: Option<[u8; 32]>) -> Result<Option<Leaver>, LedgerError> {
+        let now = self.inner.clock.now().as_millisecond();
+        let mut connection = self.inner.readers.acquire().await?;
+        Ok(match find(&mut connection, id, undo, now).await? {
+            None => None,
+            Some((address, _, gone, can_return)) => {
+                Some(Leaver { address: parse(address)?, gone, can_return })
+            }
+        })
+    }
+
+    /// Keeps the address of an unsubscribe link from getting any mail, those of a run under way included. Durable when
+    /// this returns; twice is the same as once. Whoever has the secret whose SHA-256 is `undo` may take it back for a
+    /// minute.
+    pub async fn leave(&self, id: &str, undo: Option<[u8; 32]>) -> Result<Left, LedgerError> {
+        let (id, requests) = (id.to_owned(), &self.inner.requests);
+        requests
+            .alone(move |connection, now| Box::pin(async move { leave(connection, &id, undo, now).await }))
+            .await
+    }
+
+    /// Takes back the wish whose secret has this SHA-256, in the minute after it was said. Says whether it did.
+    pub async fn take_back(&self, id: &str, undo: [u8; 32]) -> Result<bool, LedgerError> {
+        let (id, requests) = (id.to_owned(), &self.inner.requests);
+        requests
+            .alone(move |connection, now| {
+                Box::pin(async move { take_back(connection, &id, undo, now).await })
+            })
+            .await
+    }
 }
 
 /// Puts the address of the link on the suppression list, for every campaign. Whoever has the secret of the hash `undo`
 /// may take it back.
-pub(super) async fn leave(
+async fn leave(
     connection: &mut SqliteConnection,
     id: &str,
     undo: Option<[u8; 32]>,
@@ -95,7 +115,7 @@ pub(super) async fn leave(
 }
 
 /// Takes a wish back: the one whose secret has this hash, within its minute, and no other. Says whether it did.
-pub(super) async fn take_back(
+async fn take_back(
     connection: &mut SqliteConnection,
     id: &str,
     undo: [u8; 32],

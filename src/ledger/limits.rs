@@ -3,12 +3,7 @@
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
-use super::{
-    Ledger, LedgerError, Run,
-    occasions::Entry,
-    printable,
-    writer::{Alone, Request},
-};
+use super::{Ledger, LedgerError, Run, printable};
 
 /// A relay or a token service whose quota is used up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,28 +70,24 @@ impl Run {
     /// Remembers that a relay or service rests, for the schedule.
     pub async fn rest(&self, rest: Rest) -> Result<(), LedgerError> {
         let rest = Rest { reason: printable(&rest.reason), ..rest };
-        self.ledger.requests.ask(|answer| Request::Alone(Alone::Calendar(Entry::Rest { rest, answer }))).await
+        self.write(|connection, _, now| Box::pin(async move { enter(connection, &rest, now).await })).await
     }
 
     /// Forgets that it rests: it takes mails again.
     pub async fn wake(&self, name: &str) -> Result<(), LedgerError> {
         let name = name.to_owned();
-        self.ledger.requests.ask(|answer| Request::Alone(Alone::Calendar(Entry::Wake { name, answer }))).await
+        self.write(|connection, _, _| Box::pin(async move { leave(connection, &name).await })).await
     }
 }
 
-pub(super) async fn enter(
-    connection: &mut SqliteConnection,
-    rest: &Rest,
-    now: i64,
-) -> Result<(), LedgerError> {
+async fn enter(connection: &mut SqliteConnection, rest: &Rest, now: i64) -> Result<(), LedgerError> {
     let Rest { name, until, reason } = rest;
     let query = sqlx::query(ENTER).bind(name).bind(until.as_millisecond()).bind(reason).bind(now);
     query.execute(connection).await?;
     Ok(())
 }
 
-pub(super) async fn leave(connection: &mut SqliteConnection, name: &str) -> Result<(), LedgerError> {
+async fn leave(connection: &mut SqliteConnection, name: &str) -> Result<(), LedgerError> {
     sqlx::query(LEAVE).bind(name).execute(connection).await?;
     Ok(())
 }

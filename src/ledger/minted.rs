@@ -2,7 +2,7 @@
 
 use sqlx::SqliteConnection;
 
-use super::{LedgerError, TokenRecord};
+use super::{Ledger, LedgerError, TokenRecord};
 
 /// A token to be kept: its id and what it is rebuilt from, never its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,11 +46,25 @@ returning user_id, created_at";
 
 const STANDING: &str = "select redeemed_at is not null from sign_in_token where id = ?1";
 
-pub(super) async fn add(
-    connection: &mut SqliteConnection,
-    minted: &Minted,
-    now: i64,
-) -> Result<(), LedgerError> {
+impl Ledger {
+    /// Keeps a token that belongs to no mail. Durable when this returns.
+    pub async fn mint(&self, minted: Minted) -> Result<(), LedgerError> {
+        let requests = &self.inner.requests;
+        requests
+            .alone(move |connection, now| Box::pin(async move { add(connection, &minted, now).await }))
+            .await
+    }
+
+    /// Calls back a token that belongs to no mail.
+    pub async fn revoke_minted(&self, id: &str) -> Result<Revoked, LedgerError> {
+        let (id, requests) = (id.to_owned(), &self.inner.requests);
+        requests
+            .alone(move |connection, now| Box::pin(async move { revoke(connection, &id, now).await }))
+            .await
+    }
+}
+
+async fn add(connection: &mut SqliteConnection, minted: &Minted, now: i64) -> Result<(), LedgerError> {
     sqlx::query(ADD)
         .bind(&minted.id)
         .bind(&minted.user_id)
@@ -64,11 +78,7 @@ pub(super) async fn add(
     Ok(())
 }
 
-pub(super) async fn revoke(
-    connection: &mut SqliteConnection,
-    id: &str,
-    now: i64,
-) -> Result<Revoked, LedgerError> {
+async fn revoke(connection: &mut SqliteConnection, id: &str, now: i64) -> Result<Revoked, LedgerError> {
     let done: Option<(String, i64)> =
         sqlx::query_as(REVOKE).bind(id).bind(now).fetch_optional(&mut *connection).await?;
     if let Some((user_id, created_at)) = done {

@@ -2,20 +2,14 @@
 //!
 //! Every statement decides inside its own transaction, so two programs that tick together never both have their way.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::{
-    CampaignFile, LedgerError, Rest, campaign_file, hold, limits,
-    settle::json,
-    writer::{Answer, RunCore, write},
-};
+use super::{Ledger, LedgerError, Run, printable, settle::json};
 use crate::{
     campaign::CampaignId,
-    schedule::{History, Open, Window},
+    schedule::{History, Open},
 };
 
 /// A due time that passes without a run.
@@ -27,20 +21,6 @@ pub struct Skipped {
     pub due: Timestamp,
     /// Why it does not run.
     pub reason: String,
-}
-
-/// What the writer is asked for.
-pub(super) enum Entry {
-    Watch { campaign: CampaignId, since: Timestamp, answer: Answer<()> },
-    Skip { campaign: CampaignId, skipped: Vec<Skipped>, answer: Answer<Vec<String>> },
-    Plan { run: Arc<RunCore>, due: Option<Timestamp>, once_in: Option<String>, answer: Answer<()> },
-    Hold { run: Arc<RunCore>, window: Window, answer: Answer<u64> },
-    GiveUp { run: Arc<RunCore>, reason: String, answer: Answer<u64> },
-    Rest { rest: Rest, answer: Answer<()> },
-    Wake { name: String, answer: Answer<()> },
-    Began { run: Arc<RunCore>, answer: Answer<()> },
-    Tell { run: Arc<RunCore>, words: Option<String>, answer: Answer<bool> },
-    UseName { campaign: CampaignId, file: CampaignFile, instead: bool, answer: Answer<Option<CampaignFile>> },
 }
 
 #[derive(Serialize)]
@@ -95,75 +75,105 @@ where occasion_id = ?1 and state in ('pending', 'deferred')";
 
 const CLOSE: &str = "update occasion set closed = ?2 where id = ?1 and closed is null";
 
-impl Entry {
-    /// Writes it in a transaction of its own.
-    pub(super) async fn write(self, connection: &mut SqliteConnection, now: i64) {
-        match self {
-            Self::Watch { campaign, since, answer } => {
-                let done = write(connection, async |connection| watch(connection, &campaign, since).await);
-                let _ = answer.send(done.await);
-            }
-            Self::Skip { campaign, skipped, answer } => {
-                let done = write(connection, async |connection| skip(connection, &campaign, &skipped).await);
-                let _ = answer.send(done.await);
-            }
-            Self::Plan { run, due, once_in, answer } => {
-                let done = write(connection, async |connection| {
-                    plan(connection, run.occasion, due, once_in.as_deref()).await
-                });
-                let _ = answer.send(done.await);
-            }
-            Self::GiveUp { run, reason, answer } => {
-                let done = write(connection, async |connection| {
-                    give_up(connection, run.occasion, &reason, now).await
-                });
-                let _ = answer.send(done.await);
-            }
-            Self::Rest { rest, answer } => {
-                let done = write(connection, async |connection| limits::enter(connection, &rest, now).await);
-                let _ = answer.send(done.await);
-            }
-            Self::Wake { name, answer } => {
-                let done = write(connection, async |connection| limits::leave(connection, &name).await);
-                let _ = answer.send(done.await);
-            }
-            Self::Began { run, answer } => {
-                let done = write(connection, async |connection| {
-                    sqlx::query(BEGAN).bind(run.occasion).bind(now).execute(connection).await?;
-                    Ok(())
-                });
-                let _ = answer.send(done.await);
-            }
-            Self::Tell { run, words, answer } => {
-                let done = write(connection, async |connection| {
-                    let told = sqlx::query(TELL).bind(run.occasion).bind(&words).execute(connection).await?;
-                    Ok(told.rows_affected() > 0)
-                });
-                let _ = answer.send(done.await);
-            }
-            Self::UseName { campaign, file, instead, answer } => {
-                let done = write(connection, async |connection| {
-                    campaign_file::use_name(connection, &campaign, &file, instead, now).await
-                });
-                let _ = answer.send(done.await);
-            }
-            Self::Hold { run, window, answer } => {
-                let done = write(connection, async |connection| {
-                    run.check_going()?;
-                    hold::hold(connection, run.occasion, &window, now).await
-                });
-                let _ = answer.send(done.await);
-            }
-        }
-    }
-}
+const OVER: &str = "select closed from occasion where id = ?1";
 
 const BEGAN: &str = "update occasion set begun_at = ?2 where id = ?1 and begun_at < due_at and due_at <= ?2";
 
 const TELL: &str = "update occasion set told = ?2 where id = ?1 and told is not ?2";
 
+impl Ledger {
+    /// What is known of a campaign's due times.
+    pub async fn history(&self, campaign: &CampaignId) -> Result<History, LedgerError> {
+        history(&self.inner.readers, campaign).await
+    }
+
+    /// How many mails of a campaign, on whatever occasion, were handed over without an answer and wait for a decision.
+    pub async fn undecided(&self, campaign: &CampaignId) -> Result<u64, LedgerError> {
+        undecided(&self.inner.readers, campaign).await
+    }
+
+    /// The occasions of a campaign that were due before `due` and are not at their end, oldest first.
+    pub async fn open_before(
+        &self,
+        campaign: &CampaignId,
+        due: Timestamp,
+    ) -> Result<Vec<String>, LedgerError> {
+        open_before(&self.inner.readers, campaign, due).await
+    }
+
+    /// Sets from when on the due times of a campaign count. Only the first call does.
+    pub async fn watch(&self, campaign: &CampaignId, since: Timestamp) -> Result<(), LedgerError> {
+        let (campaign, requests) = (campaign.clone(), &self.inner.requests);
+        requests
+            .alone(move |connection, _| Box::pin(async move { watch(connection, &campaign, since).await }))
+            .await
+    }
+
+    /// Records due times that pass without a run, so that no run begins them any more. Returns the names of those that
+    /// nobody else had begun or recorded.
+    pub async fn skip(
+        &self,
+        campaign: &CampaignId,
+        skipped: Vec<Skipped>,
+    ) -> Result<Vec<String>, LedgerError> {
+        let (campaign, requests) = (campaign.clone(), &self.inner.requests);
+        requests
+            .alone(move |connection, _| Box::pin(async move { skip(connection, &campaign, &skipped).await }))
+            .await
+    }
+}
+
+impl Run {
+    /// Notes what the campaign file says: when the occasion was due, and among which mails of the campaign, beyond this
+    /// occasion, a key gets only one. Refused where the occasion was skipped or given up.
+    pub async fn plan(&mut self, due: Option<Timestamp>, once_in: Option<String>) -> Result<(), LedgerError> {
+        self.once = once_in.is_some();
+        self.write(move |connection, run, _| {
+            Box::pin(async move { plan(connection, run.occasion, due, once_in.as_deref()).await })
+        })
+        .await
+    }
+
+    /// Ends the occasion: what waits expires, and it is never begun again. Returns how many rows waited.
+    pub async fn give_up(self, reason: &str) -> Result<u64, LedgerError> {
+        let reason = printable(reason);
+        self.write(|connection, run, now| {
+            Box::pin(async move { give_up(connection, run.occasion, &reason, now).await })
+        })
+        .await
+    }
+
+    /// Notes that the occasion goes out by its schedule from now on, where its list was taken in before its time.
+    pub async fn began(&self) -> Result<(), LedgerError> {
+        self.write(|connection, run, now| {
+            Box::pin(async move {
+                sqlx::query(BEGAN).bind(run.occasion).bind(now).execute(connection).await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Keeps what is told of the list; `None`: it is in order. Returns whether the last words were others.
+    pub async fn tell(&self, words: Option<&str>) -> Result<bool, LedgerError> {
+        let words = words.map(printable);
+        self.write(|connection, run, _| {
+            Box::pin(async move {
+                let told = sqlx::query(TELL).bind(run.occasion).bind(&words).execute(connection).await?;
+                Ok(told.rows_affected() > 0)
+            })
+        })
+        .await
+    }
+
+    /// Why the occasion is over, if it was skipped or given up: no run sends its mails any more.
+    pub async fn over(&self) -> Result<Option<String>, LedgerError> {
+        Ok(sqlx::query_scalar(OVER).bind(self.core.occasion).fetch_one(&self.ledger.readers).await?)
+    }
+}
+
 /// What is known of a campaign's occasions.
-pub(super) async fn history(readers: &SqlitePool, campaign: &CampaignId) -> Result<History, LedgerError> {
+async fn history(readers: &SqlitePool, campaign: &CampaignId) -> Result<History, LedgerError> {
     let mut transaction = readers.begin().await?;
     let (newest, since): (Option<i64>, Option<i64>) =
         sqlx::query_as(NEWEST).bind(campaign.as_str()).fetch_one(&mut *transaction).await?;
@@ -175,7 +185,7 @@ pub(super) async fn history(readers: &SqlitePool, campaign: &CampaignId) -> Resu
 }
 
 /// The occasions that were due before `due` and are not at their end, oldest first.
-pub(super) async fn open_before(
+async fn open_before(
     readers: &SqlitePool,
     campaign: &CampaignId,
     due: Timestamp,
@@ -185,7 +195,7 @@ pub(super) async fn open_before(
 }
 
 /// How many mails wait for a decision.
-pub(super) async fn undecided(readers: &SqlitePool, campaign: &CampaignId) -> Result<u64, LedgerError> {
+async fn undecided(readers: &SqlitePool, campaign: &CampaignId) -> Result<u64, LedgerError> {
     let rows: i64 = sqlx::query_scalar(UNDECIDED).bind(campaign.as_str()).fetch_one(readers).await?;
     Ok(u64::try_from(rows).unwrap_or_default())
 }

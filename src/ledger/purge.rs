@@ -3,8 +3,15 @@
 use aws_lc_rs::digest;
 use sqlx::SqliteConnection;
 
-use super::{LedgerError, State, Tally, books, journal::hex, settle::json};
-use crate::campaign::CampaignId;
+use super::{
+    Ledger, LedgerError, State, Tally, books,
+    journal::{Journal, hex},
+    lock::{Holder, RunLock, occasion_file},
+    printable,
+    settle::json,
+    writer::write,
+};
+use crate::{audience::Address, campaign::CampaignId};
 
 /// Rows per statement.
 const BATCH: i64 = 1000;
@@ -48,8 +55,76 @@ const SUPPRESS: &str = "
 insert into suppression (address, reason, since) values (?1, ?2, ?3)
 on conflict (address) do update set undo = null, undo_of = null";
 
+impl Ledger {
+    /// Keeps an address from getting any mail of any campaign from now on, those of a run under way included.
+    pub async fn suppress(&self, address: &Address, reason: &str) -> Result<(), LedgerError> {
+        let (address, reason) = (address.to_string(), printable(reason));
+        let requests = &self.inner.requests;
+        requests
+            .alone(move |connection, now| {
+                Box::pin(async move { suppress(connection, &address, &reason, now).await })
+            })
+            .await
+    }
+
+    /// Removes the persons from a campaign's rows: addresses, names, user ids, fields and the relay's words. Keys become
+    /// hashes; counts, states and times stay. The old bytes are gone from the files when this returns.
+    ///
+    /// Refused while rows have not come to an end, unless forced; they are never mailed then. A purged occasion cannot
+    /// be run again. The suppression list stays: it is the persons' own wish.
+    pub async fn purge(&self, campaign: &CampaignId, force: bool) -> Result<PurgeReport, LedgerError> {
+        let books = self.books(campaign).await?;
+        if books.is_empty() {
+            return Err(LedgerError::refused(
+                format!("the ledger knows no campaign `{campaign}`"),
+                "look at the name in the campaign file",
+            ));
+        }
+        let holder = Holder::this(self.inner.clock.now());
+        let mut locks = Vec::new();
+        let mut journals = Vec::new();
+        for book in &books {
+            let path = |ending| occasion_file(&self.inner.path, campaign, &book.occasion, ending);
+            locks.push(RunLock::take(&path("lock"), &holder)?);
+            let journal = path("journal");
+            if journal.exists() {
+                let (opened, left) = Journal::open(&journal)?;
+                if !left.is_empty() && !force {
+                    return Err(LedgerError::refused(
+                        format!("`{}` holds outcomes that are not in the ledger yet", journal.display()),
+                        "run the campaign again, which enters them",
+                    ));
+                }
+                journals.push((opened, journal));
+            }
+        }
+        let campaign = campaign.clone();
+        let report = self
+            .inner
+            .requests
+            .lend(move |connection, now, answer| {
+                Box::pin(async move {
+                    let emptied =
+                        write(connection, async |connection| empty(connection, &campaign, force, now).await);
+                    let report = match emptied.await {
+                        Ok(report) => wipe(connection).await.map(|()| report),
+                        Err(error) => Err(error),
+                    };
+                    let _ = answer.send(report);
+                })
+            })
+            .await?;
+        for (mut journal, path) in journals {
+            journal.clear()?;
+            std::fs::remove_file(&path)
+                .map_err(|error| LedgerError::storage(&format!("remove `{}`", path.display()), error))?;
+        }
+        Ok(report)
+    }
+}
+
 /// Takes the persons out of the rows of a campaign, inside a transaction. The caller holds the locks of its occasions.
-pub(super) async fn empty(
+async fn empty(
     connection: &mut SqliteConnection,
     campaign: &CampaignId,
     force: bool,
@@ -104,7 +179,7 @@ async fn empty_occasion(connection: &mut SqliteConnection, occasion: i64) -> Res
 }
 
 /// Makes the old bytes go from the files: free pages and the write-ahead log hold them still.
-pub(super) async fn wipe(connection: &mut SqliteConnection) -> Result<(), LedgerError> {
+async fn wipe(connection: &mut SqliteConnection) -> Result<(), LedgerError> {
     let failed = |error| LedgerError::storage("remove the old pages, though the rows are purged", error);
     sqlx::query("vacuum").execute(&mut *connection).await.map_err(failed)?;
     let (busy, _, _): (i64, i64, i64) =
@@ -119,7 +194,7 @@ pub(super) async fn wipe(connection: &mut SqliteConnection) -> Result<(), Ledger
 }
 
 /// Puts an address on the suppression list, for good; the first reason stays.
-pub(super) async fn suppress(
+async fn suppress(
     connection: &mut SqliteConnection,
     address: &str,
     reason: &str,

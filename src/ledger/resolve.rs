@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
-use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
-use super::{LedgerError, State, settle::json, settle::parse_state, words};
+use super::{LedgerError, Run, State, settle::json, settle::parse_state, words};
 use crate::audience::Address;
 
 /// A row whose outcome is unknown.
@@ -125,15 +125,21 @@ impl Source {
     }
 }
 
-/// A page of the occasion's unknown rows behind the row `after`.
-pub(super) async fn unknown(
-    readers: &SqlitePool,
-    occasion: i64,
-    after: i64,
-    limit: u32,
-) -> Result<Vec<UnknownRow>, LedgerError> {
-    let rows = sqlx::query(UNKNOWN).bind(occasion).bind(after).bind(limit).fetch_all(readers).await?;
-    rows.iter().map(view).collect()
+impl Run {
+    /// Up to `limit` rows whose outcome is unknown, behind the row `after` (0 for the first page).
+    pub async fn unknown(&self, after: i64, limit: u32) -> Result<Vec<UnknownRow>, LedgerError> {
+        let query = sqlx::query(UNKNOWN).bind(self.core.occasion).bind(after).bind(limit);
+        query.fetch_all(&self.ledger.readers).await?.iter().map(view).collect()
+    }
+
+    /// Decides about rows whose outcome is unknown, and writes down who decided and why. Rows that are not unknown are
+    /// left alone. Returns what the others are now.
+    pub async fn resolve(&self, resolutions: Vec<Resolution>) -> Result<Vec<(i64, State)>, LedgerError> {
+        self.start(|connection, run, now| {
+            Box::pin(async move { resolve(connection, run.occasion, run.epoch, &resolutions, now).await })
+        })
+        .await
+    }
 }
 
 fn view(row: &SqliteRow) -> Result<UnknownRow, LedgerError> {
@@ -157,7 +163,7 @@ fn view(row: &SqliteRow) -> Result<UnknownRow, LedgerError> {
 
 /// Writes decisions, inside a transaction; rows that are not unknown (any more) are left alone. Returns the states of
 /// the others.
-pub(super) async fn resolve(
+async fn resolve(
     connection: &mut SqliteConnection,
     occasion: i64,
     epoch: i64,

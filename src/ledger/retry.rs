@@ -1,18 +1,18 @@
 //! Putting rows back that came to their end without a mail: refused, expired, suppressed. Each is written down beside
 //! the row, for good. Who has a mail, or may have one, is not put back: that is what [`super::Resolution`] is for.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     LedgerError, RowView, Run, Source, State, books,
+    core::RunCore,
     once::{self, Elsewhere},
     resolve::{self, Written},
     settle::{json, parse_state},
     states::{self, Event},
     words,
-    writer::{Alone, Answer, Request as WriterRequest, RunCore, write},
 };
 use crate::audience::Address;
 
@@ -54,12 +54,6 @@ pub enum Stays {
     MailboxTaken,
     /// Its key has had its mail on this other occasion.
     MailedOn(String),
-}
-
-/// What the writer is asked for.
-pub(super) enum Request {
-    PutBack { run: Arc<RunCore>, rows: Vec<PutBack>, answer: Answer<Vec<(i64, Back)>> },
-    ReadAgain { run: Arc<RunCore>, answer: Answer<()> },
 }
 
 /// All that decides about a row.
@@ -138,42 +132,22 @@ impl Run {
     /// Lets rows that came to their end without a mail wait for their turn again, each with a new link, and writes down
     /// who decided and why. Returns what became of each; rows of another occasion are left out.
     pub async fn put_back(&self, rows: Vec<PutBack>) -> Result<Vec<(i64, Back)>, LedgerError> {
-        let run = Arc::clone(&self.core);
-        self.ask_back(|answer| Request::PutBack { run, rows, answer }).await
+        self.start(|connection, run, now| {
+            Box::pin(async move { put_back(connection, run, &rows, now).await })
+        })
+        .await
     }
 
     /// Lets the next run read the list again even if nothing about it has changed: each row with a problem is looked
     /// at anew, and mailed if the problem is gone.
     pub async fn read_again(&self) -> Result<(), LedgerError> {
-        let run = Arc::clone(&self.core);
-        self.ask_back(|answer| Request::ReadAgain { run, answer }).await
-    }
-
-    async fn ask_back<T>(&self, request: impl FnOnce(Answer<T>) -> Request) -> Result<T, LedgerError> {
-        self.ledger.requests.ask(|answer| WriterRequest::Alone(Alone::Retry(request(answer)))).await
-    }
-}
-
-impl Request {
-    /// Does it in a transaction of its own.
-    pub(super) async fn write(self, connection: &mut SqliteConnection, now: i64) {
-        match self {
-            Self::PutBack { run, rows, answer } => {
-                let done = write(connection, async |connection| {
-                    run.check_going()?;
-                    put_back(connection, &run, &rows, now).await
-                });
-                let _ = answer.send(done.await);
-            }
-            Self::ReadAgain { run, answer } => {
-                let done = write(connection, async |connection| {
-                    run.check_going()?;
-                    sqlx::query(READ_AGAIN).bind(run.occasion).execute(connection).await?;
-                    Ok(())
-                });
-                let _ = answer.send(done.await);
-            }
-        }
+        self.start(|connection, run, _| {
+            Box::pin(async move {
+                sqlx::query(READ_AGAIN).bind(run.occasion).execute(connection).await?;
+                Ok(())
+            })
+        })
+        .await
     }
 }
 

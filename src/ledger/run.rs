@@ -2,22 +2,20 @@
 
 use std::sync::{Arc, Mutex, OnceLock};
 
-use jiff::{SignedDuration, Timestamp};
+use sqlx::SqliteConnection;
 
 use super::{
-    Claim, Enlistment, Held, Intended, Intent, LedgerError, ListMark, Outcome, Recovered, Resolution,
-    Selection, Settled, State, Tally, Try, UnknownRow, books, claims, enlist,
+    LedgerError, ListMark, Recovered, Selection, State, Tally, books,
+    core::RunCore,
+    enlist,
     journal::Journal,
-    landing::{self, PageFacts},
     lock::{Holder, RunLock, occasion_file},
-    occasions::Entry,
-    printable, resolve,
-    settle::{Intention, LONGEST_WAIT_MS, Settlement, json, parse_state},
+    settle::json,
     start::Start,
     store::Inner,
-    writer::{Alone, Request, RunCore},
+    writer::Doing,
 };
-use crate::{campaign::CampaignId, failpoint, schedule::Window};
+use crate::{campaign::CampaignId, failpoint};
 
 /// Proof that this process may work on an occasion of a campaign. The lock goes when it is dropped.
 ///
@@ -29,7 +27,7 @@ pub struct Run {
     recovered: Recovered,
     elsewhere: Option<String>,
     /// Whether a key gets one mail whatever the occasion.
-    once: bool,
+    pub(super) once: bool,
 }
 
 /// What a start puts up with that it would refuse otherwise.
@@ -41,8 +39,6 @@ pub struct Accept {
     /// A clock that shows a time before the newest in the ledger.
     pub clock: bool,
 }
-
-const OVER: &str = "select closed from occasion where id = ?1";
 
 const GENERATION: &str = "select generation from occasion where id = ?1";
 
@@ -73,8 +69,10 @@ impl Run {
         let elsewhere = last_run.as_ref().and_then(|(known, _)| known.elsewhere(&holder));
         let newest = last_run.as_ref().map_or(0, |(known, _)| known.epoch);
         let start = Start { campaign, occasion, holder: holder.clone(), journal: left, last_run, accept };
-        let begin = |answer| Request::Alone(Alone::Begin { start, answer });
-        let started = ledger.requests.ask(begin).await?;
+        let started = ledger
+            .requests
+            .alone(move |connection, _| Box::pin(async move { start.begin(connection).await }))
+            .await?;
         if started.epoch > newest {
             ledger.last_run.note(started.epoch, &holder)?;
         }
@@ -103,63 +101,9 @@ impl Run {
         self.elsewhere.as_deref()
     }
 
-    /// Notes what the campaign file says: when the occasion was due, and among which mails of the campaign, beyond this
-    /// occasion, a key gets only one. Refused where the occasion was skipped or given up.
-    pub async fn plan(&mut self, due: Option<Timestamp>, once_in: Option<String>) -> Result<(), LedgerError> {
-        self.once = once_in.is_some();
-        let run = Arc::clone(&self.core);
-        self.ledger
-            .requests
-            .ask(|answer| Request::Alone(Alone::Calendar(Entry::Plan { run, due, once_in, answer })))
-            .await
-    }
-
-    /// Ends the occasion: what waits expires, and it is never begun again. Returns how many rows waited.
-    pub async fn give_up(self, reason: &str) -> Result<u64, LedgerError> {
-        let (run, reason) = (Arc::clone(&self.core), printable(reason));
-        self.ledger
-            .requests
-            .ask(|answer| Request::Alone(Alone::Calendar(Entry::GiveUp { run, reason, answer })))
-            .await
-    }
-
-    /// Notes that the occasion goes out by its schedule from now on, where its list was taken in before its time.
-    pub async fn began(&self) -> Result<(), LedgerError> {
-        let run = Arc::clone(&self.core);
-        self.ledger.requests.ask(|answer| Request::Alone(Alone::Calendar(Entry::Began { run, answer }))).await
-    }
-
-    /// Keeps what is told of the list; `None`: it is in order. Returns whether the last words were others.
-    pub async fn tell(&self, words: Option<&str>) -> Result<bool, LedgerError> {
-        let (run, words) = (Arc::clone(&self.core), words.map(printable));
-        self.ledger
-            .requests
-            .ask(|answer| Request::Alone(Alone::Calendar(Entry::Tell { run, words, answer })))
-            .await
-    }
-
-    /// Why the occasion is over, if it was skipped or given up: no run sends its mails any more.
-    pub async fn over(&self) -> Result<Option<String>, LedgerError> {
-        Ok(sqlx::query_scalar(OVER).bind(self.core.occasion).fetch_one(&self.ledger.readers).await?)
-    }
-
     /// What the ledger remembers of the last list that was taken in; `None` before the first.
     pub async fn mark(&self) -> Result<Option<ListMark>, LedgerError> {
         enlist::mark(&self.ledger.readers, self.core.occasion).await
-    }
-
-    /// Keeps what the pages behind the links show, so that they need no campaign file.
-    pub async fn describe(&self, facts: PageFacts) -> Result<(), LedgerError> {
-        let occasion = self.core.occasion;
-        let describe = |answer| landing::Request::Describe { occasion, facts, answer };
-        self.ledger.requests.ask(|answer| Request::Alone(Alone::Landing(describe(answer)))).await
-    }
-
-    /// Begins to take in a list. Until it ends, the ledger's other writes wait.
-    pub async fn enlist(&self) -> Result<Enlistment, LedgerError> {
-        let run = Arc::clone(&self.core);
-        let steps = self.ledger.requests.ask(|answer| Request::Alone(Alone::Enlist { run, answer })).await?;
-        Ok(Enlistment::new(steps))
     }
 
     /// The rows of the current list by state.
@@ -183,114 +127,33 @@ impl Run {
         Ok((absent, u64::try_from(waiting).unwrap_or_default()))
     }
 
-    /// Ends what was first tried longer than `not_after` ago and still waits. Returns how many.
-    pub async fn expire(&self, not_after: SignedDuration) -> Result<u64, LedgerError> {
-        self.end_late(true, not_after).await
-    }
-
-    /// Ends what waits and was never tried, where the occasion was due, or begun if that was later, longer than
-    /// `not_after` ago. Returns how many. An occasion that no schedule wanted has no such time.
-    pub async fn lapse(&self, not_after: SignedDuration) -> Result<u64, LedgerError> {
-        self.end_late(false, not_after).await
-    }
-
-    async fn end_late(&self, tried: bool, not_after: SignedDuration) -> Result<u64, LedgerError> {
-        let run = Arc::clone(&self.core);
-        let expire = |answer| Request::Alone(Alone::Expire { run, tried, not_after, answer });
-        self.ledger.requests.ask(expire).await
-    }
-
-    /// Until when a mail that was never tried may leave; `None` where no schedule wanted the occasion.
-    pub async fn last_call(&self, not_after: SignedDuration) -> Result<Option<Timestamp>, LedgerError> {
-        let time: Option<i64> =
-            sqlx::query_scalar(claims::TIME).bind(self.core.occasion).fetch_one(&self.ledger.readers).await?;
-        let time = time.and_then(|time| Timestamp::from_millisecond(time).ok());
-        Ok(time.map(|time| time.saturating_add(not_after).unwrap_or(Timestamp::MAX)))
-    }
-
-    /// Puts off every waiting row whose window is closed now until it opens. Returns how many.
-    pub async fn hold(&self, window: Window) -> Result<u64, LedgerError> {
-        let run = Arc::clone(&self.core);
-        self.ledger
-            .requests
-            .ask(|answer| Request::Alone(Alone::Calendar(Entry::Hold { run, window, answer })))
+    /// Runs `work` in a transaction of its own, whether or not the caller waits for it.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        work: impl for<'c> FnOnce(&'c mut SqliteConnection, &'c RunCore, i64) -> Doing<'c, Result<T, LedgerError>>
+        + Send
+        + 'static,
+    ) -> Result<T, LedgerError> {
+        let core = Arc::clone(&self.core);
+        let requests = &self.ledger.requests;
+        requests
+            .alone(move |connection, now| Box::pin(async move { work(connection, &core, now).await }))
             .await
     }
 
-    /// Claims up to `limit` recipients in list order: those that wait, and those that were deferred and are due. Empty
-    /// when there is none. Suppressed addresses are put aside on the way.
-    pub async fn claim(&self, selection: &Selection, limit: u32) -> Result<Vec<Claim>, LedgerError> {
-        let (run, selection) = (Arc::clone(&self.core), selection.clone());
-        let claimed = self
-            .ledger
-            .requests
-            .ask(|answer| Request::Alone(Alone::Claim { run, selection, limit, answer }))
-            .await;
-        failpoint::reach("claimed");
-        claimed
-    }
-
-    /// When the next deferred row is due: at most four hours from now, whatever clock wrote it. `None`: none waits.
-    pub async fn next_due(&self) -> Result<Option<Timestamp>, LedgerError> {
-        let due: Option<i64> = sqlx::query_scalar(claims::NEXT_DUE)
-            .bind(self.core.occasion)
-            .fetch_one(&self.ledger.readers)
-            .await?;
-        let latest = self.ledger.clock.now().as_millisecond().saturating_add(LONGEST_WAIT_MS);
-        Ok(due.and_then(|due| Timestamp::from_millisecond(due.min(latest)).ok()))
-    }
-
-    /// Records a try. When this returns [`Intended::Go`] it is on disk, and the body may leave; in no other case.
-    pub async fn intend(&self, claim: Claim, attempt: Try) -> Result<Intended, LedgerError> {
-        let intention = Intention::new(&claim, attempt, self.core.epoch, self.once);
-        let run = Arc::clone(&self.core);
-        let staying = self.ledger.requests.ask(|answer| Request::Intend { run, intention, answer }).await?;
-        Ok(staying.map_or(Intended::Go(Intent { claim }), Intended::Withdrawn))
-    }
-
-    /// Records what became of a recipient. When this returns it is on disk.
-    ///
-    /// On [`LedgerError::Storage`] the outcome is in the journal where that was possible, and the run starts nothing
-    /// new. A claim, which never left, can only be rejected or deferred.
-    pub async fn settle(&self, held: impl Into<Held>, outcome: Outcome) -> Result<Settled, LedgerError> {
-        let held = held.into();
-        let now = self.ledger.clock.now().as_millisecond();
-        let settlement = Settlement::new(&held, &outcome, self.core.epoch, self.once, now)?;
-        let recipient = &held.claim().recipient;
-        let settled = Settled {
-            line: recipient.line,
-            key: recipient.key.clone(),
-            state: parse_state(&settlement.state)?,
-            reason: settlement.reason.clone(),
-        };
-        let run = Arc::clone(&self.core);
-        self.ledger.requests.ask(|answer| Request::Settle { run, settlement, answer }).await?;
-        Ok(settled)
-    }
-
-    /// Gives claims back: nothing was sent.
-    pub async fn release(&self, claims: Vec<Claim>) -> Result<(), LedgerError> {
-        let ids = claims.iter().map(|claim| claim.id).collect();
-        let run = Arc::clone(&self.core);
-        self.ledger.requests.ask(|answer| Request::Release { run, ids, answer }).await
-    }
-
-    /// Up to `limit` rows whose outcome is unknown, behind the row `after` (0 for the first page).
-    pub async fn unknown(&self, after: i64, limit: u32) -> Result<Vec<UnknownRow>, LedgerError> {
-        resolve::unknown(&self.ledger.readers, self.core.occasion, after, limit).await
-    }
-
-    /// Decides about rows whose outcome is unknown, and writes down who decided and why. Rows that are not unknown are
-    /// left alone. Returns what the others are now.
-    pub async fn resolve(&self, resolutions: Vec<Resolution>) -> Result<Vec<(i64, State)>, LedgerError> {
-        let run = Arc::clone(&self.core);
-        self.ledger.requests.ask(|answer| Request::Alone(Alone::Resolve { run, resolutions, answer })).await
-    }
-
-    /// Gives back whatever this run still holds as claimed, for example what a cancelled call had claimed. Returns how
-    /// many. Claims that somebody still has are void after it.
-    pub async fn release_all(&self) -> Result<u64, LedgerError> {
-        let run = Arc::clone(&self.core);
-        self.ledger.requests.ask(|answer| Request::Alone(Alone::ReleaseAll { run, answer })).await
+    /// Like [`write`](Self::write), and refused once an outcome could not be written: work that starts something.
+    pub(super) async fn start<T: Send + 'static>(
+        &self,
+        work: impl for<'c> FnOnce(&'c mut SqliteConnection, &'c RunCore, i64) -> Doing<'c, Result<T, LedgerError>>
+        + Send
+        + 'static,
+    ) -> Result<T, LedgerError> {
+        self.write(|connection, core, now| {
+            Box::pin(async move {
+                core.check_going()?;
+                work(connection, core, now).await
+            })
+        })
+        .await
     }
 }

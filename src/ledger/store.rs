@@ -6,28 +6,19 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
 use sqlx::{
     ConnectOptions, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
 use super::{
-    Accept, Books, Check, Leaver, LedgerError, Left, Minted, PurgeReport, Redeemed, Redemption, Returns,
-    Revoked, RowView, Run, Skipped, State, TakenFile, Ticket, TokenTally, UsedLink, answers, books, files,
-    journal::Journal,
-    landing,
+    Accept, Books, Check, LedgerError, RowView, Run, State, TakenFile, books, files,
     last_run::LastRun,
-    leave,
-    lock::{Holder, RunLock, occasion_file},
-    occasions::{self, Entry},
-    place, printable, schema, tokens, verify,
-    writer::{self, Alone, Answer, Request, Requests},
+    lock::{Holder, RunLock},
+    place, schema, verify,
+    writer::{self, Requests},
 };
-use crate::{
-    audience::Address, campaign::CampaignId, clock::Clock, private_file::Readers, schedule::History,
-    scratch::Scratch,
-};
+use crate::{campaign::CampaignId, clock::Clock, private_file::Readers, scratch::Scratch};
 
 /// How long to wait for the migration lock.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
@@ -180,48 +171,6 @@ impl Ledger {
         Run::begin(Arc::clone(&self.inner), campaign, occasion, accept).await
     }
 
-    /// What is known of a campaign's due times.
-    pub async fn history(&self, campaign: &CampaignId) -> Result<History, LedgerError> {
-        occasions::history(&self.inner.readers, campaign).await
-    }
-
-    /// How many mails of a campaign, on whatever occasion, were handed over without an answer and wait for a decision.
-    pub async fn undecided(&self, campaign: &CampaignId) -> Result<u64, LedgerError> {
-        occasions::undecided(&self.inner.readers, campaign).await
-    }
-
-    /// The occasions of a campaign that were due before `due` and are not at their end, oldest first.
-    pub async fn open_before(
-        &self,
-        campaign: &CampaignId,
-        due: Timestamp,
-    ) -> Result<Vec<String>, LedgerError> {
-        occasions::open_before(&self.inner.readers, campaign, due).await
-    }
-
-    /// Sets from when on the due times of a campaign count. Only the first call does.
-    pub async fn watch(&self, campaign: &CampaignId, since: Timestamp) -> Result<(), LedgerError> {
-        let campaign = campaign.clone();
-        self.inner
-            .requests
-            .ask(|answer| Request::Alone(Alone::Calendar(Entry::Watch { campaign, since, answer })))
-            .await
-    }
-
-    /// Records due times that pass without a run, so that no run begins them any more. Returns the names of those that
-    /// nobody else had begun or recorded.
-    pub async fn skip(
-        &self,
-        campaign: &CampaignId,
-        skipped: Vec<Skipped>,
-    ) -> Result<Vec<String>, LedgerError> {
-        let campaign = campaign.clone();
-        self.inner
-            .requests
-            .ask(|answer| Request::Alone(Alone::Calendar(Entry::Skip { campaign, skipped, answer })))
-            .await
-    }
-
     /// The files of which the lists of a campaign were made, those of the oldest occasion first.
     pub async fn taken(&self, campaign: &CampaignId) -> Result<Vec<TakenFile>, LedgerError> {
         files::taken(&self.inner.readers, campaign).await
@@ -259,130 +208,11 @@ impl Ledger {
         books::rows(&self.inner.readers, campaign, occasion, state, after_id, limit).await
     }
 
-    /// The tokens that a service minted for a campaign, by state.
-    pub async fn token_tally(&self, campaign: &CampaignId) -> Result<TokenTally, LedgerError> {
-        tokens::tally(&self.inner.readers, campaign, self.inner.clock.now().as_second()).await
-    }
-
-    /// Whose links of an occasion were used, in list order; of `only` these user ids and canonical addresses, or of
-    /// all where it is empty.
-    pub async fn used_links(
-        &self,
-        campaign: &CampaignId,
-        occasion: &str,
-        only: &[String],
-    ) -> Result<Vec<UsedLink>, LedgerError> {
-        tokens::used(&self.inner.readers, campaign, occasion, only).await
-    }
-
-    /// Keeps an address from getting any mail of any campaign from now on, those of a run under way included.
-    pub async fn suppress(&self, address: &Address, reason: &str) -> Result<(), LedgerError> {
-        let (address, reason) = (address.to_string(), printable(reason));
-        self.inner.requests.ask(|answer| Request::Alone(Alone::Suppress { address, reason, answer })).await
-    }
-
-    /// What the token with this hash of its `jti` stands for. Nothing is spent by looking.
-    pub async fn ticket(&self, jti_hash: &[u8; 32]) -> Result<Option<Ticket>, LedgerError> {
-        landing::ticket(&self.inner.readers, jti_hash, self.inner.clock.now().as_millisecond()).await
-    }
-
-    /// Spends a token: of all that ask, however many at once, one hears [`Redeemed::Now`]. Durable when this returns.
-    pub async fn redeem(&self, redemption: Redemption) -> Result<Redeemed, LedgerError> {
-        self.landing(|answer| landing::Request::Redeem { redemption, answer }).await
-    }
-
-    /// Keeps a token that belongs to no mail. Durable when this returns.
-    pub async fn mint(&self, minted: Minted) -> Result<(), LedgerError> {
-        self.landing(|answer| landing::Request::Mint { minted, answer }).await
-    }
-
-    /// Calls back a token that belongs to no mail.
-    pub async fn revoke_minted(&self, id: &str) -> Result<Revoked, LedgerError> {
-        let id = id.to_owned();
-        self.landing(|answer| landing::Request::Revoke { id, answer }).await
-    }
-
-    /// Whom an unsubscribe link is about; `None`: no mail has this id. `undo` is the SHA-256 of the secret of a wish.
-    pub async fn leaver(&self, id: &str, undo: Option<[u8; 32]>) -> Result<Option<Leaver>, LedgerError> {
-        leave::leaver(&self.inner.readers, id, undo, self.inner.clock.now().as_millisecond()).await
-    }
-
-    /// Keeps the address of an unsubscribe link from getting any mail, those of a run under way included. Durable when
-    /// this returns; twice is the same as once. Whoever has the secret whose SHA-256 is `undo` may take it back for a
-    /// minute.
-    pub async fn leave(&self, id: &str, undo: Option<[u8; 32]>) -> Result<Left, LedgerError> {
-        let id = id.to_owned();
-        self.landing(|answer| landing::Request::Leave { id, undo, answer }).await
-    }
-
-    /// Takes back the wish whose secret has this SHA-256, in the minute after it was said. Says whether it did.
-    pub async fn take_back(&self, id: &str, undo: [u8; 32]) -> Result<bool, LedgerError> {
-        let id = id.to_owned();
-        self.landing(|answer| landing::Request::TakeBack { id, undo, answer }).await
-    }
-
-    /// What came back to the links of an occasion.
-    pub async fn returns(&self, campaign: &CampaignId, occasion: &str) -> Result<Returns, LedgerError> {
-        answers::returns(&self.inner.readers, campaign, occasion).await
-    }
-
-    async fn landing<T>(
-        &self,
-        request: impl FnOnce(Answer<T>) -> landing::Request,
-    ) -> Result<T, LedgerError> {
-        self.inner.requests.ask(|answer| Request::Alone(Alone::Landing(request(answer)))).await
-    }
-
-    /// Removes the persons from a campaign's rows: addresses, names, user ids, fields and the relay's words. Keys become
-    /// hashes; counts, states and times stay. The old bytes are gone from the files when this returns.
-    ///
-    /// Refused while rows have not come to an end, unless forced; they are never mailed then. A purged occasion cannot
-    /// be run again. The suppression list stays: it is the persons' own wish.
-    pub async fn purge(&self, campaign: &CampaignId, force: bool) -> Result<PurgeReport, LedgerError> {
-        let books = self.books(campaign).await?;
-        if books.is_empty() {
-            return Err(LedgerError::refused(
-                format!("the ledger knows no campaign `{campaign}`"),
-                "look at the name in the campaign file",
-            ));
-        }
-        let holder = Holder::this(self.inner.clock.now());
-        let mut locks = Vec::new();
-        let mut journals = Vec::new();
-        for book in &books {
-            let path = |ending| occasion_file(&self.inner.path, campaign, &book.occasion, ending);
-            locks.push(RunLock::take(&path("lock"), &holder)?);
-            let journal = path("journal");
-            if journal.exists() {
-                let (opened, left) = Journal::open(&journal)?;
-                if !left.is_empty() && !force {
-                    return Err(LedgerError::refused(
-                        format!("`{}` holds outcomes that are not in the ledger yet", journal.display()),
-                        "run the campaign again, which enters them",
-                    ));
-                }
-                journals.push((opened, journal));
-            }
-        }
-        let campaign = campaign.clone();
-        let report = self
-            .inner
-            .requests
-            .ask(|answer| Request::Alone(Alone::Purge { campaign, force, answer }))
-            .await?;
-        for (mut journal, path) in journals {
-            journal.clear()?;
-            std::fs::remove_file(&path)
-                .map_err(|error| LedgerError::storage(&format!("remove `{}`", path.display()), error))?;
-        }
-        Ok(report)
-    }
-
     /// Closes the files after all that was handed over, so that the database is one whole file. What is asked of a run afterwards fails.
     pub async fn close(self) -> Result<(), LedgerError> {
         // The last connection to go folds the write-ahead log into the file, and one that only reads cannot.
         self.inner.readers.close().await;
-        self.inner.requests.ask(|answer| Request::Alone(Alone::Close { answer })).await
+        self.inner.requests.close().await
     }
 }
 

@@ -9,11 +9,7 @@ use aws_lc_rs::digest;
 use jiff::Timestamp;
 use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
 
-use super::{
-    Claim, LedgerError, Run,
-    settle::json,
-    writer::{Alone, Request},
-};
+use super::{Claim, Ledger, LedgerError, Run, group::Grouped, settle::json};
 use crate::{audience::Recipient, campaign::CampaignId};
 
 /// The `kid` of a record whose token a service minted: nothing can be rebuilt from it.
@@ -297,18 +293,38 @@ impl Run {
 
     /// Revokes the local tokens of a list: from now on they sign nobody in. Returns how many.
     pub async fn revoke_local(&self, only: &[String]) -> Result<u64, LedgerError> {
-        let (run, only) = (Arc::clone(&self.core), only.to_vec());
-        let revoke = |answer| Request::Alone(Alone::Recall { run, only, answer });
-        self.ledger.requests.ask(revoke).await
+        let only = only.to_vec();
+        self.write(|connection, run, now| {
+            Box::pin(async move { revoke_local(connection, run.occasion, &only, now).await })
+        })
+        .await
     }
 
     async fn note(&self, note: Note) -> Result<Noted, LedgerError> {
         let run = Arc::clone(&self.core);
-        self.ledger.requests.ask(|answer| Request::Note { run, note, answer }).await
+        self.ledger.requests.grouped(|answer| Grouped::Note { run, note, answer }).await
     }
 
     fn now_seconds(&self) -> i64 {
         self.ledger.clock.now().as_second()
+    }
+}
+
+impl Ledger {
+    /// The tokens that a service minted for a campaign, by state.
+    pub async fn token_tally(&self, campaign: &CampaignId) -> Result<TokenTally, LedgerError> {
+        tally(&self.inner.readers, campaign, self.inner.clock.now().as_second()).await
+    }
+
+    /// Whose links of an occasion were used, in list order; of `only` these user ids and canonical addresses, or of
+    /// all where it is empty.
+    pub async fn used_links(
+        &self,
+        campaign: &CampaignId,
+        occasion: &str,
+        only: &[String],
+    ) -> Result<Vec<UsedLink>, LedgerError> {
+        used(&self.inner.readers, campaign, occasion, only).await
     }
 }
 
@@ -349,7 +365,7 @@ pub(super) async fn note(
 }
 
 /// Ends the local tokens of an occasion. Runs inside the caller's transaction.
-pub(super) async fn revoke_local(
+async fn revoke_local(
     connection: &mut SqliteConnection,
     occasion: i64,
     only: &[String],
@@ -360,7 +376,7 @@ pub(super) async fn revoke_local(
 }
 
 /// Whose links were used, of an occasion.
-pub(super) async fn used(
+async fn used(
     readers: &SqlitePool,
     campaign: &CampaignId,
     occasion: &str,
@@ -382,11 +398,7 @@ pub(super) async fn used(
 
 /// The minted tokens of a campaign by state; of those whose answer was lost the ones that may still live at `now`, Unix
 /// seconds.
-pub(super) async fn tally(
-    readers: &SqlitePool,
-    campaign: &CampaignId,
-    now: i64,
-) -> Result<TokenTally, LedgerError> {
+async fn tally(readers: &SqlitePool, campaign: &CampaignId, now: i64) -> Result<TokenTally, LedgerError> {
     let rows: Vec<(String, String, i64, i64)> =
         sqlx::query_as(TALLY).bind(campaign.as_str()).bind(now).fetch_all(readers).await?;
     let mut tally = TokenTally::default();
