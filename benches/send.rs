@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use linkpost::delivery::sandbox::{Keep, Options, SandboxRelay};
+use linkpost::sandbox::{Keep, Options, SandboxRelay};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_linkpost");
 const CONNECTIONS: usize = 10;

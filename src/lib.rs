@@ -9,10 +9,12 @@
 //! - [`ledger`]: the only place with memory; who may send what, and what became of it.
 //! - [`token`]: the secret in each link.
 //! - [`email`]: words and bytes; [`message`] is what it hands on.
-//! - [`delivery`]: the SMTP conversation, the outbox, the sandbox relay.
+//! - [`delivery`]: the SMTP conversation with the relays, and the outbox of a preview.
 //! - [`replies`]: whose fault a refusal is, of a relay or of a token service.
 //!
 //! The way back: [`web`] is the pages behind the links; [`scanner`] visits them as machines do.
+//!
+//! For looking at: [`sandbox`] is a relay of our own on loopback; `gallery` shows mails in a browser.
 //!
 //! Around it:
 //!
@@ -34,6 +36,7 @@ pub mod delivery;
 pub mod email;
 pub mod exit;
 mod failpoint;
+mod gallery;
 pub mod https;
 pub mod ledger;
 pub mod lists;
@@ -45,6 +48,7 @@ pub mod pipeline;
 pub mod private_file;
 pub mod problem;
 pub mod replies;
+pub mod sandbox;
 pub mod scanner;
 pub mod schedule;
 pub mod scratch;

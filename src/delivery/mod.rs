@@ -5,21 +5,20 @@
 //! it over and wants the [`Intent`] for that.
 
 mod breaker;
-mod gallery;
 pub mod outbox;
 mod relays;
-pub mod sandbox;
 pub mod smtp;
+mod stop;
 
 pub use breaker::Patience;
 pub use relays::{Relays, Trouble};
 pub use smtp::Remark;
+pub use stop::Stop;
 
 use crate::{
     audience::{Address, RecipientKey},
     ledger::{Claim, Intent, Outcome},
     message::Message,
-    replies::Refusal,
 };
 
 /// Where messages go.
@@ -59,36 +58,6 @@ pub struct Ready<'a> {
 enum Place<'a> {
     Smtp(smtp::Ready<'a>),
     Outbox(outbox::Ready<'a>),
-}
-
-/// Why a run cannot go on: it would be the same for every recipient, so none of them is marked.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Stop {
-    /// No connection, or the relay keeps saying "later".
-    #[error("the relay `{relay}` is out of reach: {reason}")]
-    Unreachable {
-        /// Host and port.
-        relay: String,
-        /// What happened, or what the relay said.
-        reason: String,
-    },
-    /// The relay refuses us, and no recipient can change that.
-    #[error("{0}")]
-    Refused(Refusal),
-    /// The connection cannot be encrypted, or the certificate is not trusted.
-    #[error("the connection to the relay `{relay}` cannot be protected: {reason}")]
-    Tls {
-        /// Host and port.
-        relay: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The settings forbid what they ask for.
-    #[error("{reason}")]
-    Settings {
-        /// What is wrong.
-        reason: String,
-    },
 }
 
 impl Delivery {

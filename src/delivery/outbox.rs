@@ -13,8 +13,11 @@ use std::{
 
 use tokio::task;
 
-use super::gallery::{Gallery, Name, Source, Words, create};
-use crate::{audience::Address, ledger::Outcome};
+use crate::{
+    audience::Address,
+    gallery::{Gallery, Name, Source, Words, create},
+    ledger::Outcome,
+};
 
 /// Says that a folder is an outbox.
 const MARKER: &str = ".linkpost-outbox";

@@ -18,9 +18,9 @@ use tokio::{
 };
 
 use super::{
-    Stop,
     breaker::{Breaker, Failure, Pass, Patience, Turn},
     smtp::{self, Envelope, Remark},
+    stop::Stop,
 };
 
 /// The relays of a run and how they do. A clone is the same relays.

@@ -2,7 +2,7 @@
 
 use std::{process::Child, sync::Arc};
 
-use linkpost::delivery::sandbox::{Act, SandboxRelay, Script, Step};
+use linkpost::sandbox::{Act, SandboxRelay, Script, Step};
 use tokio::sync::Notify;
 
 use crate::support::{

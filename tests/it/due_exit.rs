@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use linkpost::delivery::sandbox::{Act, Auth, Keep, Options, SandboxRelay, Script, Step};
+use linkpost::sandbox::{Act, Auth, Keep, Options, SandboxRelay, Script, Step};
 use tokio::sync::Notify;
 
 use crate::support::{

@@ -9,7 +9,7 @@ use std::{
 
 use linkpost::{
     clock::Clock,
-    delivery::sandbox::{Act, SandboxRelay, Script, Step},
+    sandbox::{Act, SandboxRelay, Script, Step},
 };
 use tokio::sync::Notify;
 

@@ -6,7 +6,7 @@ use std::{
     process::{Child, Stdio},
 };
 
-use linkpost::delivery::sandbox::{Keep, Options, SandboxRelay, Script};
+use linkpost::sandbox::{Keep, Options, SandboxRelay, Script};
 
 use crate::support::{
     faketime::{library, shift},

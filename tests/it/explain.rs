@@ -1,6 +1,6 @@
 //! `due --explain`: what would stop a campaign is told before its time, and nothing is booked.
 
-use linkpost::delivery::sandbox::Script;
+use linkpost::sandbox::Script;
 
 use crate::support::{
     fixture::{Fixture, scheduled},

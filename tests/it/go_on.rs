@@ -1,6 +1,6 @@
 //! The commands that the program prints to go on with, pasted into a real shell.
 
-use linkpost::delivery::sandbox::{Act, SandboxRelay, Script, Step};
+use linkpost::sandbox::{Act, SandboxRelay, Script, Step};
 
 use crate::support::{
     fixture::{Fixture, Said, scheduled},

@@ -8,7 +8,7 @@ use std::{
 
 use linkpost::{
     clock::Clock,
-    delivery::sandbox::{SandboxRelay, Script},
+    sandbox::{SandboxRelay, Script},
 };
 
 use crate::support::{

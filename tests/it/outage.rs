@@ -5,12 +5,10 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
 use linkpost::{
-    delivery::{
-        Relays, Stop, Trouble,
-        sandbox::{Act, Event, SandboxRelay, Script, Step},
-    },
+    delivery::{Relays, Stop, Trouble},
     ledger::{State, Tally},
     pipeline::{Halt, News},
+    sandbox::{Act, Event, SandboxRelay, Script, Step},
 };
 use tokio::sync::Notify;
 

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use linkpost::{
     clock::Clock,
-    delivery::sandbox::{Act, Script, Step},
     ledger::{Accept, LedgerError},
+    sandbox::{Act, Script, Step},
 };
 use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 

@@ -1,6 +1,6 @@
 //! `send` of a campaign that is paused: somebody has to say that it goes out all the same.
 
-use linkpost::delivery::sandbox::{SandboxRelay, Script};
+use linkpost::sandbox::{SandboxRelay, Script};
 
 use crate::support::{
     fixture::{Fixture, scheduled},

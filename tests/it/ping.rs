@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use linkpost::delivery::sandbox::{Keep, Options, SandboxRelay, Script};
+use linkpost::sandbox::{Keep, Options, SandboxRelay, Script};
 
 use crate::support::fixture::{Fixture, Said, closed_window, scheduled};
 

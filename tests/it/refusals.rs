@@ -5,14 +5,12 @@ use std::{collections::BTreeMap, fmt::Write as _, path::Path, time::Duration};
 
 use jiff::SignedDuration;
 use linkpost::{
-    delivery::{
-        Relays,
-        sandbox::{Act, Event, SandboxRelay, Script, Step},
-    },
+    delivery::Relays,
     ledger::{State, Tally},
     pace::Cap,
     pipeline::{Halt, News},
     replies::{self, Fault, Rules},
+    sandbox::{Act, Event, SandboxRelay, Script, Step},
 };
 
 use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};

@@ -3,11 +3,9 @@
 use std::collections::BTreeSet;
 
 use linkpost::{
-    delivery::{
-        Patience, Relays,
-        sandbox::{Act, Options, SandboxRelay, Script, Step},
-    },
+    delivery::{Patience, Relays},
     ledger::State,
+    sandbox::{Act, Options, SandboxRelay, Script, Step},
 };
 
 use crate::support::{
@@ -96,10 +94,8 @@ fn relays_that_would_share_a_password_by_accident_are_refused() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_relays_password_comes_from_the_variable_that_is_named() {
-    let options = Options {
-        auth: Some(linkpost::delivery::sandbox::Auth::new("campaigns", "right")),
-        ..Options::default()
-    };
+    let options =
+        Options { auth: Some(linkpost::sandbox::Auth::new("campaigns", "right")), ..Options::default() };
     let relay = SandboxRelay::start(options).await.unwrap();
     let fixture = Fixture::new();
     let login = "tls = \"none\"\nuser = \"campaigns\"\npassword_env = \"FIRST_RELAY\"";

@@ -1,6 +1,6 @@
 //! Mails whose answer was lost: the rules for all of them, a decision by hand, and the relay's log.
 
-use linkpost::delivery::sandbox::{Act, Options, SandboxRelay, Script, Step};
+use linkpost::sandbox::{Act, Options, SandboxRelay, Script, Step};
 use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use crate::support::{

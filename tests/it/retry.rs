@@ -2,8 +2,8 @@
 
 use jiff::SignedDuration;
 use linkpost::{
-    delivery::sandbox::{Act, SandboxRelay, Script, Step},
     ledger::{PutBack, Source, State},
+    sandbox::{Act, SandboxRelay, Script, Step},
 };
 use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use linkpost::delivery::sandbox::{Act, Auth, Event, Keep, Options, SandboxRelay, Script, Step};
+use linkpost::sandbox::{Act, Auth, Event, Keep, Options, SandboxRelay, Script, Step};
 
 use crate::support::{
     fixture::Fixture,

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use linkpost::delivery::sandbox::{Act, SandboxRelay, Script, Step};
+use linkpost::sandbox::{Act, SandboxRelay, Script, Step};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::sync::Notify;
 

@@ -34,7 +34,7 @@ use self::{
 };
 use crate::{
     audience::Address,
-    delivery::Stop,
+    delivery::stop::Stop,
     ledger::Outcome,
     replies::{Fault, Identity, Reading, Refusal},
 };

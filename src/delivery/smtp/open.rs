@@ -22,7 +22,7 @@ use super::{
     wire::{Lost, Wire},
 };
 use crate::{
-    delivery::Stop,
+    delivery::stop::Stop,
     problem::cause,
     replies::{Reading, Refusal, Step},
 };

@@ -1,6 +1,6 @@
 //! People who are barred at Clerk after the list was booked: no token, no mail, and told.
 
-use linkpost::delivery::sandbox::Script;
+use linkpost::sandbox::Script;
 
 use super::{PAGE, campaign, relay, run, send, tokens};
 use crate::support::{

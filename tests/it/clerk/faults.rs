@@ -2,7 +2,7 @@
 
 use std::{process::Stdio, time::Duration};
 
-use linkpost::delivery::sandbox::Script;
+use linkpost::sandbox::Script;
 use serde_json::Value;
 
 use super::{PAGE, campaign, each_mail_has_its_own_token, number, relay, run, send, tokens};

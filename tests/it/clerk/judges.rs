@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use linkpost::delivery::sandbox::{Act, Script, Step};
+use linkpost::sandbox::{Act, Script, Step};
 use serde_json::{Value, json};
 
 use super::{PAGE, campaign, relay, tokens};

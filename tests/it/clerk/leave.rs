@@ -1,6 +1,6 @@
 //! People leave a campaign whose links Clerk takes: `serve` has their way out and nothing of the way in.
 
-use linkpost::delivery::sandbox::{Event, SandboxRelay, Script};
+use linkpost::sandbox::{Event, SandboxRelay, Script};
 
 use super::{PAGE, campaign, relay, run, send};
 use crate::{

@@ -12,7 +12,7 @@ mod unreadable;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use linkpost::delivery::sandbox::{Act, SandboxRelay, Script, Step};
+use linkpost::sandbox::{Act, SandboxRelay, Script, Step};
 use sqlx::{Connection, SqliteConnection};
 
 use crate::support::{

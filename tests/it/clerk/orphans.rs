@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use linkpost::delivery::sandbox::Script;
+use linkpost::sandbox::Script;
 
 use super::{PAGE, campaign, each_mail_has_its_own_token, number, relay, run, send, until};
 use crate::support::{

@@ -1,6 +1,6 @@
 //! Who the people are: looked up before the first mail, invited where the campaign says so, refused otherwise.
 
-use linkpost::delivery::sandbox::Script;
+use linkpost::sandbox::Script;
 
 use super::{PAGE, campaign, relay, run, send, tokens};
 use crate::support::{

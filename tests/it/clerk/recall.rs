@@ -1,6 +1,6 @@
 //! Links are called back: Clerk's and local ones.
 
-use linkpost::delivery::sandbox::Script;
+use linkpost::sandbox::Script;
 use sqlx::{Connection, SqliteConnection};
 
 use super::{LOCAL, PAGE, campaign, number, relay, run, send, tokens};
@@ -70,11 +70,8 @@ async fn local_links_are_revoked_in_the_ledger_alone() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mail_that_waits_gets_another_token_after_a_recall() {
-    let script = linkpost::delivery::sandbox::Script::new()
-        .at(
-            linkpost::delivery::sandbox::Step::Dot,
-            linkpost::delivery::sandbox::Act::reply(451, "4.3.0 later"),
-        )
+    let script = linkpost::sandbox::Script::new()
+        .at(linkpost::sandbox::Step::Dot, linkpost::sandbox::Act::reply(451, "4.3.0 later"))
         .times(1);
     let relay = relay(script).await;
     let fixture = campaign(&relay, LOCAL, 1);

@@ -1,6 +1,6 @@
 //! Clerk's answers that say "done" and nothing else that can be used: lost answers, not the end of a run.
 
-use linkpost::delivery::sandbox::Script;
+use linkpost::sandbox::Script;
 
 use super::{PAGE, campaign, each_mail_has_its_own_token, number, relay, run, send, tokens};
 use crate::support::{

@@ -3,8 +3,8 @@
 use std::{fs, process::Stdio, sync::Arc};
 
 use linkpost::{
-    delivery::sandbox::{Act, Event, Script, Step},
     ledger::State,
+    sandbox::{Act, Event, Script, Step},
 };
 use tokio::sync::Notify;
 

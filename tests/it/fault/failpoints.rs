@@ -8,8 +8,8 @@ use std::{
 };
 
 use linkpost::{
-    delivery::sandbox::{Event, Script},
     ledger::State,
+    sandbox::{Event, Script},
 };
 
 use super::{Ordeal, told};

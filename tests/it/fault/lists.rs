@@ -2,7 +2,7 @@
 
 use std::{fs, thread, time::Duration};
 
-use linkpost::{delivery::sandbox::Script, ledger::State};
+use linkpost::{ledger::State, sandbox::Script};
 
 use super::{Ordeal, told};
 use crate::support::{chance::Chance, long};

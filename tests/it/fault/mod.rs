@@ -15,7 +15,7 @@ mod syscalls;
 
 use std::process::{Child, Command, Stdio};
 
-use linkpost::delivery::sandbox::Script;
+use linkpost::sandbox::Script;
 
 use crate::support::{
     books::{self, Allowed, Found, Ledger},

@@ -3,8 +3,8 @@
 use std::{fs, process::Child, thread, time::Duration};
 
 use linkpost::{
-    delivery::sandbox::{Act, Script, Step},
     ledger::State,
+    sandbox::{Act, Script, Step},
 };
 
 use super::{Ordeal, failpoints, silent, told};

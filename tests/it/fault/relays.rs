@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use linkpost::{
-    delivery::sandbox::{Act, Auth, Options, Script, Step},
     ledger::State,
+    sandbox::{Act, Auth, Options, Script, Step},
 };
 
 use super::{Ordeal, told};

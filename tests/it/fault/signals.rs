@@ -8,8 +8,8 @@ use std::{
 };
 
 use linkpost::{
-    delivery::sandbox::{Act, Script, Step},
     ledger::State,
+    sandbox::{Act, Script, Step},
 };
 
 use super::{Ordeal, SEND, silent, told};

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use linkpost::{
-    delivery::sandbox::{Act, Script, Step},
     ledger::State,
+    sandbox::{Act, Script, Step},
 };
 use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 use tokio::sync::Notify;

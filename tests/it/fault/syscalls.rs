@@ -2,7 +2,7 @@
 
 use std::{fs, process::Command};
 
-use linkpost::{delivery::sandbox::Script, ledger::State};
+use linkpost::{ledger::State, sandbox::Script};
 
 use super::{Ordeal, told};
 use crate::support::{chance::Chance, judge, long, skipped};

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use insta::assert_snapshot;
-use linkpost::delivery::sandbox::Script;
+use linkpost::sandbox::Script;
 
 use super::{books, send, steady, told};
 use crate::support::{

@@ -3,7 +3,7 @@
 use std::fs;
 
 use insta::assert_snapshot;
-use linkpost::delivery::sandbox::{Keep, Options, SandboxRelay};
+use linkpost::sandbox::{Keep, Options, SandboxRelay};
 
 use super::{books, send, steady, told};
 use crate::support::{fixture::Fixture, mails::taken};

@@ -1,7 +1,7 @@
 //! Relays that do not want our mails.
 
 use insta::assert_snapshot;
-use linkpost::delivery::sandbox::{Act, Script, Step};
+use linkpost::sandbox::{Act, Script, Step};
 
 use super::{books, send, steady, told};
 use crate::support::{

@@ -1,6 +1,6 @@
 //! A client that behaves, and one that does not.
 
-use linkpost::delivery::sandbox::{Auth, Defect, Ending, Event, Extensions, Options};
+use linkpost::sandbox::{Auth, Defect, Ending, Event, Extensions, Options};
 
 use super::{Client, ENVELOPE, KEPT, MAIL, mails, relay};
 

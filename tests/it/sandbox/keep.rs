@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
-use linkpost::delivery::sandbox::{Act, Ending, Event, Keep, Options, Script, Step};
+use linkpost::sandbox::{Act, Ending, Event, Keep, Options, Script, Step};
 use tokio::io::AsyncWriteExt;
 
 use super::{Client, ENVELOPE, KEPT, MAIL, mails, relay};

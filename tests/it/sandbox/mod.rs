@@ -7,7 +7,7 @@ mod tls;
 
 use std::net::SocketAddr;
 
-use linkpost::delivery::sandbox::{Event, Options, SandboxRelay};
+use linkpost::sandbox::{Event, Options, SandboxRelay};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,

@@ -1,6 +1,6 @@
 //! A relay that misbehaves on purpose.
 
-use linkpost::delivery::sandbox::{Act, Event, Options, SandboxRelay, Script, Step};
+use linkpost::sandbox::{Act, Event, Options, SandboxRelay, Script, Step};
 use tokio::io::AsyncWriteExt;
 
 use super::{Client, ENVELOPE, MAIL, relay};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use linkpost::delivery::sandbox::{Act, Auth, Ending, Event, Options, Script, Step, Tls};
+use linkpost::sandbox::{Act, Auth, Ending, Event, Options, Script, Step, Tls};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, pki_types::ServerName};
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 use tokio_rustls::{TlsConnector, client::TlsStream};

@@ -2,9 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use linkpost::delivery::{
+use linkpost::{
+    delivery::smtp::{Offer, Relay, RelaySettings},
     sandbox::{Act, Ending, Event, Extensions, Options, Script, Step},
-    smtp::{Offer, Relay, RelaySettings},
 };
 use tokio::sync::Notify;
 

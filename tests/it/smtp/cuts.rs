@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use linkpost::delivery::sandbox::{Act, Event, Extensions, Options, Script, Step};
+use linkpost::sandbox::{Act, Event, Extensions, Options, Script, Step};
 use tokio::sync::Notify;
 
 use super::{

@@ -12,10 +12,10 @@ use linkpost::{
     audience::Address,
     delivery::{
         Stop,
-        sandbox::{Event, Extensions, Options, SandboxRelay, Script},
         smtp::{Courier, Deadlines, Envelope, Offer, Relay, RelaySettings, Tls},
     },
     ledger::Outcome,
+    sandbox::{Event, Extensions, Options, SandboxRelay, Script},
 };
 
 const MESSAGE: &[u8] =

@@ -2,12 +2,12 @@
 
 use std::{fs, sync::Arc};
 
-use linkpost::delivery::{
+use linkpost::{
+    delivery::smtp::{Login, Mechanism, Relay, RelaySettings, Tls},
     sandbox::{
         Act, Auth, Event, Extensions, Mechanism as Offered, Options, SandboxRelay, Script, Step,
         Tls as Served,
     },
-    smtp::{Login, Mechanism, Relay, RelaySettings, Tls},
 };
 use rcgen::generate_simple_self_signed;
 use rustls::{

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use linkpost::delivery::sandbox::{Act, Extensions, Options, Script, Step};
+use linkpost::sandbox::{Act, Extensions, Options, Script, Step};
 
 use super::{
     ONE_BY_ONE, SHORT, connections, courier, finish, hasty, kind, mails, relay, scripted, send, told,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use linkpost::delivery::sandbox::{Event, Options, SandboxRelay, Script};
+use linkpost::sandbox::{Event, Options, SandboxRelay, Script};
 use mail_parser::MessageParser;
 
 /// One mail as its reader sees it.

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use linkpost::delivery::sandbox::{Keep, Options, SandboxRelay, Script};
+use linkpost::sandbox::{Keep, Options, SandboxRelay, Script};
 use tempfile::TempDir;
 
 use crate::support::judge;

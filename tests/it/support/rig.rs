@@ -8,11 +8,12 @@ use linkpost::{
     audience::{Address, Audience},
     campaign::{Campaign, ListSource},
     clock::Clock,
-    delivery::{Delivery, Relays, sandbox::SandboxRelay, smtp, smtp::RelaySettings},
+    delivery::{Delivery, Relays, smtp, smtp::RelaySettings},
     email::{Letter, Letterhead, MessageKeys, Unsubscribe},
     ledger::{Ledger, NewMark, Run, Selection, Tally},
     pace::{Cap, Pace},
     pipeline::{self, Bounds, Caps, Halt, News, Parts},
+    sandbox::SandboxRelay,
     token::{PreviewIssuer, TokenIssuer},
 };
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};

@@ -2,7 +2,7 @@
 
 use std::{process::Command, sync::Arc};
 
-use linkpost::delivery::sandbox::{Act, Keep, Options, SandboxRelay, Script, Step};
+use linkpost::sandbox::{Act, Keep, Options, SandboxRelay, Script, Step};
 
 use super::{Serve, fixture, send};
 use crate::support::{

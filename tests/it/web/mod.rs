@@ -24,7 +24,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use linkpost::delivery::sandbox::{Keep, Options, SandboxRelay};
+use linkpost::sandbox::{Keep, Options, SandboxRelay};
 use serde_json::Value;
 
 use self::client::Browser;

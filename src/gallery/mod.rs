@@ -31,16 +31,16 @@ const GENERATOR: &str = "<meta name=\"generator\" content=\"linkpost gallery\">"
 
 /// What the pages say about themselves.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Words {
+pub(crate) struct Words {
     /// The headline.
-    pub(super) title: &'static str,
+    pub(crate) title: &'static str,
     /// A sentence about these mails.
-    pub(super) note: &'static str,
+    pub(crate) note: &'static str,
 }
 
 /// Where the `.eml` of a mail comes from.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Source<'a> {
+pub(crate) enum Source<'a> {
     /// It is written from the bytes.
     Bytes,
     /// It is a second name of this file, on the same disk.
@@ -49,7 +49,7 @@ pub(super) enum Source<'a> {
 
 /// An open gallery. Several threads may add to it.
 #[derive(Debug)]
-pub(super) struct Gallery {
+pub(crate) struct Gallery {
     folder: PathBuf,
     words: Words,
     last: AtomicU64,
@@ -67,7 +67,7 @@ struct Page {
 
 impl Gallery {
     /// Opens the folder's gallery and goes on behind what is there.
-    pub(super) fn open(folder: &Path, words: Words) -> io::Result<Self> {
+    pub(crate) fn open(folder: &Path, words: Words) -> io::Result<Self> {
         let mut last = 0;
         let mut page = 0;
         for entry in fs::read_dir(folder)? {
@@ -82,7 +82,7 @@ impl Gallery {
     }
 
     /// Writes a mail's files and its row; returns the files' common name. After an error nothing of it is left.
-    pub(super) fn add(&self, recipient: &str, message: &[u8], source: Source<'_>) -> io::Result<String> {
+    pub(crate) fn add(&self, recipient: &str, message: &[u8], source: Source<'_>) -> io::Result<String> {
         let hash = digest::digest(&digest::SHA256, message);
         let short = hash.as_ref().iter().take(4).fold(0_u32, |short, byte| short << 8 | u32::from(*byte));
         let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
@@ -99,7 +99,7 @@ impl Gallery {
     }
 
     /// Completes the page. More mails may follow; the footer then moves.
-    pub(super) fn finish(&self) -> io::Result<()> {
+    pub(crate) fn finish(&self) -> io::Result<()> {
         self.page.lock().unwrap_or_else(PoisonError::into_inner).foot(false)
     }
 
@@ -198,7 +198,7 @@ impl Page {
 
 /// A name that a gallery gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Name {
+pub(crate) enum Name {
     /// A file of the mail with this number.
     Mail(u64),
     /// The page with this number, from 1.
@@ -207,7 +207,7 @@ pub(super) enum Name {
 
 impl Name {
     /// Recognises the names that a gallery gives, and no others.
-    pub(super) fn parse(name: &std::ffi::OsStr) -> Option<Self> {
+    pub(crate) fn parse(name: &std::ffi::OsStr) -> Option<Self> {
         let name = name.to_str()?;
         if name == file_name(1) {
             return Some(Self::Page(1));
@@ -230,7 +230,7 @@ fn file_name(page: u64) -> String {
 }
 
 /// Makes a file that was not there, readable by its owner alone. Follows no link.
-pub(super) fn create(path: &Path) -> io::Result<File> {
+pub(crate) fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
 
 use super::{NAME, Session};
-use crate::delivery::sandbox::{Ending, Event, Mechanism, Step, Tls, wire::Line};
+use crate::sandbox::{Ending, Event, Mechanism, Step, Tls, wire::Line};
 
 impl Session {
     pub(super) async fn hello(&mut self, verb: &str, argument: &str) -> Result<(), Ending> {

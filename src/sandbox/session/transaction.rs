@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::Ordering};
 use tokio::task;
 
 use super::Session;
-use crate::delivery::sandbox::{
+use crate::sandbox::{
     Act, Ending, Event, Keep, Step,
     body::{Body, Framing},
     keep::{Mail, message_id},

@@ -13,7 +13,7 @@ use std::{
 
 use crate::{
     clock::Clock,
-    delivery::gallery::{Gallery, Source, Words},
+    gallery::{Gallery, Source, Words},
 };
 
 const WORDS: Words = Words {

@@ -1,0 +1,33 @@
+//! Why a run cannot go on: the relay, the settings or the encryption would stop every mail alike.
+
+use crate::replies::Refusal;
+
+/// A reason that would be the same for every recipient, so none of them is marked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Stop {
+    /// No connection, or the relay keeps saying "later".
+    #[error("the relay `{relay}` is out of reach: {reason}")]
+    Unreachable {
+        /// Host and port.
+        relay: String,
+        /// What happened, or what the relay said.
+        reason: String,
+    },
+    /// The relay refuses us, and no recipient can change that.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// The connection cannot be encrypted, or the certificate is not trusted.
+    #[error("the connection to the relay `{relay}` cannot be protected: {reason}")]
+    Tls {
+        /// Host and port.
+        relay: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The settings forbid what they ask for.
+    #[error("{reason}")]
+    Settings {
+        /// What is wrong.
+        reason: String,
+    },
+}
