@@ -5,14 +5,15 @@
 //! The path of a mail: [`pipeline`] is the product on one screen.
 //!
 //! - [`campaign`]: what goes to whom and when, from a file; [`schedule`] knows when.
-//! - [`lists`]: the files of the list, fresh and whole; [`audience`]: the people on it, row by row.
+//! - [`sources`]: the files of the list, fresh and whole; [`audience`]: the people on it, row by row.
 //! - [`ledger`]: the only place with memory; who may send what, and what became of it.
 //! - [`token`]: the secret in each link.
 //! - [`email`]: words and bytes; [`message`] is what it hands on.
 //! - [`delivery`]: the SMTP conversation with the relays, and the outbox of a preview.
 //! - [`replies`]: whose fault a refusal is, of a relay or of a token service.
 //!
-//! The way back: [`web`] is the pages behind the links; [`scanner`] visits them as machines do.
+//! The way back: [`web`] is the pages behind the links; [`doctor`] visits them as machines do.
+//! [`feedback`] reads what a relay's log says of a mail whose answer was lost.
 //!
 //! For looking at: [`sandbox`] is a relay of our own on loopback; `gallery` shows mails in a browser.
 //!
@@ -21,7 +22,6 @@
 //! - [`cli`] and [`commands`]: a verb per file.
 //! - [`settings`]: `linkpost.toml`, the environment, secrets.
 //! - [`ui`]: everything that is printed.
-//! - [`maillog`]: what a relay's log says of a mail whose answer was lost.
 //! - [`problem`], [`exit`], [`clock`], [`pace`], [`toml_file`], [`private_file`], [`scratch`]: one shape for mistakes,
 //!   what exit codes mean, the time, rates, strict TOML, files that nobody else may read, folders that are gone at the end.
 //! - [`https`], [`ping`]: requests to services, and the monitor that is told how the ticks end.
@@ -33,14 +33,14 @@ pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod delivery;
+pub mod doctor;
 pub mod email;
 pub mod exit;
 mod failpoint;
+pub mod feedback;
 mod gallery;
 pub mod https;
 pub mod ledger;
-pub mod lists;
-pub mod maillog;
 pub mod message;
 pub mod pace;
 pub mod ping;
@@ -49,10 +49,10 @@ pub mod private_file;
 pub mod problem;
 pub mod replies;
 pub mod sandbox;
-pub mod scanner;
 pub mod schedule;
 pub mod scratch;
 pub mod settings;
+pub mod sources;
 pub mod token;
 pub mod toml_file;
 pub mod ui;

@@ -8,8 +8,8 @@ use crate::{
     campaign::{Campaign, WithoutUser},
     commands::{Failure, Global, command_line::CommandLine, list, news::clock_time, parts::World},
     ledger::{Ledger, Run, TokenTally},
-    lists::List,
     pipeline::{self, People},
+    sources::List,
     token::{
         TokenIssuer,
         clerk::{ClerkIssuer, INVITATIONS_AN_HOUR},

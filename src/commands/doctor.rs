@@ -3,10 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use hyper::Method;
-use jiff::SignedDuration;
 use serde_json::json;
-use url::Url;
 
 use crate::{
     commands::{
@@ -14,18 +11,12 @@ use crate::{
         parts::{self, CLOCK, World},
         serve, target,
     },
+    doctor::landing_page::{Probe, ProbeError, Seen},
     exit::Exit,
-    ledger::{Ledger, LedgerError, Minted, Standing},
-    scanner,
     settings::{Environment, LocalSignIn, SignIn},
-    token::{IssueError, Keyring, mint, mint_id},
+    token::Keyring,
     ui::Ui,
 };
-
-/// The token lives as long as a visit may take.
-const LIFE: SignedDuration = SignedDuration::from_mins(10);
-/// Whom the token would sign in: nobody.
-const USER: &str = "linkpost-doctor";
 
 /// What `doctor` understands.
 #[derive(Debug, Clone, Args)]
@@ -36,14 +27,6 @@ pub struct DoctorArgs {
     /// Visit the page of `serve --sandbox`
     #[arg(long)]
     pub sandbox: bool,
-}
-
-/// A token that is looked at after each visit.
-struct Probe {
-    ledger: Ledger,
-    id: String,
-    jti_hash: [u8; 32],
-    url: Url,
 }
 
 /// Runs the verb.
@@ -67,10 +50,11 @@ pub async fn run(ui: &Ui, global: &Global, arguments: DoctorArgs) -> Result<Exit
     }
     let keys = rehearsal_keys.as_deref().unwrap_or(&sign_in.keys);
     let probe = probe(ui, &world, sign_in, keys, arguments.sandbox).await?;
-    let visited = visit(ui, &probe, world.settings.hidden()).await;
-    // Whatever was seen, the token ends here.
-    probe.ledger.revoke_minted(&probe.id).await?;
-    let spent = visited?;
+    let spent = probe
+        .visit(&Environment.get("PATH").unwrap_or_default(), world.settings.hidden(), |seen| {
+            report(ui, &seen);
+        })
+        .await?;
     let page = &sign_in.page;
     ui.event(
         &json!({ "event": "link", "page": page.as_str(), "unspent": spent.is_none(), "spent_by": spent }),
@@ -90,6 +74,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: DoctorArgs) -> Result<Exit
     }
 }
 
+/// A link that is to stay unspent, of the keys and in the ledger that the page has.
 async fn probe(
     ui: &Ui,
     world: &World,
@@ -101,58 +86,40 @@ async fn probe(
     let keyring = Keyring::open(keys)?;
     let options = parts::ledger_options(settings, sandbox);
     let ledger = parts::open_ledger(ui, &parts::ledger(settings, sandbox), &options).await?;
-    let wrong = |error: &dyn std::fmt::Display| Failure::words(Exit::Configuration, error.to_string());
-    let issued = mint(&keyring, &sign_in.local(), USER, LIFE, CLOCK.now())
-        .map_err(|error: IssueError| wrong(&error))?;
-    let parameters = world.campaign.link_parameters.iter();
-    let text = issued.link.url(parameters.map(|(name, value)| (name.as_str(), value.as_str())));
-    let url = Url::parse(&text.map_err(|error| wrong(&error))?).map_err(|error| wrong(&error))?;
-    let (id, jti_hash) = (mint_id(), issued.record.jti_hash);
-    ledger.mint(Minted { id: id.clone(), user_id: USER.to_owned(), record: issued.record }).await?;
-    Ok(Probe { ledger, id, jti_hash, url })
+    let parameters = &world.campaign.link_parameters;
+    Probe::new(ledger, &keyring, &sign_in.local(), parameters, CLOCK.now()).await.map_err(Failure::from)
 }
 
-/// Visits the page in every way; says which has spent the link, if one has.
-async fn visit(ui: &Ui, probe: &Probe, hidden: Vec<String>) -> Result<Option<&'static str>, Failure> {
-    let unreached = |error: scanner::Unreached| {
-        Failure::words(Exit::Unreachable, error.to_string())
-            .hint("is the page up? `linkpost serve` serves it")
-    };
-    let mut ours = false;
-    for (method, name) in [(Method::HEAD, "a HEAD request"), (Method::GET, "a GET request")] {
-        let visit = scanner::visit(&probe.url, &method).await.map_err(unreached)?;
-        ours |= visit.is_ours;
-        ui.say(format_args!("{method}: status {}, {} redirects", visit.status, visit.redirects));
-        if probe.is_spent().await? {
-            return Ok(Some(name));
+/// Says what a visit showed.
+fn report(ui: &Ui, seen: &Seen) {
+    match seen {
+        Seen::Answer { method, status, redirects } => {
+            ui.say(format_args!("{method}: status {status}, {redirects} redirects"));
         }
-        if visit.status >= 400 {
-            return Err(Failure::words(
+        Seen::NoBrowser => {
+            ui.note("no Chromium is installed: whether a script spends the link was not tried");
+        }
+        Seen::Scripts => ui.say("headless browser: loaded, and ten seconds of its scripts run"),
+        Seen::ForeignPage => {
+            ui.note(
+                "the page is not one of `linkpost serve`: this holds only if it redeems through this ledger",
+            );
+        }
+    }
+}
+
+impl From<ProbeError> for Failure {
+    fn from(error: ProbeError) -> Self {
+        match error {
+            ProbeError::Ledger(error) => error.into(),
+            ProbeError::Link(words) => Self::words(Exit::Configuration, words),
+            ProbeError::Unreached(error) => Self::words(Exit::Unreachable, error.to_string())
+                .hint("is the page up? `linkpost serve` serves it"),
+            ProbeError::Status(status) => Self::words(
                 Exit::Unreachable,
-                format!("the page answers a good link with status {}", visit.status),
+                format!("the page answers a good link with status {status}"),
             )
-            .hint("does the page use this ledger and these keys? (rehearsals: `--sandbox` on both sides)"));
+            .hint("does the page use this ledger and these keys? (rehearsals: `--sandbox` on both sides)"),
         }
-    }
-    match scanner::browser(&Environment.get("PATH").unwrap_or_default()) {
-        None => ui.note("no Chromium is installed: whether a script spends the link was not tried"),
-        Some(browser) => {
-            scanner::load(browser, probe.url.clone(), hidden).await.map_err(unreached)?;
-            ui.say("headless browser: loaded, and ten seconds of its scripts run");
-            if probe.is_spent().await? {
-                return Ok(Some("a script of the page"));
-            }
-        }
-    }
-    if !ours {
-        ui.note("the page is not one of `linkpost serve`: this holds only if it redeems through this ledger");
-    }
-    Ok(None)
-}
-
-impl Probe {
-    async fn is_spent(&self) -> Result<bool, LedgerError> {
-        let ticket = self.ledger.ticket(&self.jti_hash).await?;
-        Ok(ticket.is_none_or(|ticket| ticket.standing != Standing::Open))
     }
 }

@@ -10,8 +10,8 @@ use crate::{
     },
     exit::Exit,
     ledger::{Ledger, NewFile, TakenFile},
-    lists::{self, List, ListError},
     problem::{Place, Problem},
+    sources::{self, List, ListError},
     ui::{Ui, count},
 };
 
@@ -70,7 +70,7 @@ pub(super) fn kept(list: &List, source: &ListSource, before: impl Iterator<Item 
 pub(super) async fn move_done(ui: &Ui, ledger: &Ledger, world: &World) -> Result<(), Failure> {
     let Some(folder) = &world.campaign.list.done else { return Ok(()) };
     let taken = ledger.taken(&world.campaign.id).await?;
-    match lists::move_done(&taken, folder) {
+    match sources::move_done(&taken, folder) {
         Ok(moved) if moved.is_empty() => {}
         Ok(moved) => {
             ui.say(format_args!("{} moved to {}", count(moved.len() as u64, "list"), folder.display()));

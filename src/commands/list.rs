@@ -19,9 +19,9 @@ use crate::{
     email::Letter,
     exit::Exit,
     ledger::{Duplicate, Enlistment, NewMark, Plan, Run, SameBy},
-    lists::List,
     pipeline::{self, EnlistError, Proof},
     problem::{Place, Problem},
+    sources::List,
     ui::{Ui, count, grouped, people},
 };
 

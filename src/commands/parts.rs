@@ -18,11 +18,11 @@ use crate::{
     email::{Letter, Letterhead, MessageKeys},
     exit::Exit,
     ledger::{self, Ledger, LedgerError, NewMark, PageFacts, Readers},
-    lists::List,
     pace::Pace,
     pipeline::{Caps, People},
     problem::{Place, Problem},
     settings::{ClerkSignIn, Environment, LocalSignIn, NoSecret, Settings, SignIn},
+    sources::List,
     token::{
         Keyring, LocalIssuer, PreviewIssuer, Purpose, TokenIssuer,
         clerk::{ClerkIssuer, Directory},

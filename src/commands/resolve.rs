@@ -21,8 +21,8 @@ use crate::{
         parts, spelled,
     },
     exit::Exit,
+    feedback::maillog::{Evidence, Search, Wanted},
     ledger::{Books, Decision, Resolution, Run, Source, State, UnknownRow},
-    maillog::{Evidence, Search, Wanted},
     ui::{Ui, count},
 };
 

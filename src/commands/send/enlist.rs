@@ -15,7 +15,7 @@ use crate::{
     email::Letter,
     exit::Exit,
     ledger::{Ledger, ListMark, NewMark, Plan, Run, Selection, TakenFile},
-    lists::List,
+    sources::List,
     token::TokenIssuer,
     ui::{Ui, count, people},
 };

@@ -40,7 +40,7 @@ const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "g
 
 /// What a visit found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Visit {
+pub(super) struct Visit {
     /// The status of the last answer.
     pub status: u16,
     /// How many redirects there were.
@@ -55,7 +55,7 @@ pub struct Visit {
 pub struct Unreached(String);
 
 /// Asks for the page with one method and follows where it leads.
-pub async fn visit(url: &Url, method: &Method) -> Result<Visit, Unreached> {
+pub(super) async fn visit(url: &Url, method: &Method) -> Result<Visit, Unreached> {
     let mut url = url.clone();
     for redirects in 0..=REDIRECTS {
         let host = url.host_str().unwrap_or_default().to_owned();
@@ -121,14 +121,14 @@ async fn exchange(
 
 /// A browser of this machine, from the folders of `path` (the environment's `PATH`).
 #[must_use]
-pub fn browser(path: &str) -> Option<PathBuf> {
+pub(super) fn browser(path: &str) -> Option<PathBuf> {
     let names = path.split(':').filter(|folder| folder.starts_with('/'));
     names.flat_map(|folder| BROWSERS.map(|name| Path::new(folder).join(name))).find(|file| file.is_file())
 }
 
 /// Loads the page in a headless browser and lets its scripts run; `hidden` are the variables of the environment that it
 /// does not see. `Err` where the browser does not do it.
-pub async fn load(browser: PathBuf, url: Url, hidden: Vec<String>) -> Result<(), Unreached> {
+pub(super) async fn load(browser: PathBuf, url: Url, hidden: Vec<String>) -> Result<(), Unreached> {
     let loaded = tokio::task::spawn_blocking(move || load_now(&browser, &url, &hidden)).await;
     loaded.unwrap_or_else(|_| Err(Unreached("the browser could not be waited for".to_owned())))
 }
