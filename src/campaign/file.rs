@@ -14,7 +14,7 @@ use crate::{
     toml_file::{Table, TomlFile},
 };
 
-/// The longest that a sign-in token may live (bar T8; also the default of Clerk's tokens).
+/// The longest that a sign-in token may live (also the default of Clerk's tokens).
 const LONGEST_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// The shortest life that leaves time to open a mail.
 const SHORTEST_LIFE: SignedDuration = SignedDuration::from_mins(1);

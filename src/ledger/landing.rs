@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{audience::Address, campaign::Question};
 
-/// How long the browser that redeemed may ask again: its answer may have been lost (bar W3).
+/// How long the browser that redeemed may ask again: its answer may have been lost.
 const AGAIN_MS: i64 = 120_000;
 
 /// What the page of a link knows about a campaign.

@@ -1,4 +1,5 @@
-//! The start of a run, in one transaction: occasion, clock, epoch, journal, recovery. In this order (L9).
+//! The start of a run, in one transaction: occasion, clock, epoch, journal, recovery. In this order: what the journal
+//! holds counts before anything is called left behind.
 
 use std::path::PathBuf;
 

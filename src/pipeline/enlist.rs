@@ -38,7 +38,7 @@ const BATCH: usize = 256;
 /// Batches that are rendered at the same time.
 const AT_ONCE: usize = 4;
 /// A mail is made in about a millisecond. One that takes longer than this has a template that loops without end, or as
-/// good as that, and a loop that writes nothing cannot be told to stop (bar I13).
+/// good as that, and a loop that writes nothing cannot be told to stop.
 const LONGEST_RENDERING: Duration = Duration::from_secs(10);
 /// People about whom the token service is asked at the same time, in several requests.
 const LOOK_UP_AT_ONCE: usize = 1_000;

@@ -47,7 +47,7 @@ use crate::{
     token::{IssueError, TokenIssuer, clerk::Swept},
 };
 
-/// How long a retry repeats the first try's `Date`, and with it every byte (bar M16).
+/// How long a retry repeats the first try's `Date`, and with it every byte: a relay that got it twice may drop one.
 const SAME_BYTES_FOR: SignedDuration = SignedDuration::from_hours(2);
 /// How long the end of a stopped run may take to revoke tokens.
 const HURRIED: Duration = Duration::from_secs(10);

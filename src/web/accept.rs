@@ -245,7 +245,8 @@ impl Door<'_> {
         secrets.sessions.verify(text, issuer, audience, self.web.clock.now())
     }
 
-    /// The cookie of a session that begins now. Its id is new, whatever the browser brought along (bar W3).
+    /// The cookie of a session that begins now. Its id is new, whatever the browser brought along: one that
+    /// somebody planted there before must not become theirs.
     fn new_session(&self, secrets: &Secrets, opened: &Opened) -> String {
         let (issuer, audience) = (&self.sign_in.local.issuer, &self.sign_in.local.audience);
         let mut session = Session::new(

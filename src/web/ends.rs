@@ -15,7 +15,7 @@ use super::{
 pub(super) enum End {
     /// The address has no token.
     Incomplete,
-    /// Forged, damaged, replaced or never sent: one answer for all, so that guessing teaches nothing (bar W8).
+    /// Forged, damaged, replaced or never sent: one answer for all, so that guessing teaches nothing.
     Unknown,
     /// Signed by us, and its time is over.
     Expired,

@@ -1,4 +1,4 @@
-//! Answers, and the headers that all of them carry (bar W4).
+//! Answers, and the headers that all of them carry.
 
 use http_body_util::Full;
 use hyper::{

@@ -12,9 +12,9 @@ use url::form_urlencoded;
 
 use super::{client::Client, strict};
 
-/// The longest body (bar W7).
+/// The longest body: no form of ours is near it.
 pub(super) const LONGEST_BODY: usize = 8 * 1024;
-/// The longest address (bar W7).
+/// The longest address: a link in a mail has at most a quarter of it.
 pub(super) const LONGEST_URL: usize = 4 * 1024;
 
 /// How long a client may go on with a body that is too long, once it was told so.
@@ -126,7 +126,7 @@ impl Visit {
         if values.next().is_some() { None } else { Some(value) }
     }
 
-    /// Whether a form of our own pages sent it, as far as the browser says (bar W2). Our pages ask for no referrer, so
+    /// Whether a form of our own pages sent it, as far as the browser says. Our pages ask for no referrer, so
     /// browsers write `Origin: null`; the form's own proof decides then.
     pub(super) fn is_from(&self, origin: &str) -> bool {
         let site = self.header(&HeaderName::from_static("sec-fetch-site"));

@@ -1,4 +1,4 @@
-//! Where a link may lead after signing in: a path of our own site that somebody allowed, and nothing else (bar W5).
+//! Where a link may lead after signing in: a path of our own site that somebody allowed, and nothing else.
 
 use url::{Url, form_urlencoded};
 

@@ -1,7 +1,40 @@
 //! The fault suite: a campaign is hurt in every way that we can think of, and the books must balance all the same.
 //!
-//! Each fault has a number (F1 …), tells a line with counts, and ends in [`crate::support::books::check`]. The short
-//! programme runs with every change; `LINKPOST_TEST_LONG` brings the long one.
+//! Each fault has a number, prints a line with counts, and ends in [`crate::support::books::check`]. The short programme
+//! runs with every change; `LINKPOST_TEST_LONG` brings the long one.
+//!
+//! The faults:
+//!
+//! - `F1`: `kill -9` at random instants, started again until nothing is left to do.
+//! - `F2`: the same at each of the ledger's system calls.
+//! - `F3`: the program dies at each place that the protocol names.
+//! - `F4`: what is on disk before a body leaves, as a power cut would leave it.
+//! - `F5`: the disk is full.
+//! - `F6`: the disk says that it failed to keep what it was given.
+//! - `F7`: somebody else writes into the ledger.
+//! - `F9`: the connection is cut, before and after every command and reply.
+//! - `F10`: the relay refuses, for now or for good, at every command.
+//! - `F11`: the relay says 421, after some mails and unasked.
+//! - `F12`: the relay answers a byte at a time.
+//! - `F13`: the relay is gone, and the connection does not say so.
+//! - `F15`: the login is revoked in the middle.
+//! - `F16`: several runs at once; runs that were stopped and go on later, also where the run lock was lost.
+//! - `F17`: the wall clock jumps.
+//! - `F18`: the list is edited, shuffled, cut and swapped.
+//! - `F19`: everything is slow or away for a while: the disk, the relay.
+//! - `F20`: signals, readers that go away, too little memory.
+//!
+//! What holds whatever happened:
+//!
+//! - `I-1`: the relay took at most one mail for each recipient.
+//! - `I-2`: every line of the list is in the books once, and the sum of the books is the list.
+//! - `I-3`: who is `sent` has a mail, with the Message-ID of the books.
+//! - `I-4`: who has a mail is `sent` or `unknown`.
+//! - `I-5`: who waits, was refused, has left or was suppressed has no mail.
+//! - `I-6`: there are at most as many `unknown` rows as kills times connections, and answers that were lost.
+//! - `I-7`: after a run without faults nothing waits.
+//! - `I-8`: no file holds a token, and nobody has two that are valid.
+//! - `I-9`: the exit code says what the books say.
 
 mod clocks;
 mod failpoints;

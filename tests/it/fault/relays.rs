@@ -1,4 +1,4 @@
-//! F9 to F15, F19: what a relay can do to a campaign. The conversation itself is tested in `smtp`; here are the books.
+//! F9 to F13, F15, F19: what a relay can do to a campaign. The conversation itself is tested in `smtp`; here are the books.
 
 use std::time::Duration;
 
