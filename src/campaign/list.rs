@@ -66,6 +66,9 @@ impl ListPath {
     pub fn parse(text: &str, resolve: impl Fn(&str) -> PathBuf) -> Result<Self, String> {
         let wrong =
             |found: &str| format!("found `{found}`, expected `{{date}}`, or such as `{{date:%Y%m%d}}`");
+        if let Some(problem) = no_path(text) {
+            return Err(problem);
+        }
         let head = text.find(['{', '*', '?']).map_or(text, |at| text.split_at(at).0);
         let (folder, mut rest) = text.split_at(head.rfind('/').map_or(0, |at| at + 1));
         let mut pieces = Vec::new();
@@ -132,6 +135,31 @@ impl fmt::Display for ListPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.base.join(self.rest()).display())
     }
+}
+
+/// What looks like a path elsewhere and is none here.
+fn no_path(text: &str) -> Option<String> {
+    if text.contains("://") {
+        return Some(format!(
+            "found `{text}`, expected a file: what is on the web is fetched by a program, with \
+             `command = [\"curl\", \"--fail\", \"--silent\", \"--location\", \"{text}\"]` in the place of `csv`"
+        ));
+    }
+    if text.contains('\\') {
+        let path = text.replace('\\', "/");
+        return Some(format!("found `{text}`, expected `/` between folders, such as `{path}`"));
+    }
+    let drive =
+        text.as_bytes().get(1) == Some(&b':') && text.starts_with(|first: char| first.is_ascii_alphabetic());
+    if drive {
+        return Some(format!("found `{text}`, expected a path without a drive's letter"));
+    }
+    if text.starts_with('~') {
+        return Some(format!(
+            "found `{text}`, expected a whole path: `~` means a home folder to a shell alone"
+        ));
+    }
+    None
 }
 
 /// Whether strftime can write a time in this form.
@@ -290,6 +318,11 @@ mod tests {
         check("a/{date.csv", Err("found `{date.csv`, expected `{date}`, or such as `{date:%Y%m%d}`"));
         check("a/*/b.csv", Err("found `a/*/b.csv`, expected `*` and `?` in the name of the file alone"));
         check("a/{date}/", Err("found `a/{date}/`, expected the path of a file"));
+        for elsewhere in
+            ["https://docs.example.com/x?format=csv", r"lists\people.csv", "C:/people.csv", "~/p.csv"]
+        {
+            assert!(ListPath::parse(elsewhere, |folder| PathBuf::from(folder)).is_err(), "{elsewhere}");
+        }
         assert_eq!(ListPath::parse("{date}.csv", |_| PathBuf::new()).unwrap().at(None), None);
     }
 }

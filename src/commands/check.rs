@@ -47,7 +47,7 @@ async fn look(ui: &Ui, global: &Global, arguments: &CheckArgs) -> Result<Exit, F
     }
     owner.check(ui, id, file, arguments.accept_moved_file).await?;
     let letter = world.letter(parts::harmless_keys())?;
-    for advice in letter.advice() {
+    for advice in world.settings.advice().into_iter().chain(letter.advice()) {
         ui.note(advice);
     }
     let live = is_live(&world.settings);

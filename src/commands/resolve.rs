@@ -42,14 +42,7 @@ pub struct ResolveArgs {
     #[arg(long, value_name = "ADDRESS", requires = "decision")]
     pub only: Vec<String>,
     /// What it is from now on; `pending` sends it again
-    #[arg(
-        long = "as",
-        value_enum,
-        value_name = "STATE",
-        id = "decision",
-        requires = "reason",
-        conflicts_with = "log"
-    )]
+    #[arg(long = "as", value_enum, value_name = "STATE", id = "decision", conflicts_with = "log")]
     pub decision: Option<As>,
     /// Why, for the audit trail
     #[arg(long, value_name = "TEXT", conflicts_with = "log")]
@@ -180,7 +173,7 @@ async fn by_hand(ui: &Ui, global: &Global, runs: &[Held], arguments: &ResolveArg
         Some(As::Pending) => Decision::Pending,
         Some(As::Rejected) => Decision::Rejected,
     };
-    let reason = arguments.reason.clone().unwrap_or_default();
+    let reason = arguments.reason.clone().unwrap_or_else(|| "decided by hand".to_owned());
     let bare = |id: &str| id.trim().trim_matches(['<', '>']).to_owned();
     let ids: Vec<_> = arguments.message_id.iter().map(|id| bare(id)).collect();
     let people = spelled(&arguments.only);

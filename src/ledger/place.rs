@@ -36,6 +36,18 @@ const NETWORK: [&str; 17] = [
 
 /// Makes an empty file 0600, in a folder 0700 if that is missing, unless the file is there already.
 pub(super) fn create(path: &Path) -> Result<(), LedgerError> {
+    if let Ok(target) = fs::read_link(path)
+        && !path.exists()
+    {
+        return Err(LedgerError::refused(
+            format!(
+                "the ledger `{}` is a link to `{}`, and nothing is there",
+                path.display(),
+                target.display()
+            ),
+            "see that the volume is mounted on which the ledger lies; a new ledger is made where the link is not",
+        ));
+    }
     let folder = folder_of(path);
     let make = || -> io::Result<()> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;

@@ -165,6 +165,27 @@ pub struct LocalSignIn {
     pub keys: PathBuf,
 }
 
+impl Settings {
+    /// What is odd about them and may still be right.
+    #[must_use]
+    pub fn advice(&self) -> Vec<Problem> {
+        let odd = |relay: &Relay| {
+            let (meant, found) = match (relay.smtp.port, relay.smtp.tls) {
+                (587 | 25, smtp::Tls::Implicit) => ("starttls", "implicit"),
+                (465, smtp::Tls::StartTls) => ("implicit", "starttls"),
+                _ => return None,
+            };
+            let message = format!(
+                "the port {} of the relay `{}` goes with `tls = \"{meant}\"` nearly everywhere, and `tls` is `{found}`",
+                relay.smtp.port, relay.smtp.host
+            );
+            let problem = Problem::new(Place::file(self.file.display().to_string()), message);
+            Some(problem.hint(format!("set `tls = \"{meant}\"` under `[relay.smtp]`, or the other port")))
+        };
+        self.relays.iter().filter_map(odd).collect()
+    }
+}
+
 /// How many refusals of a run are no news.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Expected {

@@ -6,7 +6,7 @@ use lettre::transport::smtp::authentication::Mechanism;
 
 use super::{
     Environment, Relay, SMTP_PASSWORD,
-    values::{is_loopback, plain_line},
+    values::{host_name, is_loopback},
 };
 use crate::{
     campaign::duration,
@@ -42,7 +42,7 @@ pub(super) fn read(
         weights.push(weight);
         let variable = smtp.parse("password_env", variable).unwrap_or_else(|| SMTP_PASSWORD.to_owned());
         let user = smtp.string("user");
-        let host = smtp.require("host", "smtp.example.com", plain_line).unwrap_or_default();
+        let host = smtp.require("host", "smtp.example.com", host_name).unwrap_or_default();
         if user.is_some() {
             let shared = passwords.iter().any(|(other, name)| *name == variable && *other != host);
             if several && shared {

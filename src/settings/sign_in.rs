@@ -7,7 +7,7 @@ use url::Url;
 
 use super::{
     CLERK_API_URL, CLERK_SECRET_KEY, ClerkSignIn, Environment, LocalSignIn, SignIn,
-    values::{plain_line, rate, web_address},
+    values::{page, plain_line, rate, web_address},
 };
 use crate::{
     campaign::duration,
@@ -61,7 +61,7 @@ fn clerk(
     let form = table.choice("link", &[("page", Form::Page), ("account-portal", Form::AccountPortal)]);
     let link = match form.unwrap_or(Form::Page) {
         Form::Page => {
-            let page = table.require("page", "https://app.example.com/accept-token", web_address);
+            let page = table.require("page", "https://app.example.com/accept-token", page);
             let parameter = table.parse("parameter", parameter).unwrap_or_else(|| "token".to_owned());
             page.map(|page| ClerkLink::Page { page, parameter })
         }
@@ -114,7 +114,7 @@ fn parameter(text: &str) -> Result<String, String> {
 }
 
 fn local(file: &TomlFile, mut table: Table<'_>) -> Option<LocalSignIn> {
-    let page = table.require("page", "https://app.example.com/accept-token", web_address);
+    let page = table.require("page", "https://app.example.com/accept-token", page);
     let parameter = table.parse("parameter", parameter);
     let issuer = table.require("issuer", "https://example.com", plain_line);
     let audience = table.require("audience", "https://app.example.com", plain_line);

@@ -89,7 +89,7 @@ impl Opening<'_> {
             Tls::StartTls | Tls::LoopbackPlaintext | Tls::Plaintext => stream,
         };
         let mut wire = Wire::new(stream);
-        let greeting = wire.reply(self.deadlines.banner).await.map_err(|lost| again("greeting", &lost))?;
+        let greeting = wire.reply(self.deadlines.banner).await.map_err(|lost| self.no_greeting(&lost))?;
         self.expect_done("greeting", &greeting)?;
         let mut capabilities = self.hello(&mut wire).await?;
         if self.settings.tls == Tls::StartTls {
@@ -158,6 +158,17 @@ impl Opening<'_> {
             HandshakeError::Refused(reason) => self.unprotected(reason),
             HandshakeError::Broken(reason) => OpenError::Again(reason),
         })
+    }
+
+    /// Silence is what a port says that waits for TLS.
+    fn no_greeting(&self, lost: &Lost) -> OpenError {
+        let silent = self.settings.tls == Tls::StartTls && matches!(lost, Lost::Late(_) | Lost::Closed);
+        let perhaps = if silent {
+            "; a port that speaks TLS at once (`tls = \"implicit\"`) says nothing first"
+        } else {
+            ""
+        };
+        OpenError::Again(format!("greeting: {lost}{perhaps}"))
     }
 
     fn unprotected(&self, reason: String) -> OpenError {

@@ -48,6 +48,49 @@ fn secured(relay: &SandboxRelay, tls: Tls, ca_file: &NamedTempFile) -> RelaySett
     }
 }
 
+/// A relay whose certificate is a certificate authority's for this name, as `openssl req -x509` makes it.
+async fn authority(name: &str) -> (SandboxRelay, NamedTempFile) {
+    let mut parameters = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
+    parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = parameters.self_signed(&key).unwrap();
+    let file = NamedTempFile::new().unwrap();
+    fs::write(file.path(), certificate.pem()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der())),
+        )
+        .unwrap();
+    let tls = Served::Implicit(Arc::new(config));
+    (relay(Options { tls, ..Options::default() }).await, file)
+}
+
+#[tokio::test]
+async fn the_very_certificate_that_is_named_is_trusted_for_its_name_and_no_other() {
+    let (ours, file) = authority("localhost").await;
+    let (_, other) = authority("localhost").await;
+    let (foreign, foreign_file) = authority("mail.example.com").await;
+    let end = async |relay: &SandboxRelay, file: &NamedTempFile| {
+        kind(&mut courier_with(secured(relay, Tls::Implicit, file)), "ada@example.org").await
+    };
+    assert_eq!(end(&ours, &file).await, "accepted");
+    assert_eq!(end(&ours, &other).await, "stop", "another one is named");
+    assert_eq!(end(&foreign, &foreign_file).await, "stop", "it is not for this host");
+}
+
+#[tokio::test]
+async fn a_port_that_speaks_plain_text_first_is_told_as_that() {
+    let (_, file) = certificate();
+    let relay = scripted(Script::new()).await;
+    let said = told(&send(&mut courier_with(secured(&relay, Tls::Implicit, &file)), "ada@example.org").await);
+    assert!(said.contains("it speaks plain text first, as a port for `tls = \"starttls\"` does"), "{said}");
+}
+
 fn login(mechanism: Option<Mechanism>, secret: &str) -> Login {
     Login { mechanism, user: "ada".into(), secret: secret.into() }
 }
