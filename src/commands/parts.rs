@@ -81,7 +81,6 @@ impl World {
             unsubscribe: settings.unsubscribe.clone(),
             precedence_bulk: settings.precedence_bulk,
             max_message_bytes: Letterhead::MAX_MESSAGE_BYTES,
-            allowed_link_hosts: None,
         };
         Letter::load(&self.campaign, letterhead, keys)
             .map(Arc::new)

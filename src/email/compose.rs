@@ -6,7 +6,7 @@ use aws_lc_rs::digest;
 use jiff::Timestamp;
 use lettre::message::{
     Body, Mailbox, MessageBuilder, MultiPart, SinglePart,
-    header::{ContentTransferEncoding, ContentType, HeaderValue},
+    header::{ContentTransferEncoding, ContentType},
 };
 
 use super::{
@@ -21,33 +21,6 @@ use crate::{
 
 /// The last second that a `Date` header can say.
 const LAST_SECOND: i64 = 253_402_300_799;
-
-/// How one recipient leaves the list.
-pub(super) struct Leaving {
-    /// The opaque id.
-    pub(super) id: String,
-    /// The page with the id, where there is one.
-    pub(super) page: Option<String>,
-    /// The `mailto:` with the id, where there is one.
-    pub(super) mailto: Option<String>,
-    /// What the templates show: the page, else the `mailto:`.
-    pub(super) shown: Option<String>,
-}
-
-/// How `recipient` leaves the list: the same on every try.
-pub(super) fn unsubscribe(letter: &Letter, recipient: &Recipient) -> Leaving {
-    let about = headers::about(&letter.campaign, &letter.occasion, &recipient.key.0);
-    let id = headers::unsubscribe_id(&letter.keys.unsubscribe, &about);
-    let ways = &letter.letterhead.unsubscribe;
-    let page = ways.url.as_ref().map(|url| {
-        let mut url = url.clone();
-        url.query_pairs_mut().append_pair("u", &id);
-        String::from(url)
-    });
-    let mailto = ways.mailto.as_ref().map(|address| format!("mailto:{address}?subject=unsubscribe%20{id}"));
-    let shown = page.clone().or_else(|| mailto.clone());
-    Leaving { id, page, mailto, shown }
-}
 
 /// lettre's mailbox of a checked name and address.
 pub(super) fn mailbox(name: Option<&str>, address: &Address) -> Result<Mailbox, Defect> {
@@ -77,61 +50,65 @@ fn between(from: &Mailbox, to: &Mailbox, reply_to: Option<&Mailbox>) -> MessageB
         .fold(builder, MessageBuilder::raw_header)
 }
 
-/// Composes, checks and proves one mail.
-pub(super) fn compose(
-    letter: &Letter,
-    recipient: &Recipient,
-    email: &Email,
-    link: &Link<'_>,
-    date: Timestamp,
-) -> Result<Message, Defect> {
-    if email.key != recipient.key {
-        return Err(Defect::new("the mail was rendered for another recipient"));
+impl Letter {
+    /// Makes the bytes and proves on them that they are for this recipient and nobody else. `date` is the `Date`
+    /// header: with the same date, the same input gives the same bytes.
+    pub fn compose(
+        &self,
+        recipient: &Recipient,
+        email: &Email,
+        link: &Link<'_>,
+        date: Timestamp,
+    ) -> Result<Message, Defect> {
+        let letter = self;
+        if email.key != recipient.key {
+            return Err(Defect::new("the mail was rendered for another recipient"));
+        }
+        if let Err(reason) = headers::check_text(&email.subject, headers::MAX_SUBJECT) {
+            return Err(Defect::new(format!("the subject {reason}")));
+        }
+        if !(0..=LAST_SECOND).contains(&date.as_second()) {
+            return Err(Defect::new("the date cannot stand in a mail's header"));
+        }
+        let local = headers::message_id(&letter.keys.message_id, &letter.about(&recipient.key));
+        let id = format!("<{local}@{}>", letter.letterhead.sender.domain());
+        let to = mailbox(recipient.name.as_deref(), &recipient.address)?;
+        let mut builder = between(&letter.from, &to, letter.reply_to.as_ref())
+            .raw_header(headers::subject(&email.subject))
+            .date(SystemTime::from(date))
+            .message_id(Some(id.clone()))
+            .raw_header(letter.list_id.clone());
+        for header in email.unsubscribe.headers() {
+            builder = builder.raw_header(header);
+        }
+        builder = builder.raw_header(raw("Feedback-ID", letter.feedback_id.clone()));
+        if letter.letterhead.precedence_bulk {
+            builder = builder.raw_header(raw("Precedence", "bulk".to_owned()));
+        }
+        let composed = builder
+            .multipart(body(letter, email, &local)?)
+            .map_err(|_| Defect::new("the mail's headers cannot be written"))?;
+        let bytes = composed.formatted();
+        bytes::check_bytes(&bytes, letter.letterhead.max_message_bytes).map_err(Defect::new)?;
+        if !bytes::header_names(&bytes)
+            .is_some_and(|names| names.iter().copied().eq(expected_headers(letter)))
+        {
+            return Err(Defect::new("the mail's headers are not the expected ones"));
+        }
+        Proof::new(letter, recipient, link, email)?.check_message(&bytes, &id)?;
+        let mut sha256 = [0; 32];
+        sha256.copy_from_slice(digest::digest(&digest::SHA256, &bytes).as_ref());
+        Ok(Message {
+            bytes,
+            sender: letter.letterhead.sender.clone(),
+            recipient: recipient.address.clone(),
+            key: recipient.key.clone(),
+            id,
+            date,
+            sha256,
+            unsubscribe_id: email.unsubscribe.id.clone(),
+        })
     }
-    if let Err(reason) = headers::check_text(&email.subject, headers::MAX_SUBJECT) {
-        return Err(Defect::new(format!("the subject {reason}")));
-    }
-    if !(0..=LAST_SECOND).contains(&date.as_second()) {
-        return Err(Defect::new("the date cannot stand in a mail's header"));
-    }
-    let leaving = unsubscribe(letter, recipient);
-    let about = headers::about(&letter.campaign, &letter.occasion, &recipient.key.0);
-    let local = headers::message_id(&letter.keys.message_id, &about);
-    let id = format!("<{local}@{}>", letter.letterhead.sender.domain());
-    let to = mailbox(recipient.name.as_deref(), &recipient.address)?;
-    let mut builder = between(&letter.from, &to, letter.reply_to.as_ref())
-        .raw_header(headers::subject(&email.subject))
-        .date(SystemTime::from(date))
-        .message_id(Some(id.clone()))
-        .raw_header(letter.list_id.clone());
-    for header in leaving_headers(&leaving) {
-        builder = builder.raw_header(header);
-    }
-    builder = builder.raw_header(raw("Feedback-ID", letter.feedback_id.clone()));
-    if letter.letterhead.precedence_bulk {
-        builder = builder.raw_header(raw("Precedence", "bulk".to_owned()));
-    }
-    let composed = builder
-        .multipart(body(letter, email, &local)?)
-        .map_err(|_| Defect::new("the mail's headers cannot be written"))?;
-    let bytes = composed.formatted();
-    bytes::check_bytes(&bytes, letter.letterhead.max_message_bytes).map_err(Defect::new)?;
-    if !bytes::header_names(&bytes).is_some_and(|names| names.iter().copied().eq(expected_headers(letter))) {
-        return Err(Defect::new("the mail's headers are not the expected ones"));
-    }
-    Proof::new(letter, recipient, link, &leaving)?.check_message(&bytes, email, &id)?;
-    let mut sha256 = [0; 32];
-    sha256.copy_from_slice(digest::digest(&digest::SHA256, &bytes).as_ref());
-    Ok(Message {
-        bytes,
-        sender: letter.letterhead.sender.clone(),
-        recipient: recipient.address.clone(),
-        key: recipient.key.clone(),
-        id,
-        date,
-        sha256,
-        unsubscribe_id: leaving.id,
-    })
 }
 
 /// The names of the header fields, in order: the same for every recipient, whatever their name or subject holds.
@@ -155,20 +132,6 @@ fn expected_headers(letter: &Letter) -> impl Iterator<Item = &'static str> {
     ]
     .into_iter()
     .flatten()
-}
-
-/// RFC 2369 §3.2 and RFC 8058 §3.1.
-fn leaving_headers(leaving: &Leaving) -> Vec<HeaderValue> {
-    let ways: Vec<String> =
-        leaving.page.iter().chain(&leaving.mailto).map(|way| format!("<{way}>")).collect();
-    let mut headers = Vec::new();
-    if !ways.is_empty() {
-        headers.push(raw("List-Unsubscribe", ways.join(",\r\n ")));
-    }
-    if leaving.page.is_some() {
-        headers.push(raw("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()));
-    }
-    headers
 }
 
 /// Text before HTML; pictures beside the HTML; attachments around both. `=_` can stand in no encoded part, so no part

@@ -28,9 +28,6 @@ pub struct Letterhead {
     pub precedence_bulk: bool,
     /// A mail may be at most this long, in bytes. 1 MiB is [`Letterhead::MAX_MESSAGE_BYTES`].
     pub max_message_bytes: usize,
-    /// The hosts that links may lead to and pictures come from, subdomains included; `None`: any. The sign-in and the
-    /// unsubscribe page are always allowed.
-    pub allowed_link_hosts: Option<Vec<String>>,
 }
 
 /// Where people take themselves off the list.
@@ -73,7 +70,7 @@ impl Letterhead {
             wrong(format!("`{}` is no sender id: 5 to 15 letters and digits", self.sender_id));
         }
         if let Some(url) = &self.unsubscribe.url {
-            if let Err(reason) = super::urls::check(url.as_str(), super::urls::Purpose::Page, None) {
+            if let Err(reason) = super::urls::check(url.as_str(), super::urls::Purpose::Page) {
                 wrong(format!("the unsubscribe page {reason}"));
             }
             if url.as_str().len() > 400 || url.fragment().is_some() {
@@ -114,7 +111,6 @@ pub(super) mod tests {
             },
             precedence_bulk: true,
             max_message_bytes: Letterhead::MAX_MESSAGE_BYTES,
-            allowed_link_hosts: None,
         }
     }
 

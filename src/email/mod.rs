@@ -16,15 +16,17 @@ mod compose;
 mod context;
 mod filters;
 mod headers;
+mod html_scan;
 mod letter;
 mod letterhead;
+mod load;
 mod money;
 mod proof;
 mod references;
 mod render;
 mod styles;
-mod survey;
 mod templates;
+mod unsubscribe;
 mod urls;
 mod words;
 
@@ -36,6 +38,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
+use self::unsubscribe::UnsubscribeLinks;
 use crate::audience::RecipientKey;
 
 /// A recipient's sign-in link, lent for one mail. This room does not know how tokens are made.
@@ -60,6 +63,8 @@ pub struct Email {
     pub html: String,
     /// Whom it was rendered for.
     key: RecipientKey,
+    /// How that recipient leaves the list.
+    unsubscribe: UnsubscribeLinks,
 }
 
 /// Why a row cannot be mailed. Holds no token and no whole address.

@@ -12,9 +12,8 @@ use url::Url;
 
 use super::{
     Defect, Email, Letter, Link, addresses,
-    compose::Leaving,
+    html_scan::{Page, scan},
     letter::each_text,
-    survey::{Page, survey},
     urls::MAX_CHARS,
 };
 use crate::audience::Recipient;
@@ -29,7 +28,7 @@ const SECRET: usize = 16;
 pub(super) struct Proof<'a> {
     letter: &'a Letter,
     recipient: &'a Recipient,
-    leaving: &'a Leaving,
+    email: &'a Email,
     token: &'a str,
     page: Url,
     parameter: String,
@@ -41,36 +40,29 @@ impl<'a> Proof<'a> {
         letter: &'a Letter,
         recipient: &'a Recipient,
         link: &Link<'a>,
-        leaving: &'a Leaving,
+        email: &'a Email,
     ) -> Result<Self, Defect> {
         let page = Url::parse(link.url).map_err(|_| Defect::new("the sign-in link is no URL"))?;
         let parameter =
             page.query_pairs().find(|(_, value)| value == link.token).map(|(name, _)| name.into_owned());
         match parameter {
             Some(parameter) if !link.token.is_empty() => {
-                Ok(Self { letter, recipient, leaving, token: link.token, page, parameter })
+                Ok(Self { letter, recipient, email, token: link.token, page, parameter })
             }
             Some(_) | None => Err(Defect::new("the sign-in link does not hold its token")),
         }
     }
 
-    /// The hosts that this mail's links may lead to.
-    pub(super) fn hosts(&self) -> Option<Vec<String>> {
-        let ours = [Some(&self.page), self.letter.letterhead.unsubscribe.url.as_ref()];
-        let mut hosts = self.letter.letterhead.allowed_link_hosts.clone()?;
-        hosts.extend(ours.into_iter().flatten().filter_map(Url::host_str).map(str::to_owned));
-        Some(hosts)
-    }
-
     /// The final bytes, read back.
-    pub(super) fn check_message(&self, bytes: &[u8], email: &Email, id: &str) -> Result<(), Defect> {
+    pub(super) fn check_message(&self, bytes: &[u8], id: &str) -> Result<(), Defect> {
+        let email = self.email;
         let message = MessageParser::default()
             .parse(bytes)
             .ok_or_else(|| Defect::new("the mail cannot be read back"))?;
         let header =
             bytes.windows(4).position(|window| window == b"\r\n\r\n").and_then(|end| bytes.get(..end));
         let header = header.and_then(|header| std::str::from_utf8(header).ok()).unwrap_or_default();
-        self.check_envelope(&message, email, id)?;
+        self.check_envelope(&message, id)?;
         if message.text_body_count() != 1
             || message.html_body_count() != 1
             || message.attachment_count() != self.letter.attached.len()
@@ -82,7 +74,7 @@ impl<'a> Proof<'a> {
         if text != email.text || html != email.html {
             return Err(Defect::new("a part of the mail reads back differently"));
         }
-        let page = survey(&html, self.hosts().as_deref())?;
+        let page = scan(&html)?;
         self.check_text(&text)?;
         self.check_page(&page)?;
         self.check_pictures(&page)?;
@@ -106,8 +98,8 @@ impl<'a> Proof<'a> {
         if !self.check_links(web_urls(text), "text")? {
             return Err(missing("the text", "the sign-in link", "link"));
         }
-        match &self.leaving.shown {
-            Some(shown) if !text.contains(shown.as_str()) => {
+        match self.email.unsubscribe.shown() {
+            Some(shown) if !text.contains(shown) => {
                 Err(missing("the text", "the unsubscribe link", "unsubscribe_url"))
             }
             Some(_) | None => Ok(()),
@@ -135,8 +127,8 @@ impl<'a> Proof<'a> {
                 .hint("put the link behind words, or below the text"));
             }
         }
-        match &self.leaving.shown {
-            Some(shown) if !page.links.contains(shown) => {
+        match self.email.unsubscribe.shown() {
+            Some(shown) if !page.links.iter().any(|link| link == shown) => {
                 Err(missing("the HTML", "the unsubscribe link", "unsubscribe_url"))
             }
             Some(_) | None => Ok(()),
@@ -156,7 +148,7 @@ impl<'a> Proof<'a> {
         }
     }
 
-    fn check_envelope(&self, message: &ParsedMessage<'_>, email: &Email, id: &str) -> Result<(), Defect> {
+    fn check_envelope(&self, message: &ParsedMessage<'_>, id: &str) -> Result<(), Defect> {
         let recipient = self.recipient.address.to_string();
         let sender = self.letter.letterhead.sender.to_string();
         if message.cc().is_some() || message.bcc().is_some() || !is_only(message.to(), &recipient) {
@@ -167,7 +159,7 @@ impl<'a> Proof<'a> {
         }
         let id = id.trim_start_matches('<').trim_end_matches('>');
         if message.message_id() != Some(id)
-            || !same_words(message.subject().unwrap_or_default(), &email.subject)
+            || !same_words(message.subject().unwrap_or_default(), &self.email.subject)
         {
             return Err(Defect::new("a header of the mail reads back differently"));
         }
@@ -203,7 +195,7 @@ impl<'a> Proof<'a> {
                     }
                     ours += 1;
                 }
-                if name == "u" && self.is_leaving_page(&url) && value != self.leaving.id {
+                if name == "u" && self.is_unsubscribe_page(&url) && value != self.email.unsubscribe.id {
                     return Err(Defect::new(format!("the {part} holds somebody else's unsubscribe link")));
                 }
             }
@@ -267,7 +259,7 @@ impl<'a> Proof<'a> {
         Ok(())
     }
 
-    fn is_leaving_page(&self, url: &Url) -> bool {
+    fn is_unsubscribe_page(&self, url: &Url) -> bool {
         self.letter.letterhead.unsubscribe.url.as_ref().is_some_and(|page| same_page(url, page))
     }
 }

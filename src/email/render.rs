@@ -6,8 +6,8 @@ use css_inline::CSSInliner;
 use tera::{Context, ErrorKind};
 
 use super::{
-    Defect, Email, Letter, Link, charset, compose::unsubscribe, context, headers, proof::Proof, survey,
-    templates::fragment,
+    Defect, Email, Letter, Link, charset, context, headers, html_scan, templates::fragment,
+    unsubscribe::UnsubscribeLinks,
 };
 use crate::audience::Recipient;
 
@@ -27,39 +27,42 @@ pub(super) fn inliner() -> CSSInliner<'static> {
         .build()
 }
 
-/// Renders and checks one recipient's mail.
-pub(super) fn render(letter: &Letter, recipient: &Recipient, link: &Link<'_>) -> Result<Email, Defect> {
-    let unsubscribe = unsubscribe(letter, recipient);
-    let context = context::row(recipient, link, unsubscribe.shown.as_deref());
-    let subject = subject(&template(letter, "subject.txt", &context, link)?)?;
-    let text = template(letter, "body.txt", &context, link)?;
-    let html = template(letter, "body.html", &context, link)?;
-    for (part, text) in [("text", &text), ("HTML", &html)] {
-        if text.contains(|char: char| char.is_control() && !matches!(char, '\n' | '\t')) {
-            return Err(Defect::new(format!("the {part} holds a control character")));
+impl Letter {
+    /// Renders one recipient's mail. A defect concerns this row alone.
+    pub fn render(&self, recipient: &Recipient, link: &Link<'_>) -> Result<Email, Defect> {
+        let letter = self;
+        let id = headers::unsubscribe_id(&letter.keys.unsubscribe, &letter.about(&recipient.key));
+        let unsubscribe = UnsubscribeLinks::new(&letter.letterhead.unsubscribe, id);
+        let context = context::row(recipient, link, unsubscribe.shown());
+        let subject = subject(&template(letter, "subject.txt", &context, link)?)?;
+        let text = template(letter, "body.txt", &context, link)?;
+        let html = template(letter, "body.html", &context, link)?;
+        for (part, text) in [("text", &text), ("HTML", &html)] {
+            if text.contains(|char: char| char.is_control() && !matches!(char, '\n' | '\t')) {
+                return Err(Defect::new(format!("the {part} holds a control character")));
+            }
+            if text.trim().is_empty() {
+                return Err(Defect::new(format!("the {part} is empty")));
+            }
         }
-        if text.trim().is_empty() {
-            return Err(Defect::new(format!("the {part} is empty")));
+        if html.len() > MAX_HTML * 5 {
+            return Err(too_long(html.len()));
         }
+        html_scan::before_inlining(&html)?;
+        let html = letter.inliner.inline(&html).map_err(|_| {
+            Defect::new("the HTML's CSS cannot be inlined").hint("look at the `style` elements")
+        })?;
+        if html.len() > MAX_HTML {
+            return Err(too_long(html.len()));
+        }
+        Ok(Email {
+            subject,
+            text: with_final_line_end(&text),
+            html: with_final_line_end(&charset::first(&html)),
+            key: recipient.key.clone(),
+            unsubscribe,
+        })
     }
-    if html.len() > MAX_HTML * 5 {
-        return Err(too_long(html.len()));
-    }
-    let proof = Proof::new(letter, recipient, link, &unsubscribe)?;
-    survey::before_inlining(&html, proof.hosts().as_deref())?;
-    let html = letter
-        .inliner
-        .inline(&html)
-        .map_err(|_| Defect::new("the HTML's CSS cannot be inlined").hint("look at the `style` elements"))?;
-    if html.len() > MAX_HTML {
-        return Err(too_long(html.len()));
-    }
-    Ok(Email {
-        subject,
-        text: with_final_line_end(&text),
-        html: with_final_line_end(&charset::first(&html)),
-        key: recipient.key.clone(),
-    })
 }
 
 fn too_long(length: usize) -> Defect {

@@ -1,6 +1,6 @@
 //! The wire shape of `linkpost.toml`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
 
@@ -46,16 +46,7 @@ pub(super) fn read(
         precedence_bulk = table.boolean("precedence_bulk").unwrap_or(true);
         table.finish();
     }
-    let mut ledger = file.resolve("linkpost.db");
-    let mut ledger_options = ledger::Options::default();
-    if let Some(mut table) = root.table("ledger") {
-        ledger = table.string("path").map_or(ledger, |path| file.resolve(&path));
-        ledger_options.last_run = table.string("last_run").map(|path| file.resolve(&path));
-        if let Some(time) = table.parse("busy_timeout", duration).and_then(|it| it.try_into().ok()) {
-            ledger_options.busy_timeout = time;
-        }
-        table.finish();
-    }
+    let (ledger, ledger_options) = ledger(file, root.table("ledger"));
     let sign_in = match root.require_table("sign_in") {
         Some(table) => sign_in::read(file, table, environment)?,
         None => None,
@@ -116,6 +107,20 @@ fn rules(file: &TomlFile, table: Option<Table<'_>>) -> Rules {
     });
     table.finish();
     rules
+}
+
+/// The ledger's file, and how it is used.
+fn ledger(file: &TomlFile, table: Option<Table<'_>>) -> (PathBuf, ledger::Options) {
+    let (mut path, mut options) = (file.resolve("linkpost.db"), ledger::Options::default());
+    if let Some(mut table) = table {
+        path = table.string("path").map_or(path, |path| file.resolve(&path));
+        options.last_run = table.string("last_run").map(|path| file.resolve(&path));
+        if let Some(time) = table.parse("busy_timeout", duration).and_then(|it| it.try_into().ok()) {
+            options.busy_timeout = time;
+        }
+        table.finish();
+    }
+    (path, options)
 }
 
 fn sender(mut table: Table<'_>) -> Option<Sender> {

@@ -7,6 +7,7 @@
 //! A token is a secret: [`SignInToken`] and [`SignInLink`] print their type's name and nothing else, are never
 //! serialised, and are wiped when dropped.
 
+mod algorithm;
 mod claims;
 pub mod clerk;
 mod key_folder;
@@ -18,9 +19,10 @@ mod preview;
 mod session;
 mod verify;
 
+pub use algorithm::Algorithm;
 pub use claims::{LONGEST_LIFE, SHORTEST_LIFE};
 pub use key_folder::KeyError;
-pub use keys::{Algorithm, KeyInfo, Keyring, NewKey, Purpose};
+pub use keys::{KeyInfo, Keyring, NewKey, Purpose};
 pub use link::{LinkError, SignInLink};
 pub use local::{IssuerError, LocalIssuer, LocalSettings};
 pub use mint::{mint, mint_id};

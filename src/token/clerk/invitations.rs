@@ -14,7 +14,6 @@ use super::{
     answer::Reply,
     budget::Hourly,
     client::{Call, Client},
-    issue::Turn,
     wire::InvitationBody,
 };
 use crate::{
@@ -44,6 +43,14 @@ pub(super) struct Wanted {
     pub(super) days: i64,
     /// Whether there may be an earlier one.
     pub(super) again: bool,
+}
+
+/// What became of a question whose turn had come.
+pub(super) enum Turn {
+    /// Clerk was asked.
+    Answered(Asked, Reply),
+    /// Clerk was not asked: earlier tokens have to be revoked first.
+    Earlier(Asked),
 }
 
 /// Gathers what several workers want.

@@ -8,10 +8,9 @@ use super::{
     ClerkIssuer, DAY,
     answer::Reply,
     client::{Call, Waits},
-    invitations::Wanted,
-    is_without_user,
-    minted::Minted,
-    revocation, revoked,
+    created::Created,
+    invitations::{Turn, Wanted},
+    is_without_user, revocation, revoked,
 };
 use crate::{
     audience::Recipient,
@@ -24,14 +23,6 @@ use crate::{
 
 /// How old a token may be when its answer is here, in seconds, where the answer does not say.
 const LONGEST_ANSWER: i64 = 15;
-
-/// What became of a question whose turn had come.
-pub(super) enum Turn {
-    /// Clerk was asked.
-    Answered(Asked, Reply),
-    /// Clerk was not asked: earlier tokens have to be revoked first.
-    Earlier(Asked),
-}
 
 /// What is in a good answer.
 enum Made {
@@ -106,7 +97,7 @@ impl ClerkIssuer {
                     reason
                 }
                 Reply::Lost(reason) => {
-                    // Perhaps a token was made. Nobody can ask for it again, so it is counted and another one minted.
+                    // Perhaps a token was made. Nobody can ask for it again, so it is counted and another one created.
                     again = true;
                     run.unmade_token(asked, TokenEnd::Orphan).await?;
                     reason
@@ -165,8 +156,8 @@ impl ClerkIssuer {
         halt: &CancellationToken,
     ) -> Result<Made, IssueError> {
         let number = asked.number();
-        let minted = match Minted::read(kind, body) {
-            Ok(minted) => minted,
+        let created = match Created::read(kind, body) {
+            Ok(created) => created,
             Err(words) => {
                 run.unmade_token(asked, TokenEnd::Orphan).await?;
                 return Ok(Made::Unusable(words.to_owned()));
@@ -174,9 +165,9 @@ impl ClerkIssuer {
         };
         let now = self.clock.now().as_second();
         // It lives since it was made, which is a little before its answer is here.
-        let since = minted.made_at(now).unwrap_or(now.saturating_sub(LONGEST_ANSWER));
+        let since = created.made_at(now).unwrap_or(now.saturating_sub(LONGEST_ANSWER));
         let expires_at = since.saturating_add(self.life_of(kind));
-        let id = minted.id.clone();
+        let id = created.id.clone();
         let recorded = run.made_token(asked, &id, expires_at).await;
         let token = LiveToken { number, clerk_id: id, kind };
         if recorded == Ok(false) {
@@ -189,7 +180,7 @@ impl ClerkIssuer {
                 self.client.ask(&revocation(&token), halt, |body| revoked(&token, body)).await;
             return Err(error.into());
         }
-        let is_for_another = match minted.is_for_another(claim.recipient()) {
+        let is_for_another = match created.is_for_another(claim.recipient()) {
             Ok(is_for_another) => is_for_another,
             Err(error) => return Ok(Made::Unusable(error.to_string())),
         };
@@ -199,7 +190,7 @@ impl ClerkIssuer {
             let words = "Clerk made the token for somebody else: nothing was sent";
             return Err(IssueError::Refused(words.to_owned()));
         }
-        let link = minted.link(self.page.as_ref(), self.redirect_url.as_ref(), &self.parameters, expires_at);
+        let link = created.link(self.page.as_ref(), self.redirect_url.as_ref(), &self.parameters, expires_at);
         match link {
             Ok(link) => {
                 self.minted.beat();

@@ -4,10 +4,10 @@
 mod answer;
 mod budget;
 mod client;
+mod created;
 mod directory;
 mod invitations;
 mod issue;
-mod minted;
 mod roster;
 mod wire;
 

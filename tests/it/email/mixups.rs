@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use linkpost::email::{Letter, Letterhead};
+use linkpost::email::Letter;
 use serde_json::json;
 
 use super::{
@@ -157,28 +157,6 @@ fn a_token_that_stands_where_nothing_is_read_is_found_all_the_same() {
         let defect = compose(place, TOKEN).unwrap_err();
         assert_eq!(defect.message, "the HTML holds the token outside its link", "{place}");
     }
-}
-
-#[test]
-fn links_lead_to_allowed_hosts_alone() {
-    let html = format!("<a href=\"https://shop.example/\">Shop</a>{HTML}");
-    let (_root, campaign) = written("Hi", TEXT, &html);
-    let load = |hosts: &[&str]| {
-        let hosts = hosts.iter().map(ToString::to_string).collect();
-        Letter::load(&campaign, Letterhead { allowed_link_hosts: Some(hosts), ..letterhead() }, keys())
-            .unwrap()
-    };
-    assert!(compose(&load(&["shop.example"]), &ada()).is_ok());
-    let refused = compose(&load(&[]), &ada()).unwrap_err().message;
-    assert_eq!(
-        refused,
-        "the HTML holds an attribute `href` (of `a`) that leads to `shop.example`, which is no allowed host"
-    );
-    // The pages of the links are ours, whatever host they are on.
-    let mut ours = Letterhead { allowed_link_hosts: Some(Vec::new()), ..letterhead() };
-    ours.unsubscribe.url = Some("https://lists.example/leave".parse().unwrap());
-    let (_root, campaign) = written("Hi", TEXT, HTML);
-    assert!(compose(&Letter::load(&campaign, ours, keys()).unwrap(), &ada()).is_ok());
 }
 
 /// A preview's token may be a plain word.

@@ -53,7 +53,6 @@ fn letterhead() -> Letterhead {
         },
         precedence_bulk: true,
         max_message_bytes: Letterhead::MAX_MESSAGE_BYTES,
-        allowed_link_hosts: None,
     }
 }
 

@@ -229,7 +229,6 @@ fn letter(campaign: &Campaign) -> Arc<Letter> {
         },
         precedence_bulk: true,
         max_message_bytes: Letterhead::MAX_MESSAGE_BYTES,
-        allowed_link_hosts: None,
     };
     let key = |bytes: &[u8]| hmac::Key::new(hmac::HMAC_SHA256, bytes);
     let keys = MessageKeys { message_id: key(b"ids"), unsubscribe: key(b"unsubscribe") };

@@ -69,16 +69,16 @@ const VOID: [&str; 8] = ["area", "br", "col", "hr", "img", "meta", "source", "wb
 /// How deep elements may nest: mail programs give up far earlier.
 const MAX_DEPTH: usize = 512;
 
-/// Surveys `html`; `hosts` are the hosts that links may lead to.
-pub(super) fn survey(html: &str, hosts: Option<&[String]>) -> Result<Page, Defect> {
+/// Reads `html` to its end.
+pub(super) fn scan(html: &str) -> Result<Page, Defect> {
     if html.contains('\0') {
         return Err(Defect::new("the HTML holds a NUL character"));
     }
-    let mut found = read(html, hosts, true);
+    let mut found = read(html, true);
     // Outlook reads conditional comments as HTML, so we do too.
     let hidden = std::mem::take(&mut found.conditional);
     for html in hidden {
-        let inner = read(&html, hosts, false);
+        let inner = read(&html, false);
         found.page.links.extend(inner.page.links);
         found.page.content_ids.extend(inner.page.content_ids);
         found.page.rest.push_str(&inner.page.text);
@@ -91,9 +91,9 @@ pub(super) fn survey(html: &str, hosts: Option<&[String]>) -> Result<Page, Defec
     }
 }
 
-/// Looks at what the survey of the finished HTML could not see any more: style sheets, which the inliner takes out, and
-/// nesting so deep that it might not survive it. All else is left to that survey: this one costs a fraction of it.
-pub(super) fn before_inlining(html: &str, hosts: Option<&[String]>) -> Result<(), Defect> {
+/// Looks at what the scan of the finished HTML could not see any more: style sheets, which the inliner takes out, and
+/// nesting so deep that it might not survive it. All else is left to that scan: this one costs a fraction of it.
+pub(super) fn before_inlining(html: &str) -> Result<(), Defect> {
     let mut opened = 0;
     for (at, _) in html.match_indices('<') {
         let element = html.get(at..).unwrap_or_default();
@@ -104,19 +104,19 @@ pub(super) fn before_inlining(html: &str, hosts: Option<&[String]>) -> Result<()
         opened += 1;
         // What opens fewer elements than may nest does not nest deeper.
         if opened > MAX_DEPTH || is("link") {
-            return survey(html, hosts).map(drop);
+            return scan(html).map(drop);
         }
         if is("style") {
             let end = element.to_ascii_lowercase().find("</style").unwrap_or(element.len());
-            survey(&format!("{}</style>", element.get(..end).unwrap_or_default()), hosts)?;
+            scan(&format!("{}</style>", element.get(..end).unwrap_or_default()))?;
         }
     }
     Ok(())
 }
 
-fn read(html: &str, hosts: Option<&[String]>, visible: bool) -> Found {
-    let surveyor = Surveyor { hosts, visible, found: RefCell::new(Found::default()) };
-    let tokenizer = Tokenizer::new(surveyor, TokenizerOpts::default());
+fn read(html: &str, visible: bool) -> Found {
+    let scanner = Scanner { visible, found: RefCell::new(Found::default()) };
+    let tokenizer = Tokenizer::new(scanner, TokenizerOpts::default());
     let input = BufferQueue::default();
     input.push_back(StrTendril::from(html));
     // The sink never asks to run a script, so one call reads everything.
@@ -144,20 +144,19 @@ enum Inside {
     Style,
 }
 
-struct Surveyor<'a> {
-    hosts: Option<&'a [String]>,
+struct Scanner {
     visible: bool,
     found: RefCell<Found>,
 }
 
-impl TokenSink for Surveyor<'_> {
+impl TokenSink for Scanner {
     type Handle = ();
 
     fn process_token(&self, token: Token, _line: u64) -> TokenSinkResult<()> {
         let mut found = self.found.borrow_mut();
         match token {
-            Token::TagToken(tag) if tag.kind == TagKind::StartTag => return self.start(&tag, &mut found),
-            Token::TagToken(tag) => self.end(&tag, &mut found),
+            Token::TagToken(tag) if tag.kind == TagKind::StartTag => return found.start(&tag),
+            Token::TagToken(tag) => found.end(&tag),
             Token::CharacterTokens(text) => match found.inside {
                 Inside::Body => found.page.text.push_str(&text),
                 Inside::Title => found.page.rest.push_str(&text),
@@ -177,96 +176,96 @@ impl TokenSink for Surveyor<'_> {
     }
 }
 
-impl Surveyor<'_> {
-    fn start(&self, tag: &Tag, found: &mut Found) -> TokenSinkResult<()> {
+impl Found {
+    fn start(&mut self, tag: &Tag) -> TokenSinkResult<()> {
         let name = &*tag.name;
         let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'-');
         if REFUSED.contains(&name) || !name.bytes().all(known) {
             let name = name.escape_debug();
-            found.refuse(&format!("holds the element `{name}`, which no mail may"));
+            self.refuse(&format!("holds the element `{name}`, which no mail may"));
         }
         for attribute in &tag.attrs {
-            self.attribute(name, attribute, found);
+            self.attribute(name, attribute);
         }
         if name == "meta" && tag.attrs.iter().any(is_refresh) {
-            found.refuse("holds a `meta` element that leads away by itself");
+            self.refuse("holds a `meta` element that leads away by itself");
         }
         if !tag.self_closing && !VOID.contains(&name) {
-            found.depth += 1;
-            if found.depth > MAX_DEPTH {
-                found.refuse(&format!("opens more than {MAX_DEPTH} elements at a time"));
+            self.depth += 1;
+            if self.depth > MAX_DEPTH {
+                self.refuse(&format!("opens more than {MAX_DEPTH} elements at a time"));
             }
         }
         match name {
             "style" => {
-                found.inside = Inside::Style;
+                self.inside = Inside::Style;
                 TokenSinkResult::RawData(RawKind::Rawtext)
             }
             "title" => {
-                found.inside = Inside::Title;
+                self.inside = Inside::Title;
                 TokenSinkResult::RawData(RawKind::Rcdata)
             }
             _ => TokenSinkResult::Continue,
         }
     }
 
-    fn end(&self, tag: &Tag, found: &mut Found) {
-        found.depth = found.depth.saturating_sub(1);
-        found.inside = Inside::Body;
+    fn end(&mut self, tag: &Tag) {
+        self.depth = self.depth.saturating_sub(1);
+        self.inside = Inside::Body;
         if &*tag.name == "style" {
-            let css = std::mem::take(&mut found.style);
-            if let Err(reason) = styles::check(&css, self.hosts) {
-                found.refuse(&format!("holds a `style` element that {reason}"));
+            let css = std::mem::take(&mut self.style);
+            if let Err(reason) = styles::check(&css) {
+                self.refuse(&format!("holds a `style` element that {reason}"));
             }
         }
     }
 
-    fn attribute(&self, element: &str, attribute: &Attribute, found: &mut Found) {
+    fn attribute(&mut self, element: &str, attribute: &Attribute) {
         let name = attribute.name.local.to_ascii_lowercase();
         let value = &*attribute.value;
         let checked = match &*name {
             "href" | "xlink:href" => {
-                found.page.links.push(value.to_owned());
-                urls::check(value, Purpose::Link, self.hosts)
+                self.page.links.push(value.to_owned());
+                urls::check(value, Purpose::Link)
             }
-            "src" | "background" | "poster" | "lowsrc" | "dynsrc" => self.image(value, found),
+            "src" | "background" | "poster" | "lowsrc" | "dynsrc" => self.image(value),
             "srcset" => value.split(',').try_for_each(|candidate| {
-                self.image(candidate.split_whitespace().next().unwrap_or_default(), found)
+                self.image(candidate.split_whitespace().next().unwrap_or_default())
             }),
             "style" => {
-                found.page.rest.push_str(value);
-                styles::check(value, self.hosts)
+                self.page.rest.push_str(value);
+                styles::check(value)
             }
             "action" | "formaction" | "ping" | "srcdoc" | "manifest" | "codebase" | "classid" | "archive" => {
                 Err("is none of a mail's".to_owned())
             }
             name if name.starts_with("on") => Err("runs script".to_owned()),
             _ => {
-                found.page.rest.push_str(value);
-                found.page.rest.push('\n');
+                self.page.rest.push_str(value);
+                self.page.rest.push('\n');
                 plain(value)
             }
         };
         if let Err(reason) = checked {
             let name = name.escape_debug();
-            found.refuse(&format!(
+            self.refuse(&format!(
                 "holds an attribute `{name}` (of `{}`) that {reason}",
                 element.escape_debug()
             ));
         }
     }
 
-    fn image(&self, value: &str, found: &mut Found) -> Result<(), String> {
+    fn image(&mut self, value: &str) -> Result<(), String> {
         match value.split_once(':') {
             Some((scheme, id)) if scheme.eq_ignore_ascii_case("cid") => {
-                found.page.content_ids.push(id.to_owned());
+                self.page.content_ids.push(id.to_owned());
             }
             _ => {
-                found.page.rest.push_str(value);
-                found.page.rest.push('\n');
+                self.page.rest.push_str(value);
+                self.page.rest.push('\n');
             }
         }
-        urls::check(value, Purpose::Image, self.hosts)
+        urls::check(value, Purpose::Image)
     }
 }
 
@@ -295,15 +294,14 @@ fn plain(value: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::survey;
+    use super::scan;
 
     #[test]
     fn a_plain_page_gives_its_links_pictures_and_text() {
-        let page = survey(
+        let page = scan(
             "<!DOCTYPE html><html lang=\"en\"><head><title>t</title><style>a{color:red}</style></head><body>\
              <p>Hi &lt;b&gt;</p><a href=\"https://app.example/in?a=1&amp;token=x\">Go</a>\
              <img src=\"cid:logo\" alt=\"Logo\"><!--[if mso]><a href=\"https://b.example/\">B</a><![endif]-->",
-            None,
         )
         .unwrap();
         assert_eq!(page.links, ["https://app.example/in?a=1&token=x", "https://b.example/"]);
@@ -338,8 +336,8 @@ mod tests {
             "<svg><a xlink:href=\"javascript:alert(1)\">x</a></svg>",
             "<p title=\"javascript:alert(1)\">",
         ] {
-            assert!(survey(html, None).is_err(), "{html}");
+            assert!(scan(html).is_err(), "{html}");
         }
-        assert!(survey(&"<div>".repeat(600), None).is_err());
+        assert!(scan(&"<div>".repeat(600)).is_err());
     }
 }

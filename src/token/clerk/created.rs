@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A token as Clerk made it.
-pub(super) struct Minted {
+pub(super) struct Created {
     kind: TokenKind,
     pub(super) id: String,
     /// Whom it is for: a user id, or an address.
@@ -23,31 +23,31 @@ pub(super) struct Minted {
     token: Option<SecretString>,
     url: Option<SecretString>,
     /// Unix milliseconds.
-    created_at: i64,
+    at_ms: i64,
 }
 
-impl Minted {
+impl Created {
     /// Reads Clerk's answer. `Err` where it holds no id: then nobody can revoke what was made.
     pub(super) fn read(kind: TokenKind, body: &[u8]) -> Result<Self, &'static str> {
         let unreadable = |_| "Clerk's answer is no token that can be read";
-        let minted = match kind {
+        let created = match kind {
             TokenKind::SignIn => {
                 let SignInTokenBody { id, user_id, token, url, created_at } =
                     serde_json::from_slice(body).map_err(unreadable)?;
-                Self { kind, id, whose: user_id, token, url, created_at }
+                Self { kind, id, whose: user_id, token, url, at_ms: created_at }
             }
             TokenKind::Invitation => {
                 let InvitationBody { id, email_address, url, created_at } =
                     serde_json::from_slice(body).map_err(unreadable)?;
-                Self { kind, id, whose: Some(email_address), token: None, url, created_at }
+                Self { kind, id, whose: Some(email_address), token: None, url, at_ms: created_at }
             }
         };
-        if minted.id.is_empty() { Err("Clerk's answer holds no `id`") } else { Ok(minted) }
+        if created.id.is_empty() { Err("Clerk's answer holds no `id`") } else { Ok(created) }
     }
 
     /// When it was made, Unix seconds, if Clerk's clock and ours agree within a minute.
     pub(super) fn made_at(&self, now: i64) -> Option<i64> {
-        let at = self.created_at.div_euclid(1000);
+        let at = self.at_ms.div_euclid(1000);
         (now.saturating_sub(60)..=now).contains(&at).then_some(at)
     }
 
