@@ -313,6 +313,33 @@ async fn a_schedule_comes_back_when_the_limit_has_opened_and_asks_nobody_before(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cron_hears_one_sentence_of_what_is_about_us_with_the_right_code() {
+    for (step, class, reply) in ABOUT_US {
+        let (code, text) = split(reply);
+        let refusing = relay(Script::new().at(step, Act::reply(code, text)).skip(1)).await;
+        let fixture = Fixture::new();
+        fixture.relay(refusing.address()).sending("connections = 1");
+        scheduled(&fixture, "autumn", "at = \"2020-01-01T09:00Z\"\nmax_late = \"36500 days\"\n");
+        let said = fixture.run(&["due", "--quiet"]);
+        let expected = match class {
+            "login" => 77,
+            "sender" | "authentication" | "encryption" => 78,
+            _ => 69,
+        };
+        assert_eq!(said.code, Some(expected), "{reply}: {said:?}");
+        let lines: Vec<_> = said.err.lines().collect();
+        let told = lines.len() == 2 && lines[0].starts_with("error: ") && lines[1].starts_with("  hint: ");
+        assert!(told && lines[0].contains("; the relay `127.0.0.1:"), "{reply}: {said:?}");
+        let cured = relay(Script::new()).await;
+        let port = |relay: &SandboxRelay| format!("port = {}\n", relay.address().port());
+        fixture.edit("linkpost.toml", &port(&refusing), &port(&cured));
+        let said = fixture.run(&["due", "--quiet"]);
+        assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{reply}");
+        assert_eq!((taken(&refusing).len(), taken(&cured).len()), (1, 2), "{reply}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_is_refused_is_told_in_one_line_and_by_the_exit_code_also_to_cron() {
     let script = Script::new()
         .at(Step::Rcpt, Act::reply(550, "5.1.1 user unknown"))

@@ -35,6 +35,33 @@ async fn a_refused_key_stops_the_run_and_marks_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_about_the_account_or_the_request_stops_the_run_and_marks_nobody() {
+    for (status, code, exit) in [
+        (402, "payment_required", 69),
+        (400, "api_version_invalid", 78),
+        (409, "conflict", 78),
+        (413, "request_body_too_large", 78),
+        (301, "moved", 78),
+        (403, "quota_exceeded", 69),
+        (422, "feature_not_enabled", 78),
+        (405, "method_not_allowed", 78),
+    ] {
+        let options = Options { refuse_from: Some((2, status, code)), ..Options::default() };
+        let (relay, clerk) = (relay(Script::new()).await, FakeClerk::with_people(options, 5).await);
+        let fixture = campaign(&relay, PAGE, 5);
+        let said = run(&fixture, &clerk, &["send", "spring.toml", "--yes", "--quiet"]);
+        assert_eq!(said.code, Some(exit), "{status} {code}: {said:?}");
+        assert!(said.err.starts_with("error: ") && said.err.contains("nobody was marked"), "{said:?}");
+        let books = fixture.run(&["status", "spring.toml", "--json"]);
+        assert!(books.out.contains("\"rejected\":0"), "{status} {code}: {books:?}");
+        clerk.state().options.refuse_from = None;
+        assert_eq!(send(&fixture, &clerk).code, Some(0), "{status} {code}");
+        let mails = counts(&taken(&relay));
+        assert!(mails.len() == 5 && mails.values().all(|count| *count == 1), "{status} {code}: {mails:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_key_a_send_says_what_is_missing_and_a_preview_goes() {
     let relay = relay(Script::new()).await;
     let fixture = campaign(&relay, PAGE, 3);

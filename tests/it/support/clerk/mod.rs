@@ -22,6 +22,8 @@ pub(crate) struct Options {
     pub(crate) limit: Option<(usize, Duration)>,
     /// Answers 500 to each nth creation and makes nothing.
     pub(crate) fail_each: Option<usize>,
+    /// Refuses every creation with this status and code from the nth on, and makes nothing.
+    pub(crate) refuse_from: Option<(usize, u16, &'static str)>,
     /// Makes the token of each nth creation and never answers.
     pub(crate) hang_each: Option<usize>,
     /// Answers 502 with HTML to each nth creation, after making the token.

@@ -130,6 +130,9 @@ async fn create(Extracted(state): Extracted<Shared>, body: Bytes) -> Response {
             state.users.get_mut(banned).unwrap().banned = true;
         }
         let each = |each: Option<usize>| each.is_some_and(|each| nth.is_multiple_of(each));
+        if let Some((_, status, code)) = state.options.refuse_from.filter(|(from, ..)| nth >= *from) {
+            return error(status, code, "refused", "the request was refused", None);
+        }
         if each(state.options.fail_each) {
             return error(
                 500,
