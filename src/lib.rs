@@ -6,6 +6,7 @@
 //!
 //! - [`campaign`]: what goes to whom and when, from a file; [`schedule`] knows when.
 //! - [`sources`]: the files of the list, fresh and whole; [`audience`]: the people on it, row by row.
+//! - [`occasion`]: one occasion of a campaign, from its files to its end.
 //! - [`ledger`]: the only place with memory; who may send what, and what became of it.
 //! - [`token`]: the secret in each link.
 //! - [`email`]: words and bytes; [`message`] is what it hands on.
@@ -42,6 +43,7 @@ mod gallery;
 pub mod https;
 pub mod ledger;
 pub mod message;
+pub mod occasion;
 pub mod pace;
 pub mod ping;
 pub mod pipeline;

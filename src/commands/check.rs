@@ -8,12 +8,12 @@ use crate::{
     commands::{
         Failure, Global, ListArgs, find, list,
         owner::Owner,
-        parts::{self, CLOCK, World},
+        parts::{self, CLOCK},
         signals::unless_stopped,
-        target::{is_live, relays},
     },
     exit::Exit,
     ledger::Ledger,
+    occasion::{harmless_keys, is_live, relays},
     ui::Ui,
 };
 
@@ -39,30 +39,31 @@ pub async fn run(ui: &Ui, global: &Global, arguments: CheckArgs) -> Result<Exit,
 }
 
 async fn look(ui: &Ui, global: &Global, arguments: &CheckArgs) -> Result<Exit, Failure> {
-    let world = World::load(ui, global, &arguments.campaign)?;
-    let (id, file) = (&world.campaign.id, &*world.campaign.file);
-    let owner = Owner { global, settings: &world.settings, sandbox: false };
+    let occasion = parts::project(ui, global, &arguments.campaign)?.usual();
+    let (id, file) = (&occasion.campaign.id, &*occasion.campaign.file);
+    let owner = Owner { global, settings: &occasion.settings, sandbox: false };
     if let Err(error) = owner.look(id, file).await {
         ui.note(format_args!("whether another file uses the name `{id}` cannot be looked up: {error}"));
     }
     owner.check(ui, id, file, arguments.accept_moved_file).await?;
-    let letter = world.letter(parts::harmless_keys())?;
-    for advice in world.settings.advice().into_iter().chain(letter.advice()) {
+    let letter = occasion.letter(harmless_keys())?;
+    for advice in occasion.settings.advice().into_iter().chain(letter.advice()) {
         ui.note(advice);
     }
-    let live = is_live(&world.settings);
-    let list = find::harmless(ui, &world, true).await?;
-    let checked = list::check(ui, &world, &list, &letter, live, &arguments.list).await?;
+    let live = is_live(&occasion.settings);
+    let list = find::harmless(ui, &occasion, true).await?;
+    let checked =
+        list::check(ui, &occasion, &list, &letter, live, occasion.people(), &arguments.list).await?;
     let which = if checked.is_whole() { "every row" } else { "every other row" };
     // Who repeats whom takes a memory: a scratch ledger, gone at the end.
     let ledger = Ledger::scratch(CLOCK).await?;
-    let run = ledger.begin(&world.campaign.id, &world.campaign.occasion).await?;
-    let mark = world.mark(&letter, &list);
-    list::book(ui, &world, &list, checked, live, &run, mark).await?;
+    let run = ledger.begin(&occasion.campaign.id, &occasion.campaign.occasion).await?;
+    let mark = occasion.mark(&letter, &list);
+    list::book(ui, &occasion, &list, checked, live, &run, mark).await?;
     drop(run);
     ledger.close().await?;
     if arguments.connect {
-        for (relay, capabilities) in relays(&world.settings)?.probe().await? {
+        for (relay, capabilities) in relays(&occasion.settings)?.probe().await? {
             let pipelining = if capabilities.pipelining { "with" } else { "without" };
             ui.say(format_args!("{relay} talks to us, {pipelining} PIPELINING"));
         }

@@ -6,8 +6,9 @@ use serde_json::json;
 
 use crate::{
     campaign::{Campaign, WithoutUser},
-    commands::{Failure, Global, command_line::CommandLine, list, news::clock_time, parts::World},
+    commands::{Failure, Global, command_line::CommandLine, list, news::clock_time},
     ledger::{Ledger, Run, TokenTally},
+    occasion::Occasion,
     pipeline::{self, People},
     sources::List,
     token::{
@@ -20,17 +21,17 @@ use crate::{
 /// Asks Clerk about everybody on the list, before the first mail.
 pub(super) async fn look_up(
     ui: &Ui,
-    world: &World,
+    occasion: &Occasion,
     list: &List,
     live: bool,
     issuer: &ClerkIssuer,
 ) -> Result<People, Failure> {
-    let audience = list::open(world, list, live)?;
+    let audience = list::open(occasion, list, live)?;
     let directory = pipeline::look_up(audience, issuer, |asked| {
         ui.say(format_args!("{} looked up at Clerk", count(asked, "row")));
     })
     .await?;
-    Ok(People { directory: Arc::new(directory), without: world.campaign.audience.without_user_id })
+    Ok(People { directory: Arc::new(directory), without: occasion.campaign.audience.without_user_id })
 }
 
 /// Takes back what an earlier run left without a mail, and tells it.
@@ -55,17 +56,17 @@ pub(super) async fn sweep(ui: &Ui, issuer: &TokenIssuer, run: &Arc<Run>) -> Resu
 /// How long the run takes at least, and which limit it is that makes it so.
 pub(super) async fn tell_limit(
     ui: &Ui,
-    world: &World,
+    occasion: &Occasion,
     issuer: &TokenIssuer,
     run: &Run,
     due: u64,
 ) -> Result<(), Failure> {
     let Some(tokens) = issuer.rate() else { return Ok(()) };
-    let invited = match world.campaign.audience.without_user_id {
+    let invited = match occasion.campaign.audience.without_user_id {
         WithoutUser::Invite => run.waiting_without_user().await?,
         WithoutUser::Refuse | WithoutUser::LookUp => 0,
     };
-    if let Some(words) = slowest(due, invited, tokens, world.settings.rate) {
+    if let Some(words) = slowest(due, invited, tokens, occasion.settings.rate) {
         ui.say(words);
     }
     Ok(())

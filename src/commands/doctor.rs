@@ -8,11 +8,12 @@ use serde_json::json;
 use crate::{
     commands::{
         Failure, Global,
-        parts::{self, CLOCK, World},
-        serve, target,
+        parts::{self, CLOCK},
+        serve,
     },
     doctor::landing_page::{Probe, ProbeError, Seen},
     exit::Exit,
+    occasion::{Project, ledgers},
     settings::{Environment, LocalSignIn, SignIn},
     token::Keyring,
     ui::Ui,
@@ -31,27 +32,23 @@ pub struct DoctorArgs {
 
 /// Runs the verb.
 pub async fn run(ui: &Ui, global: &Global, arguments: DoctorArgs) -> Result<Exit, Failure> {
-    let mut world = World::load(ui, global, &arguments.link)?;
-    let rehearsal_keys = if arguments.sandbox {
-        parts::rehearse(&mut world.settings);
-        Some(target::keys(ui, &world.settings)?)
-    } else {
-        None
-    };
-    let SignIn::Local(sign_in) = &world.settings.sign_in else {
+    let project = parts::project(ui, global, &arguments.link)?.rehearsed(arguments.sandbox);
+    let rehearsal_keys =
+        if arguments.sandbox { Some(parts::sandbox_keys(ui, &project.settings)?) } else { None };
+    let SignIn::Local(sign_in) = &project.settings.sign_in else {
         return Err(Failure::words(
             Exit::Configuration,
             "the links of `[sign_in.clerk]` are Clerk's, so no throw-away one can be made for a visit",
         )
         .hint("`examples/nextjs` is a page that keeps links from machines"));
     };
-    if let Some(problem) = serve::hidden_visitors(&world.settings, &sign_in.page) {
+    if let Some(problem) = serve::hidden_visitors(&project.settings, &sign_in.page) {
         ui.note(problem);
     }
     let keys = rehearsal_keys.as_deref().unwrap_or(&sign_in.keys);
-    let probe = probe(ui, &world, sign_in, keys, arguments.sandbox).await?;
+    let probe = probe(ui, &project, sign_in, keys, arguments.sandbox).await?;
     let spent = probe
-        .visit(&Environment.get("PATH").unwrap_or_default(), world.settings.hidden(), |seen| {
+        .visit(&Environment.get("PATH").unwrap_or_default(), project.settings.hidden(), |seen| {
             report(ui, &seen);
         })
         .await?;
@@ -77,16 +74,16 @@ pub async fn run(ui: &Ui, global: &Global, arguments: DoctorArgs) -> Result<Exit
 /// A link that is to stay unspent, of the keys and in the ledger that the page has.
 async fn probe(
     ui: &Ui,
-    world: &World,
+    project: &Project,
     sign_in: &LocalSignIn,
     keys: &Path,
     sandbox: bool,
 ) -> Result<Probe, Failure> {
-    let settings = &world.settings;
+    let settings = &project.settings;
     let keyring = Keyring::open(keys)?;
-    let options = parts::ledger_options(settings, sandbox);
-    let ledger = parts::open_ledger(ui, &parts::ledger(settings, sandbox), &options).await?;
-    let parameters = &world.campaign.link_parameters;
+    let options = ledgers::options(settings, sandbox);
+    let ledger = parts::open_ledger(ui, &ledgers::path(settings, sandbox), &options).await?;
+    let parameters = &project.campaign.link_parameters;
     Probe::new(ledger, &keyring, &sign_in.local(), parameters, CLOCK.now()).await.map_err(Failure::from)
 }
 

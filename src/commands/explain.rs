@@ -8,9 +8,9 @@ use crate::{
     clock::Clock,
     commands::{
         Failure, Global, ListArgs, command_line::CommandLine, list, planned::Planned, prospect::Prospect,
-        send::Look, target::is_live,
     },
     exit::Exit,
+    occasion::{Look, is_live},
     schedule::{Act, Decision, Idle, Schedule},
     ui::{Ui, count},
 };
@@ -98,18 +98,19 @@ async fn read(
     due: Timestamp,
     goes_on: bool,
 ) -> Result<Option<String>, Failure> {
-    let Prospect { world, letter, look, waiting } = Prospect::of(ui, global, one, due, goes_on).await?;
+    let Prospect { occasion, letter, look, waiting } = Prospect::of(ui, global, one, due, goes_on).await?;
     match look {
         Look::Known | Look::NothingNew(_) => Ok(None),
-        Look::Gone(failure) => Ok(Some(format!(
+        Look::Gone(obstacle) => Ok(Some(format!(
             "{}; the {} in the ledger would go on",
-            failure.first_words(),
+            Failure::from(obstacle).first_words(),
             count(waiting, "row")
         ))),
         Look::Changed(list, _) => {
-            let live = !one.sandbox && is_live(&world.settings);
+            let live = !one.sandbox && is_live(&occasion.settings);
             let arguments = ListArgs { scheduled: true, ..ListArgs::default() };
-            let checked = list::check(ui, &world, &list, &letter, live, &arguments).await?;
+            let checked =
+                list::check(ui, &occasion, &list, &letter, live, occasion.people(), &arguments).await?;
             if checked.is_empty() && waiting > 0 {
                 return Err(list::emptied(list.name, waiting));
             }

@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::{
     commands::{Failure, Global, parts},
     exit::Exit,
+    occasion::ledgers,
     ui::Ui,
 };
 
@@ -24,7 +25,7 @@ pub enum LedgerVerb {
 pub async fn run(ui: &Ui, global: &Global, verb: LedgerVerb) -> Result<Exit, Failure> {
     let LedgerVerb::Verify { sandbox } = verb;
     let settings = parts::own_settings(global)?;
-    let ledger = parts::existing_ledger(&settings, sandbox).await?;
+    let ledger = ledgers::existing(&settings, sandbox).await?;
     let checks = ledger.verify().await?;
     let mut broken = 0;
     for check in &checks {

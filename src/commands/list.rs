@@ -12,14 +12,13 @@ use std::{
 use crate::{
     audience::{Audience, Places, RowProblem, problems::Writer},
     campaign::Leeway,
-    commands::{
-        Failure, ListArgs, find,
-        parts::{CLOCK, World},
-    },
+    clock::Clock,
+    commands::{Failure, ListArgs},
     email::Letter,
     exit::Exit,
     ledger::{Duplicate, Enlistment, NewMark, Plan, Run, SameBy},
-    pipeline::{self, EnlistError, Proof},
+    occasion::{Occasion, find},
+    pipeline::{self, EnlistError, People, Proof},
     problem::{Place, Problem},
     sources::List,
     ui::{Ui, count, grouped, people},
@@ -56,13 +55,14 @@ impl Checked {
 /// skipped. `live` refuses addresses to which no mail can go.
 pub(super) async fn check(
     ui: &Ui,
-    world: &World,
+    occasion: &Occasion,
     list: &List,
     letter: &Arc<Letter>,
     live: bool,
+    people: Option<People>,
     arguments: &ListArgs,
 ) -> Result<Checked, Failure> {
-    let audience = open(world, list, live)?;
+    let audience = open(occasion, list, live)?;
     for (file, note) in audience.notes() {
         ui.note(format_args!("{file}: {note}"));
     }
@@ -75,9 +75,9 @@ pub(super) async fn check(
     }
     let proof = Proof {
         letter: Arc::clone(letter),
-        issuer: Arc::new(world.preview_issuer()?),
-        now: CLOCK.now(),
-        people: world.people.clone(),
+        issuer: Arc::new(occasion.preview_issuer()?),
+        now: Clock::System.now(),
+        people,
     };
     let (digests, places) = (audience.digests().to_vec(), audience.places().clone());
     let mut aside = Aside::new(arguments, &audience)?;
@@ -99,14 +99,14 @@ pub(super) async fn check(
         ));
     }
     let rows = aside.rows;
-    let unfit = aside.finish(ui, arguments, world.campaign.list.skip_problems)?;
+    let unfit = aside.finish(ui, arguments, occasion.campaign.list.skip_problems)?;
     Ok(Checked { proof, digests, unfit, rows })
 }
 
 /// Books a list that was checked, in one transaction.
 pub(super) async fn book(
     ui: &Ui,
-    world: &World,
+    occasion: &Occasion,
     list: &List,
     checked: Checked,
     live: bool,
@@ -114,14 +114,14 @@ pub(super) async fn book(
     mut mark: NewMark,
 ) -> Result<Plan, Failure> {
     let Checked { proof, digests, unfit, rows: _ } = checked;
-    let audience = open(world, list, live)?;
+    let audience = open(occasion, list, live)?;
     if audience.digests() != digests {
         let problem = Problem::new(Place::file(&list.name), "the file changed while it was read");
         return Err(Failure::problems(Exit::Problems, vec![problem.hint("run again when it is complete")]));
     }
     let places = audience.places().clone();
     let before = places.files().iter().map(|(before, _)| *before);
-    mark.files = find::kept(list, &world.campaign.list.source, before);
+    mark.files = find::kept(list, &occasion.campaign.list.source, before);
     let mut enlistment = run.enlist().await?;
     let mut duplicates = 0;
     let booked = pipeline::enlist(audience, proof, unfit, &mut enlistment, |duplicate| {
@@ -171,8 +171,8 @@ pub(super) fn emptied(list: String, waiting: u64) -> Failure {
 }
 
 /// Opens the list of a campaign.
-pub(super) fn open(world: &World, list: &List, live: bool) -> Result<Audience, Failure> {
-    Audience::open(&world.campaign.audience, &list.paths(), live)
+pub(super) fn open(occasion: &Occasion, list: &List, live: bool) -> Result<Audience, Failure> {
+    Audience::open(&occasion.campaign.audience, &list.paths(), live)
         .map_err(|problems| Failure::problems(Exit::Problems, problems))
 }
 

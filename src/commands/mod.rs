@@ -28,16 +28,17 @@ pub mod send;
 pub mod serve;
 mod signals;
 pub mod status;
-mod target;
 mod tick;
 
 pub use arguments::{AcceptArgs, Global, ListArgs, WhomArgs};
 use arguments::{is_named, spelled};
+use command_line::CommandLine;
 
 use crate::{
     delivery::Stop,
     exit::Exit,
     ledger::LedgerError,
+    occasion::Obstacle,
     pipeline::Halt,
     problem::Problem,
     replies::{Fault, Identity, Refusal},
@@ -136,6 +137,41 @@ impl Failure {
         match self {
             Self::Words { exit, words, .. } => Self::Words { exit, words, hint: Some(remedy.into()) },
             Self::Problems { .. } => self,
+        }
+    }
+}
+
+/// Says how the rest is sent after the words of a campaign changed; `again` is the command that sends it.
+fn changed_words(obstacle: Obstacle, again: CommandLine) -> Failure {
+    let changed = matches!(obstacle, Obstacle::ChangedWords(_));
+    let failure = Failure::from(obstacle);
+    if !changed {
+        return failure;
+    }
+    let again = again.flag("--accept-changed-template", true);
+    failure.hint(format!("undo the change, or send the rest in the new words: {again}"))
+}
+
+impl From<Obstacle> for Failure {
+    fn from(obstacle: Obstacle) -> Self {
+        match obstacle {
+            Obstacle::Ledger(error) => error.into(),
+            Obstacle::Tokens(error) => error.into(),
+            Obstacle::Keys(error) => error.into(),
+            Obstacle::Files(problems) => Self::problems(Exit::Configuration, problems),
+            Obstacle::Setting { message, hint } => {
+                Self::Words { exit: Exit::Configuration, words: message, hint }
+            }
+            Obstacle::List(problems) => Self::problems(Exit::Problems, problems),
+            Obstacle::NotYet(problem) => Self::problems(Exit::Unfinished, vec![problem]),
+            Obstacle::ChangedWords(campaign) => Self::words(
+                Exit::Configuration,
+                format!(
+                    "the template, the sender or the link of `{campaign}` changed after its first mails left"
+                ),
+            ),
+            Obstacle::Sandbox(words) => Self::words(Exit::Ledger, words),
+            Obstacle::Internal(words) => Self::words(Exit::Internal, words),
         }
     }
 }

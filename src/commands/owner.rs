@@ -5,13 +5,10 @@ use std::path::Path;
 
 use crate::{
     campaign::{Campaign, CampaignId},
-    commands::{
-        Failure, Global,
-        command_line::CommandLine,
-        parts::{self, CLOCK},
-    },
+    commands::{Failure, Global, command_line::CommandLine, parts::CLOCK},
     exit::Exit,
     ledger::{CampaignFile, Ledger, LedgerError},
+    occasion::ledgers,
     problem::cause,
     settings::Settings,
     ui::Ui,
@@ -39,9 +36,9 @@ impl Owner<'_> {
             return Err(failure);
         }
         let ledger = Ledger::open_existing_with(
-            &parts::ledger(self.settings, self.sandbox),
+            &ledgers::path(self.settings, self.sandbox),
             CLOCK,
-            &parts::ledger_options(self.settings, self.sandbox),
+            &ledgers::options(self.settings, self.sandbox),
         )
         .await?;
         ledger.use_name(id, &found(file)?, true).await?;
@@ -52,7 +49,7 @@ impl Owner<'_> {
 
     /// Why the name is not this file's, without changing anything.
     pub(super) async fn look(&self, id: &CampaignId, file: &Path) -> Result<Option<Failure>, LedgerError> {
-        let ledger = parts::ledger(self.settings, self.sandbox);
+        let ledger = ledgers::path(self.settings, self.sandbox);
         let other = Ledger::look_for_campaign_file(&ledger, id).await?;
         Ok(match (other, found(file)) {
             (Some(other), Ok(this)) if !other.is(&this) => Some(self.refused(id, file, &this, &other)),

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 
 use crate::{
     campaign::Campaign,
-    commands::parts::{self, CLOCK},
+    commands::parts::CLOCK,
     ledger::LedgerError,
+    occasion::ledgers,
     schedule::{Act, Decision, History, Late, Schedule},
     settings::Settings,
 };
@@ -30,8 +31,8 @@ impl Planned {
     /// What is to be done at a time.
     pub(super) async fn decide(&self, now: Timestamp) -> Result<Decision, LedgerError> {
         let Self { campaign, schedule, settings, sandbox } = self;
-        let history = if parts::ledger(settings, *sandbox).exists() {
-            parts::existing_ledger(settings, *sandbox).await?.history(&campaign.id).await?
+        let history = if ledgers::path(settings, *sandbox).exists() {
+            ledgers::existing(settings, *sandbox).await?.history(&campaign.id).await?
         } else {
             History::default()
         };

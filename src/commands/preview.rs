@@ -14,12 +14,13 @@ use crate::{
         deliver::deliver,
         find, list,
         owner::Owner,
-        parts::{self, CLOCK, World},
+        parts::{self, CLOCK},
         signals::unless_stopped,
     },
     delivery::{Delivery, outbox::Outbox},
     exit::Exit,
     ledger::Ledger,
+    occasion::{Occasion, harmless_keys, ledgers},
     pipeline::{Bounds, Parts},
     token::TokenIssuer,
     ui::Ui,
@@ -43,27 +44,33 @@ pub struct PreviewArgs {
 
 /// Runs the verb.
 pub async fn run(ui: &Ui, global: &Global, arguments: PreviewArgs) -> Result<Exit, Failure> {
-    let world = World::load(ui, global, &arguments.campaign)?;
-    let owner = Owner { global, settings: &world.settings, sandbox: false };
-    if let Ok(Some(other)) = owner.look(&world.campaign.id, &world.campaign.file).await {
+    let occasion = parts::project(ui, global, &arguments.campaign)?.usual();
+    let owner = Owner { global, settings: &occasion.settings, sandbox: false };
+    if let Ok(Some(other)) = owner.look(&occasion.campaign.id, &occasion.campaign.file).await {
         ui.note(other.first_words());
     }
     let ledger = Ledger::scratch(CLOCK).await?;
-    let ended = Box::pin(write(ui, &world, arguments, &ledger)).await;
+    let ended = Box::pin(write(ui, &occasion, arguments, &ledger)).await;
     // Workers of a run that was stopped may be at it still; the list goes all the same.
     let discarded = ledger.discard();
     ended.and_then(|exit| Ok(discarded.map(|()| exit)?))
 }
 
-async fn write(ui: &Ui, world: &World, arguments: PreviewArgs, ledger: &Ledger) -> Result<Exit, Failure> {
-    let campaign = &world.campaign;
-    let letter = world.letter(parts::harmless_keys())?;
+async fn write(
+    ui: &Ui,
+    occasion: &Occasion,
+    arguments: PreviewArgs,
+    ledger: &Ledger,
+) -> Result<Exit, Failure> {
+    let campaign = &occasion.campaign;
+    let letter = occasion.letter(harmless_keys())?;
     let run = unless_stopped(async {
         let run = ledger.begin(&campaign.id, &campaign.occasion).await?;
-        let list = find::harmless(ui, world, false).await?;
-        let checked = list::check(ui, world, &list, &letter, false, &arguments.list).await?;
-        let mark = world.mark(&letter, &list);
-        list::book(ui, world, &list, checked, false, &run, mark).await?;
+        let list = find::harmless(ui, occasion, false).await?;
+        let checked =
+            list::check(ui, occasion, &list, &letter, false, occasion.people(), &arguments.list).await?;
+        let mark = occasion.mark(&letter, &list);
+        list::book(ui, occasion, &list, checked, false, &run, mark).await?;
         Ok(run)
     })
     .await?;
@@ -91,11 +98,11 @@ async fn write(ui: &Ui, world: &World, arguments: PreviewArgs, ledger: &Ledger) 
     };
     let parts = Parts {
         run: Arc::new(run),
-        issuer: TokenIssuer::Preview(world.preview_issuer()?),
+        issuer: TokenIssuer::Preview(occasion.preview_issuer()?),
         letter,
         delivery: Delivery::Outbox(outbox.clone()),
         caps: crate::pipeline::Caps::default(),
-        pace: parts::unlimited(),
+        pace: ledgers::unlimited(),
         clock: CLOCK,
     };
     deliver(ui, parts, bounds, total, CancellationToken::new()).await?;

@@ -5,21 +5,16 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::{
-    commands::{
-        Failure, Global,
-        command_line::CommandLine,
-        parts::{self, World},
-        planned::Planned,
-        send::{Before, Look},
-    },
+    commands::{Failure, Global, changed_words, command_line::CommandLine, parts, planned::Planned},
     email::Letter,
     ledger::State,
+    occasion::{Before, Look, Occasion, Project, harmless_keys, ledgers},
     ui::Ui,
 };
 
 /// An occasion as a tick would find it.
 pub(super) struct Prospect {
-    pub(super) world: World,
+    pub(super) occasion: Occasion,
     pub(super) letter: Arc<Letter>,
     /// What would be done about its list.
     pub(super) look: Look,
@@ -37,31 +32,30 @@ impl Prospect {
         goes_on: bool,
     ) -> Result<Self, Failure> {
         let Planned { campaign, schedule, settings, sandbox } = one;
-        let mut campaign = campaign.clone();
-        campaign.occasion = schedule.occasion(due, &campaign.occasion);
-        let mut settings = settings.clone();
-        if *sandbox {
-            parts::rehearse(&mut settings);
-        }
-        let mut world = World::of(ui, campaign, settings)?;
-        world.due = Some(due);
-        let letter = world.letter(parts::harmless_keys())?;
-        let (id, occasion) = (&world.campaign.id, &world.campaign.occasion);
+        let project = Project::new(campaign.clone(), settings.clone())?.rehearsed(*sandbox);
+        parts::advise(ui, &project);
+        let name = schedule.occasion(due, &project.campaign.occasion);
+        let occasion = project.occasion(name, Some(due));
+        let letter = occasion.letter(harmless_keys())?;
+        let (id, name) = (&occasion.campaign.id, &occasion.campaign.occasion);
         let (mut known, mut waiting, mut taken) = (None, 0, Vec::new());
-        if parts::ledger(&world.settings, *sandbox).exists() {
-            let ledger = parts::existing_ledger(&world.settings, *sandbox).await?;
-            known = ledger.mark(id, occasion).await?;
+        if ledgers::path(&occasion.settings, *sandbox).exists() {
+            let ledger = ledgers::existing(&occasion.settings, *sandbox).await?;
+            known = ledger.mark(id, name).await?;
             taken = ledger.taken(id).await?;
-            let tally = ledger.books_of(id, occasion).await?.map(|books| books.tally).unwrap_or_default();
+            let tally = ledger.books_of(id, name).await?.map(|books| books.tally).unwrap_or_default();
             let open = [State::Pending, State::Claimed, State::Sending, State::Deferred];
             waiting = open.into_iter().map(|state| tally.get(state)).sum();
         }
-        let again = CommandLine::new("send", &world.campaign.file)
-            .option("--occasion", [occasion])
+        let again = CommandLine::new("send", &occasion.campaign.file)
+            .option("--occasion", [name])
             .flag("--sandbox", *sandbox)
             .settings(global);
-        let before = Before { known: known.as_ref(), waiting, goes_on, taken: &taken, again };
-        let look = before.look(&world, &letter, false).await?;
-        Ok(Self { world, letter, look, waiting })
+        let before = Before { known: known.as_ref(), waiting, goes_on, taken: &taken };
+        let look = before
+            .look(&occasion, &letter, false)
+            .await
+            .map_err(|obstacle| changed_words(obstacle, again))?;
+        Ok(Self { occasion, letter, look, waiting })
     }
 }

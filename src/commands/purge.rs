@@ -7,6 +7,7 @@ use clap::Args;
 use crate::{
     commands::{Failure, Global, command_line::CommandLine, owner::Owner, parts},
     exit::Exit,
+    occasion::ledgers,
     ui::{Ui, count},
 };
 
@@ -32,7 +33,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: PurgeArgs) -> Result<Exit,
     let by_name = CommandLine::new("purge", campaign.as_str()).flag("--force", arguments.force);
     let owner = Owner { global, settings: &settings, sandbox: arguments.sandbox };
     owner.check_books(by_name, &campaign, &arguments.campaign).await?;
-    let ledger = parts::existing_ledger(&settings, arguments.sandbox).await?;
+    let ledger = ledgers::existing(&settings, arguments.sandbox).await?;
     if !arguments.yes {
         let question =
             format!("Forget every address, name and field of `{campaign}`? This cannot be undone.");

@@ -18,6 +18,7 @@ use crate::{
     },
     exit::Exit,
     ledger::{Ledger, Run, UsedLink},
+    occasion::{self, ledgers},
     settings::SignIn,
     token::clerk::{ClerkIssuer, Recalled},
     ui::{Ui, count},
@@ -50,7 +51,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: RecallArgs) -> Result<Exit
     let by_name = CommandLine::new("recall", campaign.as_str()).option("--user", &arguments.user);
     let owner = Owner { global, settings: &settings, sandbox: arguments.sandbox };
     owner.check_books(by_name, &campaign, &arguments.campaign).await?;
-    let ledger = Ledger::open_existing(&parts::ledger(&settings, arguments.sandbox), CLOCK).await?;
+    let ledger = Ledger::open_existing(&ledgers::path(&settings, arguments.sandbox), CLOCK).await?;
     let books = ledger.books(&campaign).await?;
     if books.is_empty() {
         return Err(Failure::words(Exit::Configuration, format!("the ledger has no campaign `{campaign}`"))
@@ -59,7 +60,9 @@ pub async fn run(ui: &Ui, global: &Global, arguments: RecallArgs) -> Result<Exit
     confirm(ui, &campaign, &arguments)?;
     let minted = ledger.token_tally(&campaign).await?.live > 0;
     let issuer = match &settings.sign_in {
-        SignIn::Clerk(clerk) if minted => Some(Arc::new(parts::clerk_issuer(clerk, ANY_LIFE, Vec::new())?)),
+        SignIn::Clerk(clerk) if minted => {
+            Some(Arc::new(occasion::clerk_issuer(clerk, ANY_LIFE, Vec::new())?))
+        }
         SignIn::Local(_) if minted => {
             return Err(Failure::words(
                 Exit::Configuration,

@@ -23,6 +23,7 @@ use crate::{
     exit::Exit,
     feedback::maillog::{Evidence, Search, Wanted},
     ledger::{Books, Decision, Resolution, Run, Source, State, UnknownRow},
+    occasion::ledgers,
     ui::{Ui, count},
 };
 
@@ -114,7 +115,7 @@ pub async fn run(ui: &Ui, global: &Global, mut arguments: ResolveArgs) -> Result
         let owner = Owner { global, settings: &settings, sandbox: arguments.sandbox };
         owner.check(ui, &campaign, &arguments.campaign, arguments.accept.accept_moved_file).await?;
     }
-    let ledger = parts::existing_ledger(&settings, arguments.sandbox).await?;
+    let ledger = ledgers::existing(&settings, arguments.sandbox).await?;
     arguments.campaign = again::file(&ledger, &campaign, arguments.campaign).await?;
     let all = again::books(&ledger, &campaign, None).await?;
     let mut runs = Vec::new();

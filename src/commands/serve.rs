@@ -13,9 +13,10 @@ use crate::{
     commands::{
         Failure, Global,
         parts::{self, CLOCK},
-        signals, target,
+        signals,
     },
     exit::Exit,
+    occasion::{self, ledgers},
     problem::{Place, Problem},
     settings::{self, API_KEY, NoSecret, Settings},
     ui::Ui,
@@ -42,9 +43,9 @@ pub struct ServeArgs {
 pub async fn run(ui: &Ui, global: &Global, arguments: ServeArgs) -> Result<Exit, Failure> {
     let mut settings = parts::own_settings(global)?;
     if arguments.sandbox {
-        parts::rehearse(&mut settings);
+        occasion::rehearse(&mut settings);
     }
-    let sandbox_keys = if arguments.sandbox { Some(target::keys(ui, &settings)?) } else { None };
+    let sandbox_keys = if arguments.sandbox { Some(parts::sandbox_keys(ui, &settings)?) } else { None };
     if let (settings::SignIn::Local(local), Some(keys)) = (&mut settings.sign_in, sandbox_keys) {
         local.keys = keys;
     }
@@ -64,8 +65,8 @@ pub async fn run(ui: &Ui, global: &Global, arguments: ServeArgs) -> Result<Exit,
         ui.note(problem);
     }
     let purpose = purpose(&site);
-    let options = parts::ledger_options(&settings, arguments.sandbox);
-    let path = parts::ledger(&settings, arguments.sandbox);
+    let options = ledgers::options(&settings, arguments.sandbox);
+    let path = ledgers::path(&settings, arguments.sandbox);
     let ledger = parts::open_ledger(ui, &path, &options).await?;
     let web = Web::new(site, ledger.clone(), CLOCK)?;
     let taken = |error: std::io::Error| {

@@ -10,6 +10,7 @@ use crate::{
     commands::{Failure, Global, again, news::clock_time, owner::Owner, parts},
     exit::Exit,
     ledger::{Books, Ledger, Returns, State, TakenFile, TokenTally},
+    occasion::ledgers,
     ui::{Ui, count, grouped, table, tally_table},
 };
 
@@ -46,7 +47,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: StatusArgs) -> Result<Exit
     {
         ui.note(other.first_words());
     }
-    let ledger = parts::existing_ledger(&settings, arguments.sandbox).await?;
+    let ledger = ledgers::existing(&settings, arguments.sandbox).await?;
     let all = again::books(&ledger, &campaign, arguments.occasion.as_deref()).await?;
     let newest = if arguments.all || arguments.rows.is_some() || ui.json { all.len() } else { NEWEST };
     let older = all.len().saturating_sub(newest);

@@ -17,10 +17,11 @@ use crate::{
         Failure, Global, ListArgs, parts,
         planned::Planned,
         prospect::Prospect,
-        send::{self, Due, Look, SendArgs},
+        send::{self, Due, SendArgs},
     },
     exit::Exit,
     ledger::{PAUSED, Tick},
+    occasion::{Look, ledgers},
     schedule::Act,
     ui::{Ui, count},
 };
@@ -184,8 +185,8 @@ async fn tick(
     told: &mut Told,
 ) -> Result<Option<Ended>, Failure> {
     let Planned { campaign, schedule, settings, sandbox } = one;
-    let options = parts::ledger_options(settings, *sandbox);
-    let ledger = parts::open_ledger(ui, &parts::ledger(settings, *sandbox), &options).await?;
+    let options = ledgers::options(settings, *sandbox);
+    let ledger = parts::open_ledger(ui, &ledgers::path(settings, *sandbox), &options).await?;
     let done = ledger.tick(campaign, schedule).await?;
     let undecided = ledger.undecided(&campaign.id).await?;
     ledger.close().await?;

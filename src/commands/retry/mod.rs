@@ -19,6 +19,7 @@ use crate::{
     },
     exit::Exit,
     ledger::{Back, Books, Ledger, PutBack, RowView, Run, Source, State, Stays},
+    occasion::ledgers,
     ui::{Ui, count, grouped},
 };
 
@@ -57,7 +58,7 @@ pub async fn run(ui: &Ui, global: &Global, mut arguments: RetryArgs) -> Result<E
         let owner = Owner { global, settings: &settings, sandbox: arguments.sandbox };
         owner.check(ui, &campaign, &arguments.campaign, arguments.accept.accept_moved_file).await?;
     }
-    let ledger = parts::existing_ledger(&settings, arguments.sandbox).await?;
+    let ledger = ledgers::existing(&settings, arguments.sandbox).await?;
     arguments.campaign = again::file(&ledger, &campaign, arguments.campaign).await?;
     let all = again::books(&ledger, &campaign, arguments.occasion.as_deref()).await?;
     let Some(found) = find(&ledger, &campaign, &all, global, &arguments).await? else {

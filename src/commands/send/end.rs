@@ -1,16 +1,18 @@
 //! The end of a run: the books, who got no mail, what to do next, and the exit code that says the same.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 use serde_json::json;
 
 use crate::{
     commands::{
         Failure, Global, clerk, find, news,
-        parts::World,
         send::{arguments::SendArgs, refused::Refused},
     },
     exit::Exit,
     ledger::{Books, Ledger, Run, State, Tally},
+    occasion::Occasion,
     settings::Expected,
     token::clerk::ClerkIssuer,
     ui::{Ui, tally_table},
@@ -30,7 +32,7 @@ pub(super) struct End<'a> {
     pub(super) ui: &'a Ui,
     pub(super) global: &'a Global,
     pub(super) arguments: &'a SendArgs,
-    pub(super) world: &'a World,
+    pub(super) occasion: &'a Occasion,
     pub(super) ledger: &'a Ledger,
     pub(super) run: &'a Run,
     pub(super) minter: Option<&'a ClerkIssuer>,
@@ -38,8 +40,8 @@ pub(super) struct End<'a> {
 }
 
 impl Known {
-    pub(super) async fn of(ledger: &Ledger, world: &World, run: &Run) -> Result<Self, Failure> {
-        let books = ledger.books_of(&world.campaign.id, &world.campaign.occasion).await?;
+    pub(super) async fn of(ledger: &Ledger, occasion: &Occasion, run: &Run) -> Result<Self, Failure> {
+        let books = ledger.books_of(&occasion.campaign.id, &occasion.campaign.occasion).await?;
         let decided = run.decided_rejected().await?;
         Ok(Self {
             due: books.as_ref().and_then(|books| books.due),
@@ -52,14 +54,14 @@ impl Known {
 impl End<'_> {
     /// Says how it ended. `lapsed`: how many mails had their time before they were tried; `kept`: where the rehearsal
     /// left them.
-    pub(super) async fn conclude(self, lapsed: u64, kept: &[String]) -> Result<Exit, Failure> {
-        let Self { ui, global, arguments, world, ledger, run, minter, known } = self;
-        clerk::tell_tokens(ui, global, ledger, run, &world.campaign, minter).await?;
-        let ours = ledger.books_of(&world.campaign.id, &world.campaign.occasion).await?;
+    pub(super) async fn conclude(self, lapsed: u64, kept: Option<&Path>) -> Result<Exit, Failure> {
+        let Self { ui, global, arguments, occasion, ledger, run, minter, known } = self;
+        clerk::tell_tokens(ui, global, ledger, run, &occasion.campaign, minter).await?;
+        let ours = ledger.books_of(&occasion.campaign.id, &occasion.campaign.occasion).await?;
         let unknown = ours.as_ref().map_or(0, Books::unknown);
         let (tally, next_due) = ours.map(|books| (books.tally, books.next_due)).unwrap_or_default();
         let refused = Refused::of(&tally, run.decided_rejected().await?);
-        let expected = expected(world, arguments);
+        let expected = expected(occasion, arguments);
         // Nobody is left out in silence: that mails had their time before they were tried is for a person to see.
         let strict = arguments.strict || refused.is_news(expected) || lapsed > 0;
         let exit = tell_end(ui, &tally, unknown, next_due, strict);
@@ -67,25 +69,25 @@ impl End<'_> {
             tell_unfinished(ui, global, arguments, run, next_due).await?;
         }
         let before = known.refused.filter(|_| arguments.due.is_some());
-        let occasion = &world.campaign.occasion;
+        let name = &occasion.campaign.occasion;
         let commands =
-            |state: State| (arguments.rows(global, state.name()), arguments.retry(global, occasion, state));
+            |state: State| (arguments.rows(global, state.name()), arguments.retry(global, name, state));
         refused.tell(ui, run, (expected, before), commands).await?;
         tell_unknown(ui, global, arguments, unknown, known.unknown);
-        for line in kept {
-            ui.say(line);
+        if let Some(mails) = kept {
+            ui.say(format_args!("read the mails: {}", mails.display()));
         }
         if !arguments.sandbox {
-            find::move_done(ui, ledger, world).await?;
+            find::move_done(ui, ledger, occasion).await?;
         }
         Ok(exit)
     }
 }
 
 /// How many refusals are no news: none where nobody looks on.
-fn expected(world: &World, arguments: &SendArgs) -> Expected {
+fn expected(occasion: &Occasion, arguments: &SendArgs) -> Expected {
     let usual = if arguments.due.is_some() { Expected::BY_SCHEDULE } else { Expected::BY_HAND };
-    world.settings.expected_refusals.unwrap_or(usual)
+    occasion.settings.expected_refusals.unwrap_or(usual)
 }
 
 /// The books, and the exit code that says the same.

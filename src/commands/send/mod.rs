@@ -16,19 +16,18 @@ use rests::Rests;
 use unknown::Unknown;
 
 pub use arguments::{Due, OnUnknown, SendArgs};
-pub(super) use enlist::{Before, Look};
 
 use crate::{
     commands::{
         Failure, Global, clerk,
         deliver::deliver,
         owner::Owner,
-        parts::{self, CLOCK, World},
-        target::Target,
+        parts::{self, CLOCK},
     },
     email::Letter,
     exit::Exit,
     ledger::{Ledger, LedgerError, Run},
+    occasion::{Occasion, Target, ledgers, message_keys},
     pipeline::{Bounds, Parts},
     token::TokenIssuer,
     ui::{Ui, count},
@@ -36,21 +35,14 @@ use crate::{
 
 /// Runs the verb.
 pub async fn run(ui: &Ui, global: &Global, mut arguments: SendArgs) -> Result<Exit, Failure> {
-    let (mut world, due_at) = occasion::of(ui, global, &mut arguments).await?;
-    if arguments.sandbox {
-        parts::rehearse(&mut world.settings);
-    }
-    let target = if arguments.sandbox {
-        Target::rehearsal(ui, &world.settings, &world.campaign.id).await?
-    } else {
-        Target::live(&world.settings)?
-    };
-    let letter = world.letter(parts::message_keys(&target.keyring))?;
-    let options = parts::ledger_options(&world.settings, arguments.sandbox);
+    let occasion = occasion::of(ui, global, &mut arguments).await?;
+    let target = parts::target(ui, &occasion.settings, &occasion.campaign.id, arguments.sandbox).await?;
+    let letter = occasion.letter(message_keys(&target.keyring))?;
+    let options = ledgers::options(&occasion.settings, arguments.sandbox);
     let ledger = parts::open_ledger(ui, &target.ledger, &options).await?;
     let accept = arguments.accept.accept();
-    let mut run = ledger.begin_accepting(&world.campaign.id, &world.campaign.occasion, accept).await?;
-    match run.plan(due_at, world.campaign.once_in()).await {
+    let mut run = ledger.begin_accepting(&occasion.campaign.id, &occasion.campaign.occasion, accept).await?;
+    match run.plan(occasion.due, occasion.campaign.once_in()).await {
         // Between the look at the schedule and here another tick has ended it, and told so.
         Err(over @ LedgerError::Over { .. }) if arguments.due.is_some() => {
             ui.remark(over);
@@ -60,11 +52,12 @@ pub async fn run(ui: &Ui, global: &Global, mut arguments: SendArgs) -> Result<Ex
     }
     let run = Arc::new(run);
     tell_recovered(ui, &run);
-    let known = Known::of(&ledger, &world, &run).await?;
+    let known = Known::of(&ledger, &occasion, &run).await?;
     // Also an occasion that is named after its time is over is for the list of its time.
-    world.due = due_at.or(known.due);
-    run.describe(world.page_facts()).await?;
-    let issuer = world.issuer(&target.keyring, target.is_rehearsal())?;
+    let due = occasion.due.or(known.due);
+    let occasion = occasion.with_due(due);
+    run.describe(occasion.page_facts()).await?;
+    let issuer = occasion.issuer(&target.keyring, target.is_rehearsal())?;
     let minter = issuer.clerk();
     clerk::sweep(ui, &issuer, &run).await?;
     Enlisting {
@@ -76,14 +69,14 @@ pub async fn run(ui: &Ui, global: &Global, mut arguments: SendArgs) -> Result<Ex
         live: target.live,
         arguments: &arguments,
     }
-    .enlist(&mut world, &issuer)
+    .enlist(&occasion, &issuer)
     .await?;
-    let owner = Owner { global, settings: &world.settings, sandbox: arguments.sandbox };
-    owner.claim(&ledger, &world.campaign.id, &world.campaign.file).await?;
+    let owner = Owner { global, settings: &occasion.settings, sandbox: arguments.sandbox };
+    owner.claim(&ledger, &occasion.campaign.id, &occasion.campaign.file).await?;
 
     let unknown = Unknown::find(&run, global, &arguments).await?;
     let waiting = arguments.whom.waiting(ui, &run).await? + unknown.to_send();
-    let rests = Rests::find(&ledger, &world, &target).await?;
+    let rests = Rests::find(&ledger, &occasion, &target).await?;
     let ended = if waiting == 0 {
         unknown.decide(ui, &run).await?;
         let which = if arguments.whom.only.is_empty() { "every row" } else { "each row of `--only`" };
@@ -95,13 +88,13 @@ pub async fn run(ui: &Ui, global: &Global, mut arguments: SendArgs) -> Result<Ex
     } else if let Some(failure) = arguments.hopeless.clone() {
         Err(failure)
     } else {
-        clerk::tell_limit(ui, &world, &issuer, &run, waiting).await?;
-        confirm(ui, global, &world, &target, &arguments, waiting)?;
+        clerk::tell_limit(ui, &occasion, &issuer, &run, waiting).await?;
+        confirm(ui, global, &occasion, &target, &arguments, waiting)?;
         unknown.decide(ui, &run).await?;
-        let parts = parts(&world, &target, &ledger, (&run, issuer, letter)).await?;
+        let parts = parts(&occasion, &target, &ledger, (&run, issuer, letter)).await?;
         let total = arguments.whom.limit.map_or(waiting, |limit| limit.min(waiting));
         let stop = arguments.turn.child_token();
-        let ended = deliver(ui, parts, bounds(&world, &arguments), total, stop).await;
+        let ended = deliver(ui, parts, bounds(&occasion, &arguments), total, stop).await;
         if ended.is_ok() {
             rests.end(&run).await?;
         }
@@ -115,13 +108,13 @@ pub async fn run(ui: &Ui, global: &Global, mut arguments: SendArgs) -> Result<Ex
             ui,
             global,
             arguments: &arguments,
-            world: &world,
+            occasion: &occasion,
             ledger: &ledger,
             run: &run,
             minter,
             known,
         };
-        end.conclude(lapsed, &kept).await
+        end.conclude(lapsed, kept.as_deref()).await
     }
     .await;
     // So that a plain copy of the file is a whole backup. A failure loses nothing: the next run folds the log in.
@@ -132,7 +125,7 @@ pub async fn run(ui: &Ui, global: &Global, mut arguments: SendArgs) -> Result<Ex
 
 /// Everything that sending needs.
 async fn parts(
-    world: &World,
+    occasion: &Occasion,
     target: &Target,
     ledger: &Ledger,
     (run, issuer, letter): (&Arc<Run>, TokenIssuer, Arc<Letter>),
@@ -142,22 +135,22 @@ async fn parts(
         issuer,
         letter,
         delivery: target.delivery.clone(),
-        pace: parts::pace(&world.settings),
-        caps: parts::caps(&world.settings, ledger).await?,
+        pace: ledgers::pace(&occasion.settings),
+        caps: ledgers::caps(&occasion.settings, ledger).await?,
         clock: CLOCK,
     })
 }
 
-fn bounds(world: &World, arguments: &SendArgs) -> Bounds {
+fn bounds(occasion: &Occasion, arguments: &SendArgs) -> Bounds {
     Bounds {
-        connections: world.settings.connections,
+        connections: occasion.settings.connections,
         limit: arguments.whom.limit,
         selection: arguments.whom.selection(),
-        not_after: world.campaign.not_after,
+        not_after: occasion.campaign.not_after,
         scheduled: arguments.due.is_some(),
         wait: arguments.wait,
         accept_refusals: arguments.accept_refusals,
-        window: world.campaign.schedule.as_ref().and_then(|schedule| schedule.window.clone()),
+        window: occasion.campaign.schedule.as_ref().and_then(|schedule| schedule.window.clone()),
     }
 }
 
@@ -165,18 +158,18 @@ fn bounds(world: &World, arguments: &SendArgs) -> Bounds {
 fn confirm(
     ui: &Ui,
     global: &Global,
-    world: &World,
+    occasion: &Occasion,
     target: &Target,
     arguments: &SendArgs,
     due: u64,
 ) -> Result<(), Failure> {
     let mails = count(arguments.whom.limit.map_or(due, |limit| limit.min(due)), "mail");
     if arguments.yes || !target.asks {
-        ui.say(format_args!("sending {mails} of `{}` through {}", world.campaign.id, target.relay));
+        ui.say(format_args!("sending {mails} of `{}` through {}", occasion.campaign.id, target.relay));
         return Ok(());
     }
-    let paused = if occasion::is_paused(world, arguments) { ", which is paused," } else { "" };
-    let question = format!("Send {mails} of `{}`{paused} through {}?", world.campaign.id, target.relay);
+    let paused = if occasion::is_paused(occasion, arguments) { ", which is paused," } else { "" };
+    let question = format!("Send {mails} of `{}`{paused} through {}?", occasion.campaign.id, target.relay);
     match ui.confirm(&question) {
         Some(true) => Ok(()),
         Some(false) => Err(Failure::words(Exit::Unfinished, "nothing was sent: the answer was no")

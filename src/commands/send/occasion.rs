@@ -1,73 +1,64 @@
 //! Which occasion a send is for, and whether its campaign file lets it go out.
 
-use jiff::Timestamp;
-
 use crate::{
-    commands::{
-        Failure, Global, OWN_OCCASION,
-        owner::Owner,
-        parts::{CLOCK, World},
-        send::arguments::SendArgs,
-    },
+    campaign::Campaign,
+    clock::Clock,
+    commands::{Failure, Global, OWN_OCCASION, owner::Owner, parts, send::arguments::SendArgs},
     exit::Exit,
+    occasion::Occasion,
     schedule::Standing,
     ui::Ui,
 };
+use jiff::Timestamp;
 
 /// Reads the files of a send, and settles which occasion it is; with its due time where it has one.
-pub(super) async fn of(
-    ui: &Ui,
-    global: &Global,
-    arguments: &mut SendArgs,
-) -> Result<(World, Option<Timestamp>), Failure> {
-    let mut world = World::load(ui, global, &arguments.campaign)?;
-    let owner = Owner { global, settings: &world.settings, sandbox: arguments.sandbox };
+pub(super) async fn of(ui: &Ui, global: &Global, arguments: &mut SendArgs) -> Result<Occasion, Failure> {
+    let project = parts::project(ui, global, &arguments.campaign)?.rehearsed(arguments.sandbox);
+    let owner = Owner { global, settings: &project.settings, sandbox: arguments.sandbox };
     let accepts = arguments.accept.accept_moved_file;
-    owner.check(ui, &world.campaign.id, &world.campaign.file, accepts).await?;
-    let usual = world.campaign.occasion.clone();
-    let due = choose(&mut world, arguments)?;
-    check_paused(ui, global, &world, arguments)?;
-    if world.campaign.occasion != usual {
+    owner.check(ui, &project.campaign.id, &project.campaign.file, accepts).await?;
+    let (name, due) = choose(&project.campaign, arguments)?;
+    let usual = project.campaign.occasion.clone();
+    let occasion = project.occasion(name, due);
+    check_paused(ui, global, &occasion, arguments)?;
+    if occasion.campaign.occasion != usual {
         // What goes on later goes on with this occasion, and not with one that is due by then.
-        arguments.occasion = Some(world.campaign.occasion.clone());
+        arguments.occasion = Some(occasion.campaign.occasion.clone());
     }
-    Ok((world, due))
+    Ok(occasion)
 }
 
 /// Settles which occasion it is, and its due time where it has one.
-fn choose(world: &mut World, arguments: &SendArgs) -> Result<Option<Timestamp>, Failure> {
-    let campaign = &mut world.campaign;
+fn choose(campaign: &Campaign, arguments: &SendArgs) -> Result<(String, Option<Timestamp>), Failure> {
     let Some(schedule) = &campaign.schedule else {
-        campaign.occasion = arguments.occasion.clone().unwrap_or_else(|| campaign.occasion.clone());
-        return Ok(None);
+        return Ok((arguments.occasion.clone().unwrap_or_else(|| campaign.occasion.clone()), None));
     };
     if schedule.standing == Standing::Cancelled {
         return Err(Failure::words(Exit::Configuration, format!("`{}` is cancelled", campaign.id))
             .hint("take `cancelled = true` out of `[schedule]`"));
     }
-    let at = arguments.due.map(|due| due.at).or_else(|| schedule.current(CLOCK.now()));
+    let at = arguments.due.map(|due| due.at).or_else(|| schedule.current(Clock::System.now()));
     let scheduled = at.map(|at| schedule.occasion(at, &campaign.occasion));
     let Some(name) = arguments.occasion.clone().or_else(|| scheduled.clone()) else {
         return Err(Failure::words(Exit::Usage, format!("no occasion of `{}` was due yet", campaign.id))
             .hint(OWN_OCCASION));
     };
     let is_scheduled = scheduled.as_ref() == Some(&name);
-    campaign.occasion = name;
-    Ok(at.filter(|_| is_scheduled))
+    Ok((name, at.filter(|_| is_scheduled)))
 }
 
 /// Whether whoever paused the campaign is to be asked: nobody has said that it goes out all the same.
-pub(super) fn is_paused(world: &World, arguments: &SendArgs) -> bool {
-    let paused = world.campaign.schedule.as_ref().is_some_and(|it| it.standing == Standing::Paused);
+pub(super) fn is_paused(occasion: &Occasion, arguments: &SendArgs) -> bool {
+    let paused = occasion.campaign.schedule.as_ref().is_some_and(|it| it.standing == Standing::Paused);
     paused && !arguments.sandbox
 }
 
 /// Refuses to send what is paused where nobody says so, and nobody can be asked. An occasion that is named is meant.
-fn check_paused(ui: &Ui, global: &Global, world: &World, arguments: &SendArgs) -> Result<(), Failure> {
-    if !is_paused(world, arguments) {
+fn check_paused(ui: &Ui, global: &Global, occasion: &Occasion, arguments: &SendArgs) -> Result<(), Failure> {
+    if !is_paused(occasion, arguments) {
         return Ok(());
     }
-    let words = format!("`{}` is paused (`paused = true` in `[schedule]`)", world.campaign.id);
+    let words = format!("`{}` is paused (`paused = true` in `[schedule]`)", occasion.campaign.id);
     if arguments.due.is_some() {
         // Since the tick began; the next one knows it.
         return Err(Failure::words(Exit::Unfinished, words));

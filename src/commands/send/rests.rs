@@ -1,8 +1,9 @@
 //! Relays and services whose quota is used up: a schedule comes back when it opens, a person may try before.
 
 use crate::{
-    commands::{Failure, news, parts::World, target::Target},
+    commands::{Failure, news},
     ledger::{Ledger, Rest, Run},
+    occasion::{Occasion, Target},
     settings::SignIn,
     ui::Ui,
 };
@@ -15,12 +16,12 @@ pub(super) struct Rests {
 }
 
 impl Rests {
-    pub(super) async fn find(ledger: &Ledger, world: &World, target: &Target) -> Result<Self, Failure> {
+    pub(super) async fn find(ledger: &Ledger, occasion: &Occasion, target: &Target) -> Result<Self, Failure> {
         if target.is_rehearsal() {
             return Ok(Self { ours: Vec::new(), hinders: None });
         }
-        let relays: Vec<_> = world.settings.relays.iter().map(|relay| relay.smtp.name()).collect();
-        let clerk = matches!(world.settings.sign_in, SignIn::Clerk(_));
+        let relays: Vec<_> = occasion.settings.relays.iter().map(|relay| relay.smtp.name()).collect();
+        let clerk = matches!(occasion.settings.sign_in, SignIn::Clerk(_));
         let mut ours = ledger.rests().await?;
         ours.retain(|rest| relays.contains(&rest.name) || (clerk && rest.name == Rest::TOKEN_SERVICE));
         let rest_of = |name: &str| ours.iter().find(|rest| rest.name == name);

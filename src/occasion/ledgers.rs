@@ -1,0 +1,49 @@
+//! The ledger of the real campaigns and that of the rehearsals, and how much may leave by it.
+
+use std::path::PathBuf;
+
+use super::rehearsal;
+use crate::{
+    clock::Clock,
+    ledger::{self, Ledger, LedgerError},
+    pace::Pace,
+    pipeline::Caps,
+    settings::Settings,
+};
+
+/// The ledger of the real campaigns, or that of the rehearsals.
+#[must_use]
+pub fn path(settings: &Settings, sandbox: bool) -> PathBuf {
+    if sandbox { rehearsal::folder(settings).join("linkpost.db") } else { settings.ledger.clone() }
+}
+
+/// How that ledger is used.
+#[must_use]
+pub fn options(settings: &Settings, sandbox: bool) -> ledger::Options {
+    if sandbox { ledger::Options::default() } else { settings.ledger_options.clone() }
+}
+
+/// The ledger of the real campaigns, or that of the rehearsals; it has to be there.
+pub async fn existing(settings: &Settings, sandbox: bool) -> Result<Ledger, LedgerError> {
+    let options = options(settings, sandbox);
+    Ledger::open_existing_with(&path(settings, sandbox), Clock::System, &options).await
+}
+
+/// The rate that the settings ask for.
+#[must_use]
+pub fn pace(settings: &Settings) -> Pace {
+    settings.rate.map_or_else(unlimited, |rate| Pace::per_second(rate, 1))
+}
+
+/// How many mails any hour and day may hold, with those that left before.
+pub async fn caps(settings: &Settings, ledger: &Ledger) -> Result<Caps, LedgerError> {
+    let Some(most) = settings.caps.iter().map(|cap| cap.most).max() else { return Ok(Caps::default()) };
+    let left = ledger.tries(u32::try_from(most).unwrap_or(u32::MAX)).await?;
+    Ok(Caps::new(settings.caps.clone(), left))
+}
+
+/// As fast as it goes.
+#[must_use]
+pub fn unlimited() -> Pace {
+    Pace::per_second(f64::INFINITY, 1)
+}

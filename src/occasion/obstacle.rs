@@ -1,0 +1,67 @@
+//! Why an occasion does not go on, as data: the commands make words and exit codes of it.
+
+use crate::{
+    campaign::CampaignId,
+    ledger::LedgerError,
+    problem::Problem,
+    sources::ListError,
+    token::{IssueError, KeyError},
+};
+
+/// Why an occasion does not go on.
+#[derive(Debug)]
+pub enum Obstacle {
+    /// The ledger cannot be used.
+    Ledger(LedgerError),
+    /// The token service cannot be used.
+    Tokens(IssueError),
+    /// The keys cannot be used.
+    Keys(KeyError),
+    /// Mistakes in the settings or the campaign file.
+    Files(Vec<Problem>),
+    /// A setting that is missing or wrong.
+    Setting {
+        /// What was found.
+        message: String,
+        /// The remedy.
+        hint: Option<String>,
+    },
+    /// Mistakes in the list or a template.
+    List(Vec<Problem>),
+    /// The list may be there later.
+    NotYet(Problem),
+    /// The template, the sender or the link changed after the first mails left.
+    ChangedWords(CampaignId),
+    /// The folder of the rehearsals cannot be used; why.
+    Sandbox(String),
+    /// A fault of the program itself.
+    Internal(String),
+}
+
+impl Obstacle {
+    /// A setting that is missing or wrong, without a remedy.
+    pub(super) fn setting(message: impl Into<String>) -> Self {
+        Self::Setting { message: message.into(), hint: None }
+    }
+}
+
+impl From<LedgerError> for Obstacle {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(error)
+    }
+}
+
+impl From<KeyError> for Obstacle {
+    fn from(error: KeyError) -> Self {
+        Self::Keys(error)
+    }
+}
+
+impl From<ListError> for Obstacle {
+    fn from(error: ListError) -> Self {
+        match error {
+            ListError::NotYet(problem) => Self::NotYet(problem),
+            ListError::Wrong(problem) => Self::List(vec![problem]),
+        }
+    }
+}
