@@ -83,11 +83,6 @@ pub(super) fn spelled(names: &[String]) -> Vec<String> {
     names.iter().map(|name| Address::parse(name).map_or_else(|_| name.clone(), |it| it.to_string())).collect()
 }
 
-/// Whether one of these names, spelled so, is the row's user id or address.
-pub(super) fn is_named(names: &[String], user_id: &str, address: &str) -> bool {
-    names.iter().any(|name| name == user_id || name.eq_ignore_ascii_case(address))
-}
-
 fn at_least_one(text: &str) -> Result<u64, String> {
     text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "expected a whole number from 1".to_owned())
 }

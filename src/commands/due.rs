@@ -18,11 +18,11 @@ use crate::{
         explain::explain,
         owner::Owner,
         parts::{self, CLOCK},
-        planned::Planned,
         signals,
         tick::{Ended, Told, turns},
     },
     exit::Exit,
+    occasion::Planned,
     settings::{self, Settings},
     ui::Ui,
 };

@@ -6,11 +6,9 @@ use serde_json::json;
 use crate::{
     campaign::Campaign,
     clock::Clock,
-    commands::{
-        Failure, Global, ListArgs, command_line::CommandLine, list, planned::Planned, prospect::Prospect,
-    },
+    commands::{Failure, Global, ListArgs, changed_words, command_line::CommandLine, list},
     exit::Exit,
-    occasion::{Look, is_live},
+    occasion::{Look, Planned, Prospect, is_live},
     schedule::{Act, Decision, Idle, Schedule},
     ui::{Ui, count},
 };
@@ -98,7 +96,9 @@ async fn read(
     due: Timestamp,
     goes_on: bool,
 ) -> Result<Option<String>, Failure> {
-    let Prospect { occasion, letter, look, waiting } = Prospect::of(ui, global, one, due, goes_on).await?;
+    let prospect = Prospect::of(one, due, goes_on).await;
+    let Prospect { occasion, letter, look, waiting } =
+        prospect.map_err(|obstacle| changed_words(obstacle, again(global, one, due)))?;
     match look {
         Look::Known | Look::NothingNew(_) => Ok(None),
         Look::Gone(obstacle) => Ok(Some(format!(
@@ -117,6 +117,15 @@ async fn read(
             Ok(None)
         }
     }
+}
+
+/// The command that sends an occasion.
+fn again(global: &Global, one: &Planned, due: Timestamp) -> CommandLine {
+    let Planned { campaign, schedule, sandbox, .. } = one;
+    CommandLine::new("send", &campaign.file)
+        .option("--occasion", [schedule.occasion(due, &campaign.occasion)])
+        .flag("--sandbox", *sandbox)
+        .settings(global)
 }
 
 /// What would stop a campaign, in a few lines.

@@ -17,9 +17,7 @@ mod list;
 mod news;
 mod owner;
 mod parts;
-mod planned;
 pub mod preview;
-mod prospect;
 pub mod purge;
 pub mod recall;
 pub mod resolve;
@@ -30,8 +28,8 @@ mod signals;
 pub mod status;
 mod tick;
 
+use arguments::spelled;
 pub use arguments::{AcceptArgs, Global, ListArgs, WhomArgs};
-use arguments::{is_named, spelled};
 use command_line::CommandLine;
 
 use crate::{
@@ -170,6 +168,9 @@ impl From<Obstacle> for Failure {
                     "the template, the sender or the link of `{campaign}` changed after its first mails left"
                 ),
             ),
+            Obstacle::TooManyAgain { mails, total } => {
+                Self::words(Exit::Undecided, format!("{mails} of {total} mails would be sent again"))
+            }
             Obstacle::Sandbox(words) => Self::words(Exit::Ledger, words),
             Obstacle::Internal(words) => Self::words(Exit::Internal, words),
         }

@@ -1,15 +1,16 @@
-//! Whose a campaign's name is. A file that was copied and kept the old name would take the mails of the other's people,
-//! so the ledger remembers which file used a name.
+//! Whose a campaign's name is, in words.
 
 use std::path::Path;
 
 use crate::{
-    campaign::{Campaign, CampaignId},
-    commands::{Failure, Global, command_line::CommandLine, parts::CLOCK},
+    campaign::CampaignId,
+    commands::{Failure, Global, command_line::CommandLine},
     exit::Exit,
-    ledger::{CampaignFile, Ledger, LedgerError},
-    occasion::ledgers,
-    problem::cause,
+    ledger::{Ledger, LedgerError},
+    occasion::{
+        ledgers,
+        owner::{self, NotOurs, Other},
+    },
     settings::Settings,
     ui::Ui,
 };
@@ -35,13 +36,11 @@ impl Owner<'_> {
         if !accept {
             return Err(failure);
         }
-        let ledger = Ledger::open_existing_with(
-            &ledgers::path(self.settings, self.sandbox),
-            CLOCK,
-            &ledgers::options(self.settings, self.sandbox),
-        )
-        .await?;
-        ledger.use_name(id, &found(file)?, true).await?;
+        let ledger = ledgers::existing(self.settings, self.sandbox).await?;
+        let refused = owner::claim(&ledger, id, file, true).await?;
+        if let Some(unfindable @ NotOurs::Unfindable(_)) = refused {
+            return Err(self.refused(id, file, &unfindable));
+        }
         ledger.close().await?;
         ui.say(format_args!("{}: noted as the file of `{id}`", file.display()));
         Ok(())
@@ -49,13 +48,8 @@ impl Owner<'_> {
 
     /// Why the name is not this file's, without changing anything.
     pub(super) async fn look(&self, id: &CampaignId, file: &Path) -> Result<Option<Failure>, LedgerError> {
-        let ledger = ledgers::path(self.settings, self.sandbox);
-        let other = Ledger::look_for_campaign_file(&ledger, id).await?;
-        Ok(match (other, found(file)) {
-            (Some(other), Ok(this)) if !other.is(&this) => Some(self.refused(id, file, &this, &other)),
-            (_, Err(failure)) => Some(failure),
-            (Some(_) | None, Ok(_)) => None,
-        })
+        let refused = owner::look(self.settings, self.sandbox, id, file).await?;
+        Ok(refused.map(|why| self.refused(id, file, &why)))
     }
 
     /// Refuses the file for a verb that is about a campaign in the books, and does without its file.
@@ -77,52 +71,48 @@ impl Owner<'_> {
 
     /// Notes the file by which a list was taken in.
     pub(super) async fn claim(&self, ledger: &Ledger, id: &CampaignId, file: &Path) -> Result<(), Failure> {
-        let this = found(file)?;
-        match ledger.use_name(id, &this, false).await? {
+        match owner::claim(ledger, id, file, false).await? {
             None => Ok(()),
-            Some(other) => Err(self.refused(id, file, &this, &other)),
+            Some(why) => Err(self.refused(id, file, &why)),
         }
     }
 
-    fn refused(&self, id: &CampaignId, file: &Path, this: &CampaignFile, other: &CampaignFile) -> Failure {
+    fn refused(&self, id: &CampaignId, file: &Path, why: &NotOurs) -> Failure {
+        let shown = file.display();
+        let (before, now, other) = match why {
+            NotOurs::Unfindable(cause) => {
+                let words = format!("{shown}: the campaign file cannot be found again: {cause}");
+                return Failure::words(Exit::Configuration, words);
+            }
+            NotOurs::Used { before, now, other } => (before.display(), now.display(), other),
+        };
         let verb = if self.sandbox { "send" } else { "check" };
         let accept = CommandLine::new(verb, file)
             .flag("--sandbox", self.sandbox)
             .flag("--accept-moved-file", true)
             .settings(self.global);
-        let (before, now) = (other.path().display(), this.path().display());
-        let named = Campaign::load(other.path()).map(|other| other.id);
-        let (message, hint) = if !other.path().exists() {
-            (
+        let (message, hint) = match other {
+            Other::Gone => (
                 format!(
                     "the name `{id}` was used by {before}, which is gone: it looks as if that was moved to {now}"
                 ),
                 format!("give this campaign a `name` of its own if it was not; if it was: {accept}"),
-            )
-        } else if named.is_ok_and(|named| named != *id) {
-            (
+            ),
+            Other::Renamed => (
                 format!(
                     "the name `{id}` was used by {before}, which has another name now, and here is {now}"
                 ),
                 format!("give this campaign a `name` of its own; if the other goes on here: {accept}"),
-            )
-        } else {
-            (
+            ),
+            Other::There => (
                 format!(
                     "the name `{id}` is used by {before}, and here is {now}: its list would take the place of the other's"
                 ),
                 format!(
                     "give this campaign a `name` of its own; if it takes the place of the other: {accept}"
                 ),
-            )
+            ),
         };
-        Failure::words(Exit::Configuration, format!("{}: {message}", file.display())).hint(hint)
+        Failure::words(Exit::Configuration, format!("{shown}: {message}")).hint(hint)
     }
-}
-
-fn found(file: &Path) -> Result<CampaignFile, Failure> {
-    CampaignFile::at(file).map_err(|error| {
-        let words = format!("{}: the campaign file cannot be found again: {}", file.display(), cause(&error));
-        Failure::words(Exit::Configuration, words)
-    })
 }

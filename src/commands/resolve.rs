@@ -16,14 +16,13 @@ use crate::{
         AcceptArgs, Failure, Global,
         again::{self, Never},
         command_line::{self, CommandLine, quoted},
-        is_named,
         owner::Owner,
         parts, spelled,
     },
     exit::Exit,
     feedback::maillog::{Evidence, Search, Wanted},
     ledger::{Books, Decision, Resolution, Run, Source, State, UnknownRow},
-    occasion::ledgers,
+    occasion::{is_named, ledgers},
     ui::{Ui, count},
 };
 

@@ -15,13 +15,11 @@ use crate::{
     campaign::{Campaign, ListSource},
     commands::{
         Failure, Global, ListArgs, parts,
-        planned::Planned,
-        prospect::Prospect,
         send::{self, Due, SendArgs},
     },
     exit::Exit,
     ledger::{PAUSED, Tick},
-    occasion::{Look, ledgers},
+    occasion::{Look, Planned, Prospect, ledgers},
     schedule::Act,
     ui::{Ui, count},
 };
@@ -247,7 +245,7 @@ async fn rounds(
     let mut exit = send::run(ui, global, sending.clone()).await?;
     for _ in 1..MOST_ROUNDS {
         let settled = matches!(exit, Exit::Settled | Exit::Undecided);
-        if !settled || sending.turn.is_cancelled() || !edited(ui, global, one, due).await {
+        if !settled || sending.turn.is_cancelled() || !edited(ui, one, due).await {
             break;
         }
         ui.say(format_args!("{}: the list changed meanwhile", one.campaign.id));
@@ -260,13 +258,13 @@ async fn rounds(
 }
 
 /// Whether the file of an occasion's list says something else by now.
-async fn edited(ui: &Ui, global: &Global, one: &Planned, due: Timestamp) -> bool {
+async fn edited(ui: &Ui, one: &Planned, due: Timestamp) -> bool {
     match one.campaign.list.source {
         ListSource::File(_) | ListSource::Newest(_) => {}
         // What is new is for the next occasion, and a program is asked at the beginning of a tick.
         ListSource::AllNew(_) | ListSource::Command(_) => return false,
     }
-    match Prospect::of(&ui.hushed(), global, one, due, true).await {
+    match Prospect::of(one, due, true).await.map_err(Failure::from) {
         Ok(prospect) => matches!(prospect.look, Look::Changed(..)),
         Err(failure) if failure.exit() == Exit::Unfinished => {
             let (id, words) = (&one.campaign.id, failure.first_words());

@@ -5,6 +5,8 @@
 //! - `project`: the campaign file and the settings, and an occasion of them; `issuers`: who makes its tokens.
 //! - `target`: where a run sends to; `rehearsal` and [`ledgers`]: what rehearsals have of their own.
 //! - [`find`], `look`: finding the list, and whether it is to be taken in.
+//! - `planned`, `prospect`: what a tick finds of it; [`owner`]: whose its name is.
+//! - `unknown`, `refused`, `rests`: mails without an answer, who gets none, and relays that rest.
 //! - `obstacle`: why it does not go on.
 
 pub mod find;
@@ -12,13 +14,24 @@ mod issuers;
 pub mod ledgers;
 mod look;
 mod obstacle;
+pub mod owner;
+mod planned;
 mod project;
+mod prospect;
+mod refused;
 mod rehearsal;
+mod rests;
 mod target;
+mod unknown;
 
 pub use issuers::{clerk_issuer, harmless_keys, message_keys};
 pub use look::{Before, Look};
 pub use obstacle::Obstacle;
+pub use planned::Planned;
 pub use project::{Advice, Occasion, Project};
+pub use prospect::Prospect;
+pub use refused::{Refused, most_often};
 pub use rehearsal::rehearse;
+pub use rests::Rests;
 pub use target::{Target, is_live, keys, relays};
+pub use unknown::{Unknown, is_named};

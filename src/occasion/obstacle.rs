@@ -32,6 +32,13 @@ pub enum Obstacle {
     NotYet(Problem),
     /// The template, the sender or the link changed after the first mails left.
     ChangedWords(CampaignId),
+    /// So many mails without an answer would be sent again that it is likely a relay's fault.
+    TooManyAgain {
+        /// How many.
+        mails: u64,
+        /// The size of the list.
+        total: u64,
+    },
     /// The folder of the rehearsals cannot be used; why.
     Sandbox(String),
     /// A fault of the program itself.

@@ -13,13 +13,12 @@ use crate::{
         Failure, Global, OWN_OCCASION,
         again::{self, Never},
         ends::{agree, said, tell, why},
-        is_named,
         owner::Owner,
         parts, spelled,
     },
     exit::Exit,
     ledger::{Back, Books, Ledger, PutBack, RowView, Run, Source, State, Stays},
-    occasion::ledgers,
+    occasion::{is_named, ledgers},
     ui::{Ui, count, grouped},
 };
 

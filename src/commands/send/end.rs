@@ -8,11 +8,11 @@ use serde_json::json;
 use crate::{
     commands::{
         Failure, Global, clerk, find, news,
-        send::{arguments::SendArgs, refused::Refused},
+        send::{arguments::SendArgs, refused},
     },
     exit::Exit,
     ledger::{Books, Ledger, Run, State, Tally},
-    occasion::Occasion,
+    occasion::{Occasion, Refused},
     settings::Expected,
     token::clerk::ClerkIssuer,
     ui::{Ui, tally_table},
@@ -72,7 +72,7 @@ impl End<'_> {
         let name = &occasion.campaign.occasion;
         let commands =
             |state: State| (arguments.rows(global, state.name()), arguments.retry(global, name, state));
-        refused.tell(ui, run, (expected, before), commands).await?;
+        refused::report(&refused, ui, run, (expected, before), commands).await?;
         tell_unknown(ui, global, arguments, unknown, known.unknown);
         if let Some(mails) = kept {
             ui.say(format_args!("read the mails: {}", mails.display()));

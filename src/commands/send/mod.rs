@@ -5,15 +5,12 @@ mod end;
 mod enlist;
 mod occasion;
 mod refused;
-mod rests;
 mod unknown;
 
 use std::sync::Arc;
 
 use end::{End, Known, mails_were};
 use enlist::Enlisting;
-use rests::Rests;
-use unknown::Unknown;
 
 pub use arguments::{Due, OnUnknown, SendArgs};
 
@@ -21,13 +18,14 @@ use crate::{
     commands::{
         Failure, Global, clerk,
         deliver::deliver,
+        news::clock_time,
         owner::Owner,
         parts::{self, CLOCK},
     },
     email::Letter,
     exit::Exit,
-    ledger::{Ledger, LedgerError, Run},
-    occasion::{Occasion, Target, ledgers, message_keys},
+    ledger::{Ledger, LedgerError, Rest, Run},
+    occasion::{Occasion, Rests, Target, ledgers, message_keys},
     pipeline::{Bounds, Parts},
     token::TokenIssuer,
     ui::{Ui, count},
@@ -40,87 +38,121 @@ pub async fn run(ui: &Ui, global: &Global, mut arguments: SendArgs) -> Result<Ex
     let letter = occasion.letter(message_keys(&target.keyring))?;
     let options = ledgers::options(&occasion.settings, arguments.sandbox);
     let ledger = parts::open_ledger(ui, &target.ledger, &options).await?;
-    let accept = arguments.accept.accept();
-    let mut run = ledger.begin_accepting(&occasion.campaign.id, &occasion.campaign.occasion, accept).await?;
-    match run.plan(occasion.due, occasion.campaign.once_in()).await {
-        // Between the look at the schedule and here another tick has ended it, and told so.
-        Err(over @ LedgerError::Over { .. }) if arguments.due.is_some() => {
-            ui.remark(over);
-            return Ok(Exit::Settled);
-        }
-        planned => planned?,
-    }
-    let run = Arc::new(run);
-    tell_recovered(ui, &run);
+    let Some(run) = begin(ui, &ledger, &occasion, &arguments).await? else { return Ok(Exit::Settled) };
     let known = Known::of(&ledger, &occasion, &run).await?;
     // Also an occasion that is named after its time is over is for the list of its time.
     let due = occasion.due.or(known.due);
     let occasion = occasion.with_due(due);
     run.describe(occasion.page_facts()).await?;
     let issuer = occasion.issuer(&target.keyring, target.is_rehearsal())?;
-    let minter = issuer.clerk();
     clerk::sweep(ui, &issuer, &run).await?;
-    Enlisting {
+    let sending = Sending {
         ui,
         global,
+        arguments: &arguments,
+        occasion: &occasion,
+        target: &target,
         ledger: &ledger,
         run: &run,
-        letter: &letter,
-        live: target.live,
-        arguments: &arguments,
-    }
-    .enlist(&occasion, &issuer)
-    .await?;
-    let owner = Owner { global, settings: &occasion.settings, sandbox: arguments.sandbox };
-    owner.claim(&ledger, &occasion.campaign.id, &occasion.campaign.file).await?;
-
-    let unknown = Unknown::find(&run, global, &arguments).await?;
-    let waiting = arguments.whom.waiting(ui, &run).await? + unknown.to_send();
-    let rests = Rests::find(&ledger, &occasion, &target).await?;
-    let ended = if waiting == 0 {
-        unknown.decide(ui, &run).await?;
-        let which = if arguments.whom.only.is_empty() { "every row" } else { "each row of `--only`" };
-        let anew = if arguments.sandbox { " (remove the folder `sandbox` to rehearse anew)" } else { "" };
-        ui.say(format_args!("nothing to send: {which} is settled{anew}"));
-        Ok(0)
-    } else if rests.hold(ui, &target, arguments.due.is_some()) {
-        Ok(0)
-    } else if let Some(failure) = arguments.hopeless.clone() {
-        Err(failure)
-    } else {
-        clerk::tell_limit(ui, &occasion, &issuer, &run, waiting).await?;
-        confirm(ui, global, &occasion, &target, &arguments, waiting)?;
-        unknown.decide(ui, &run).await?;
-        let parts = parts(&occasion, &target, &ledger, (&run, issuer, letter)).await?;
-        let total = arguments.whom.limit.map_or(waiting, |limit| limit.min(waiting));
-        let stop = arguments.turn.child_token();
-        let ended = deliver(ui, parts, bounds(&occasion, &arguments), total, stop).await;
-        if ended.is_ok() {
-            rests.end(&run).await?;
-        }
-        ended
     };
+    sending.take_in(&letter, &issuer).await?;
+    let minter = issuer.clerk();
+    let ended = Box::pin(sending.send(letter, issuer)).await?;
     let concluded = async {
         let kept = target.end().await?;
         let lapsed = ended.as_ref().map_or(0, |lapsed| *lapsed);
-        let minter = minter.as_deref();
-        let end = End {
-            ui,
-            global,
-            arguments: &arguments,
-            occasion: &occasion,
-            ledger: &ledger,
-            run: &run,
-            minter,
-            known,
-        };
-        end.conclude(lapsed, kept.as_deref()).await
+        let (arguments, occasion, minter) = (&arguments, &occasion, minter.as_deref());
+        let (ledger, run) = (&ledger, &run);
+        End { ui, global, arguments, occasion, ledger, run, minter, known }
+            .conclude(lapsed, kept.as_deref())
+            .await
     }
     .await;
     // So that a plain copy of the file is a whole backup. A failure loses nothing: the next run folds the log in.
     let _ = ledger.close().await;
     // What ended the run comes before what failed behind it.
     ended.and(concluded)
+}
+
+/// Begins the run, and says what an earlier one left; `None` where a tick finds its occasion over.
+async fn begin(
+    ui: &Ui,
+    ledger: &Ledger,
+    occasion: &Occasion,
+    arguments: &SendArgs,
+) -> Result<Option<Arc<Run>>, Failure> {
+    let accept = arguments.accept.accept();
+    let mut run = ledger.begin_accepting(&occasion.campaign.id, &occasion.campaign.occasion, accept).await?;
+    match run.plan(occasion.due, occasion.campaign.once_in()).await {
+        // Between the look at the schedule and here another tick has ended it, and told so.
+        Err(over @ LedgerError::Over { .. }) if arguments.due.is_some() => {
+            ui.remark(over);
+            return Ok(None);
+        }
+        planned => planned?,
+    }
+    tell_recovered(ui, &run);
+    Ok(Some(Arc::new(run)))
+}
+
+/// A run that has begun.
+struct Sending<'a> {
+    ui: &'a Ui,
+    global: &'a Global,
+    arguments: &'a SendArgs,
+    occasion: &'a Occasion,
+    target: &'a Target,
+    ledger: &'a Ledger,
+    run: &'a Arc<Run>,
+}
+
+impl Sending<'_> {
+    /// Books the list where it changed, and notes whose the campaign's name is.
+    async fn take_in(&self, letter: &Arc<Letter>, issuer: &TokenIssuer) -> Result<(), Failure> {
+        let Self { ui, global, arguments, occasion, target, ledger, run } = *self;
+        let live = target.live;
+        Enlisting { ui, global, ledger, run, letter, live, arguments }.enlist(occasion, issuer).await?;
+        let owner = Owner { global, settings: &occasion.settings, sandbox: arguments.sandbox };
+        owner.claim(ledger, &occasion.campaign.id, &occasion.campaign.file).await
+    }
+
+    /// Sends what waits, where that may be; fails where it does not come to that. Inside is how the sending ended, with
+    /// how many mails had their time before they were tried.
+    async fn send(&self, letter: Arc<Letter>, issuer: TokenIssuer) -> Result<Result<u64, Failure>, Failure> {
+        let Self { ui, global, arguments, occasion, target, ledger, run } = *self;
+        let unknown = unknown::find(run, global, arguments).await?;
+        let waiting = arguments.whom.waiting(ui, run).await? + unknown.to_send();
+        let rests = Rests::find(ledger, occasion, target).await?;
+        if waiting == 0 {
+            unknown::decide(ui, run, arguments.on_unknown, unknown).await?;
+            let which = if arguments.whom.only.is_empty() { "every row" } else { "each row of `--only`" };
+            let anew = if arguments.sandbox { " (remove the folder `sandbox` to rehearse anew)" } else { "" };
+            ui.say(format_args!("nothing to send: {which} is settled{anew}"));
+            return Ok(Ok(0));
+        }
+        if arguments.due.is_some() {
+            if let Some(Rest { until, reason, .. }) = rests.hinders() {
+                ui.remark(format_args!("{reason}: nothing is sent before {}", clock_time(*until)));
+                return Ok(Ok(0));
+            }
+            // By hand a relay that rests is tried.
+            rests.leave_alone(&target.delivery);
+        }
+        if let Some(failure) = arguments.hopeless.clone() {
+            return Ok(Err(failure));
+        }
+        clerk::tell_limit(ui, occasion, &issuer, run, waiting).await?;
+        confirm(ui, global, occasion, target, arguments, waiting)?;
+        unknown::decide(ui, run, arguments.on_unknown, unknown).await?;
+        let parts = parts(occasion, target, ledger, (run, issuer, letter)).await?;
+        let total = arguments.whom.limit.map_or(waiting, |limit| limit.min(waiting));
+        let stop = arguments.turn.child_token();
+        let ended = deliver(ui, parts, bounds(occasion, arguments), total, stop).await;
+        if ended.is_ok() {
+            rests.end(run).await?;
+        }
+        Ok(ended)
+    }
 }
 
 /// Everything that sending needs.

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::ledgers;
 use crate::{
     campaign::Campaign,
-    commands::parts::CLOCK,
+    clock::Clock,
     ledger::LedgerError,
-    occasion::ledgers,
     schedule::{Act, Decision, History, Late, Schedule},
     settings::Settings,
 };
@@ -20,16 +20,20 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const SHORTEST_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A campaign with a schedule.
-pub(super) struct Planned {
-    pub(super) campaign: Campaign,
-    pub(super) schedule: Schedule,
-    pub(super) settings: Settings,
-    pub(super) sandbox: bool,
+pub struct Planned {
+    /// What goes to whom.
+    pub campaign: Campaign,
+    /// When.
+    pub schedule: Schedule,
+    /// Who we are.
+    pub settings: Settings,
+    /// Whether it is rehearsed.
+    pub sandbox: bool,
 }
 
 impl Planned {
     /// What is to be done at a time.
-    pub(super) async fn decide(&self, now: Timestamp) -> Result<Decision, LedgerError> {
+    pub async fn decide(&self, now: Timestamp) -> Result<Decision, LedgerError> {
         let Self { campaign, schedule, settings, sandbox } = self;
         let history = if ledgers::path(settings, *sandbox).exists() {
             ledgers::existing(settings, *sandbox).await?.history(&campaign.id).await?
@@ -40,7 +44,8 @@ impl Planned {
     }
 
     /// How long an occasion may wait for another campaign: a part of what it may be late.
-    pub(super) fn patience(&self) -> Duration {
+    #[must_use]
+    pub fn patience(&self) -> Duration {
         match self.schedule.late {
             Late::Skip(limit) => (limit.unsigned_abs() / 4).clamp(SHORTEST_PATIENCE, PATIENCE),
             Late::CatchUp => PATIENCE,
@@ -48,8 +53,8 @@ impl Planned {
     }
 
     /// The due time of an occasion that has waited as long as it may.
-    pub(super) async fn overdue(&self) -> Option<Timestamp> {
-        let now = CLOCK.now();
+    pub async fn overdue(&self) -> Option<Timestamp> {
+        let now = Clock::System.now();
         match self.decide(now).await.ok()?.act {
             Act::Begin(due) if now.duration_since(due).unsigned_abs() >= self.patience() => Some(due),
             Act::Begin(_) | Act::GoOn(_) | Act::GiveUp(_) | Act::Nothing(_) => None,

@@ -1,22 +1,22 @@
-//! Relays and services whose quota is used up: a schedule comes back when it opens, a person may try before.
+//! Relays and services whose quota is used up.
 
+use super::{project::Occasion, target::Target};
 use crate::{
-    commands::{Failure, news},
-    ledger::{Ledger, Rest, Run},
-    occasion::{Occasion, Target},
+    delivery::Delivery,
+    ledger::{Ledger, LedgerError, Rest, Run},
     settings::SignIn,
-    ui::Ui,
 };
 
 /// Those of a campaign's relays, and its token service, that rest now.
-pub(super) struct Rests {
+pub struct Rests {
     ours: Vec<Rest>,
     /// The one without which nothing can be sent.
     hinders: Option<Rest>,
 }
 
 impl Rests {
-    pub(super) async fn find(ledger: &Ledger, occasion: &Occasion, target: &Target) -> Result<Self, Failure> {
+    /// Finds them in the ledger; a rehearsal has none.
+    pub async fn find(ledger: &Ledger, occasion: &Occasion, target: &Target) -> Result<Self, LedgerError> {
         if target.is_rehearsal() {
             return Ok(Self { ours: Vec::new(), hinders: None });
         }
@@ -32,24 +32,21 @@ impl Rests {
         Ok(Self { ours, hinders })
     }
 
-    /// Whether a schedule has nothing to send now, and says so. A relay that rests is left alone where another one goes
-    /// on; by hand it is tried.
-    pub(super) fn hold(&self, ui: &Ui, target: &Target, by_schedule: bool) -> bool {
-        if !by_schedule {
-            return false;
-        }
-        if let Some(Rest { until, reason, .. }) = &self.hinders {
-            ui.remark(format_args!("{reason}: nothing is sent before {}", news::clock_time(*until)));
-            return true;
-        }
-        for rest in &self.ours {
-            let _others_go_on = target.delivery.rest(&rest.name);
-        }
-        false
+    /// The one without which nothing can be sent.
+    #[must_use]
+    pub fn hinders(&self) -> Option<&Rest> {
+        self.hinders.as_ref()
     }
 
-    /// Mails leave again.
-    pub(super) async fn end(&self, run: &Run) -> Result<(), Failure> {
+    /// Leaves the relays that rest alone where others go on.
+    pub fn leave_alone(&self, delivery: &Delivery) {
+        for rest in &self.ours {
+            let _others_go_on = delivery.rest(&rest.name);
+        }
+    }
+
+    /// Notes that mails leave again.
+    pub async fn end(&self, run: &Run) -> Result<(), LedgerError> {
         for rest in &self.ours {
             run.wake(&rest.name).await?;
         }

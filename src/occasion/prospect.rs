@@ -4,36 +4,33 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::{
-    commands::{Failure, Global, changed_words, command_line::CommandLine, parts, planned::Planned},
-    email::Letter,
-    ledger::State,
-    occasion::{Before, Look, Occasion, Project, harmless_keys, ledgers},
-    ui::Ui,
+use super::{
+    issuers::harmless_keys,
+    ledgers,
+    look::{Before, Look},
+    obstacle::Obstacle,
+    planned::Planned,
+    project::{Occasion, Project},
 };
+use crate::{email::Letter, ledger::State};
 
 /// An occasion as a tick would find it.
-pub(super) struct Prospect {
-    pub(super) occasion: Occasion,
-    pub(super) letter: Arc<Letter>,
+pub struct Prospect {
+    /// The occasion.
+    pub occasion: Occasion,
+    /// Its words.
+    pub letter: Arc<Letter>,
     /// What would be done about its list.
-    pub(super) look: Look,
+    pub look: Look,
     /// How many of its mails wait.
-    pub(super) waiting: u64,
+    pub waiting: u64,
 }
 
 impl Prospect {
     /// Looks at the occasion of a due time. `goes_on`: it has begun, and keeps its files.
-    pub(super) async fn of(
-        ui: &Ui,
-        global: &Global,
-        one: &Planned,
-        due: Timestamp,
-        goes_on: bool,
-    ) -> Result<Self, Failure> {
+    pub async fn of(one: &Planned, due: Timestamp, goes_on: bool) -> Result<Self, Obstacle> {
         let Planned { campaign, schedule, settings, sandbox } = one;
         let project = Project::new(campaign.clone(), settings.clone())?.rehearsed(*sandbox);
-        parts::advise(ui, &project);
         let name = schedule.occasion(due, &project.campaign.occasion);
         let occasion = project.occasion(name, Some(due));
         let letter = occasion.letter(harmless_keys())?;
@@ -47,15 +44,8 @@ impl Prospect {
             let open = [State::Pending, State::Claimed, State::Sending, State::Deferred];
             waiting = open.into_iter().map(|state| tally.get(state)).sum();
         }
-        let again = CommandLine::new("send", &occasion.campaign.file)
-            .option("--occasion", [name])
-            .flag("--sandbox", *sandbox)
-            .settings(global);
         let before = Before { known: known.as_ref(), waiting, goes_on, taken: &taken };
-        let look = before
-            .look(&occasion, &letter, false)
-            .await
-            .map_err(|obstacle| changed_words(obstacle, again))?;
+        let look = before.look(&occasion, &letter, false).await?;
         Ok(Self { occasion, letter, look, waiting })
     }
 }
