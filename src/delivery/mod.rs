@@ -5,6 +5,7 @@
 //! it over and wants the [`Intent`] for that.
 
 mod breaker;
+mod courier;
 pub mod outbox;
 mod relays;
 pub mod smtp;
@@ -33,7 +34,7 @@ pub enum Delivery {
 /// One worker's way to the place.
 pub enum Courier {
     /// A connection to a relay, or none yet.
-    Smtp(relays::Courier),
+    Smtp(courier::Courier),
     /// A folder.
     Outbox(outbox::Courier),
 }
@@ -56,7 +57,7 @@ pub struct Ready<'a> {
 }
 
 enum Place<'a> {
-    Smtp(smtp::Ready<'a>),
+    Smtp(courier::Ready<'a>),
     Outbox(outbox::Ready<'a>),
 }
 
@@ -65,7 +66,7 @@ impl Delivery {
     #[must_use]
     pub fn courier(&self) -> Courier {
         match self {
-            Self::Smtp(relay) => Courier::Smtp(relay.courier()),
+            Self::Smtp(relays) => Courier::Smtp(courier::Courier::new(relays.clone())),
             Self::Outbox(outbox) => Courier::Outbox(outbox.courier()),
         }
     }
@@ -118,7 +119,12 @@ impl Courier {
     /// Asks whether the mail is wanted. Nothing that could complete it has left when this returns.
     ///
     /// A message that was not composed for the claim's recipient is rejected here, before a byte of it moves.
-    pub async fn offer<'a>(&'a mut self, claim: &Claim, message: &'a Message) -> Result<Offer<'a>, Stop> {
+    pub async fn offer<'a>(
+        &'a mut self,
+        claim: &Claim,
+        message: &'a Message,
+        tell: impl Fn(Trouble),
+    ) -> Result<Offer<'a>, Stop> {
         let claimed = claim.recipient();
         if !agree((&claimed.key, &claimed.address), (message.key(), message.recipient())) {
             return Ok(Offer::Refused(mixed_up()));
@@ -129,10 +135,10 @@ impl Courier {
                     sender: message.sender().clone(),
                     recipient: message.recipient().clone(),
                 };
-                match courier.offer(&envelope, message.bytes()).await? {
-                    Some(smtp::Offer::Ready(ready)) => Place::Smtp(ready),
-                    Some(smtp::Offer::Refused(outcome)) => return Ok(Offer::Refused(outcome)),
-                    None => return Ok(Offer::Gone),
+                match courier.offer(&envelope, message.bytes(), tell).await? {
+                    courier::Offer::Ready(ready) => Place::Smtp(ready),
+                    courier::Offer::Refused(outcome) => return Ok(Offer::Refused(outcome)),
+                    courier::Offer::Gone => return Ok(Offer::Gone),
                 }
             }
             Self::Outbox(courier) => Place::Outbox(courier.offer(message.recipient(), message.bytes())),

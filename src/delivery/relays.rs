@@ -13,13 +13,13 @@ use std::{
 };
 
 use tokio::{
-    sync::Notify,
-    time::{Instant, sleep_until},
+    sync::{Notify, futures::Notified},
+    time::Instant,
 };
 
 use super::{
     breaker::{Breaker, Failure, Pass, Patience, Turn},
-    smtp::{self, Envelope, Remark},
+    smtp::{self, Connection, Remark},
     stop::Stop,
 };
 
@@ -79,16 +79,13 @@ impl Trouble {
     }
 }
 
-/// One worker's way to the relays: a connection to one of them, or none yet.
-pub struct Courier {
-    relays: Relays,
-    at: Option<(usize, smtp::Courier)>,
-}
-
 /// What to do next for a connection.
-enum Next<'a> {
+pub(super) enum Next<'a> {
+    /// Connect to this relay.
     Try(usize, Pass<'a>),
+    /// Wait for a change, and for no longer than this.
     Wait(Option<Instant>),
+    /// End the run.
     GiveUp(Stop),
 }
 
@@ -106,12 +103,6 @@ impl Relays {
         };
         let places = relays.into_iter().map(place).collect();
         Self(Arc::new(Inner { places, shares, changed: Notify::new() }))
-    }
-
-    /// A courier without a connection yet.
-    #[must_use]
-    pub fn courier(&self) -> Courier {
-        Courier { relays: self.clone(), at: None }
     }
 
     /// The relays for people.
@@ -151,8 +142,73 @@ impl Relays {
         others
     }
 
+    /// Waits until a relay is back, or another probe may start.
+    pub(super) fn changed(&self) -> Notified<'_> {
+        self.0.changed.notified()
+    }
+
+    /// Whether a relay is left alone for the rest of the run.
+    pub(super) fn rests(&self, at: usize) -> bool {
+        self.0.places.get(at).is_none_or(Place::rests)
+    }
+
+    /// The name of a relay, host and port.
+    pub(super) fn name_of(&self, at: usize) -> Option<String> {
+        self.0.places.get(at).map(|place| place.relay.name())
+    }
+
+    /// The right to connect to this relay now; `None` where it is left alone, or another one tries.
+    pub(super) fn again(&self, at: usize) -> Option<Pass<'_>> {
+        match self.0.places.get(at)?.breaker.turn() {
+            Turn::Try(pass) => Some(pass),
+            Turn::Later(_) | Turn::Probed => None,
+        }
+    }
+
+    /// One try to connect to a relay. However it ends, those who wait look again.
+    pub(super) async fn connect(
+        &self,
+        at: usize,
+        pass: Pass<'_>,
+        tell: impl Fn(Trouble),
+    ) -> Result<Option<Box<Connection>>, Stop> {
+        // In this order: the pass is given back before the others are woken.
+        let (_wake, pass) = (Wake(&self.0.changed), pass);
+        let Some(place) = self.0.places.get(at) else { return Ok(None) };
+        match place.relay.connect().await {
+            Ok(connection) => {
+                pass.opened();
+                Ok(Some(connection))
+            }
+            Err(Stop::Unreachable { relay, reason }) => {
+                let failure = pass.failed(&reason);
+                tell(Trouble::failed(relay, reason, failure));
+                Ok(None)
+            }
+            Err(stop) => Err(stop),
+        }
+    }
+
+    /// Keeps in the relay's record what the end of a mail says about it.
+    pub(super) fn record(&self, at: usize, remark: &Remark, tell: impl Fn(Trouble)) {
+        let Some(place) = self.0.places.get(at) else { return };
+        match remark {
+            Remark::None => {}
+            Remark::Lost(reason) => {
+                let failure = place.breaker.failed(reason);
+                tell(Trouble::failed(place.relay.name(), reason.clone(), failure));
+            }
+            Remark::Taken | Remark::Refused(_) => {
+                if place.breaker.answered() {
+                    tell(Trouble::Back { relay: place.relay.name() });
+                    self.0.changed.notify_waiters();
+                }
+            }
+        }
+    }
+
     /// Picks a relay to connect to.
-    fn next(&self) -> Next<'_> {
+    pub(super) fn next(&self) -> Next<'_> {
         let (mut soonest, mut probed) = (None, false);
         for at in self.order() {
             let Some(place) = self.0.places.get(at).filter(|place| !place.rests()) else { continue };
@@ -224,104 +280,6 @@ impl fmt::Debug for Relays {
 impl From<smtp::Relay> for Relays {
     fn from(relay: smtp::Relay) -> Self {
         Self::new(vec![(relay, None)], Patience::default())
-    }
-}
-
-impl Courier {
-    /// Waits until there is a connection to a relay. Dropped while it waits, it has changed nothing.
-    ///
-    /// An error ends the run: a relay refuses us, or none could be reached for too long.
-    pub async fn ready(&mut self, tell: impl Fn(Trouble)) -> Result<(), Stop> {
-        if let Some((at, courier)) = &self.at
-            && courier.is_connected()
-            && self.relays.0.places.get(*at).is_some_and(|place| !place.rests())
-        {
-            return Ok(());
-        }
-        if let Some((_, spent)) = self.at.take() {
-            spent.close().await;
-        }
-        let relays = self.relays.clone();
-        loop {
-            let changed = relays.0.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
-            match relays.next() {
-                Next::GiveUp(stop) => return Err(stop),
-                Next::Wait(Some(until)) => tokio::select! {
-                    () = sleep_until(until) => {}
-                    () = changed => {}
-                },
-                Next::Wait(None) => changed.await,
-                Next::Try(at, pass) => {
-                    // In this order: the pass is given back before the others are woken.
-                    let (_wake, pass) = (Wake(&relays.0.changed), pass);
-                    let Some(place) = relays.0.places.get(at) else { continue };
-                    let mut courier = place.relay.courier();
-                    match courier.ready().await {
-                        Ok(()) => {
-                            pass.opened();
-                            self.at = Some((at, courier));
-                            return Ok(());
-                        }
-                        Err(Stop::Unreachable { relay, reason }) => {
-                            let failure = pass.failed(&reason);
-                            tell(Trouble::failed(relay, reason, failure));
-                        }
-                        Err(stop) => return Err(stop),
-                    }
-                }
-            }
-        }
-    }
-
-    /// Offers a mail on the connection; `None` where there is none any more: nothing was offered.
-    pub async fn offer<'a>(
-        &'a mut self,
-        envelope: &Envelope,
-        message: &'a [u8],
-    ) -> Result<Option<smtp::Offer<'a>>, Stop> {
-        let Some((_, courier)) = &mut self.at else { return Ok(None) };
-        match courier.offer(envelope, message).await {
-            Ok(offer) => Ok(Some(offer)),
-            Err(Stop::Unreachable { .. }) => Ok(None),
-            Err(stop) => Err(stop),
-        }
-    }
-
-    /// What the last mail's end says about us and the relay; the relay's record is kept here. Once per mail.
-    pub fn conclude(&mut self, tell: impl Fn(Trouble)) -> Remark {
-        let Some((at, courier)) = &mut self.at else { return Remark::None };
-        let Some(place) = self.relays.0.places.get(*at) else { return Remark::None };
-        let remark = courier.remark();
-        match &remark {
-            Remark::None => {}
-            Remark::Lost(reason) => {
-                let failure = place.breaker.failed(reason);
-                tell(Trouble::failed(place.relay.name(), reason.clone(), failure));
-            }
-            Remark::Taken | Remark::Refused(_) => {
-                if place.breaker.answered() {
-                    tell(Trouble::Back { relay: place.relay.name() });
-                    self.relays.0.changed.notify_waiters();
-                }
-            }
-        }
-        remark
-    }
-
-    /// The relay of the last mail, host and port.
-    #[must_use]
-    pub fn relay(&self) -> Option<String> {
-        let (at, _) = self.at.as_ref()?;
-        self.relays.0.places.get(*at).map(|place| place.relay.name())
-    }
-
-    /// Ends the conversation.
-    pub async fn close(self) {
-        if let Some((_, courier)) = self.at {
-            courier.close().await;
-        }
     }
 }
 

@@ -228,7 +228,7 @@ async fn send_one(
         Err(IssueError::Unclear(_)) => Some(Reading::new(Fault::Unclear, true)),
         Err(_) | Ok(_) => None,
     };
-    let settled = settle_one(&shared.parts, courier, supplied, slot).await;
+    let settled = settle_one(shared, courier, supplied, slot).await;
     let remark = courier.conclude(|trouble| shared.mention(trouble));
     let remark = unclear.map_or(remark, |reading| Remark::Refused(Box::new(reading)));
     let Some(settled) = settled? else {
@@ -263,11 +263,12 @@ async fn send_one(
 
 /// One recipient, from token to settlement; `None` where the claim was given back since there was no connection.
 async fn settle_one(
-    parts: &Parts,
+    shared: &Shared,
     courier: &mut Courier,
     supplied: Supplied,
     slot: &mut Slot<'_>,
 ) -> Result<Option<Settled>, Halt> {
+    let parts = &shared.parts;
     let run = &parts.run;
     let now = parts.clock.now();
     let Supplied { claim, issued } = supplied;
@@ -302,7 +303,7 @@ async fn settle_one(
         }
     };
     failpoint::reach("composed");
-    match courier.offer(&claim, &message).await {
+    match courier.offer(&claim, &message, |trouble| shared.mention(trouble)).await {
         Err(stop) => {
             run.release(vec![claim]).await?;
             Err(Halt::Relay(stop))

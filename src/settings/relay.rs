@@ -100,8 +100,6 @@ fn one(
     let port = table.integer("port", 1..=65535).and_then(|port| u16::try_from(port).ok());
     let hello = table.string("hello").or_else(|| hello.map(str::to_owned)).unwrap_or_default();
     let mut smtp = RelaySettings::new(host.clone(), port.unwrap_or(default_port), tls, hello);
-    // How often to try again is for all connections together to decide, not for each.
-    smtp.connect_attempts = 1;
     smtp.ca_file = table.string("ca_file").map(|path| file.resolve(&path));
     let whole = |number: i64| u32::try_from(number).ok();
     if let Some(messages) = table.integer("messages_per_connection", 1..=100_000).and_then(whole) {

@@ -8,24 +8,28 @@ const LONGEST_LINE: usize = 998;
 
 /// A message that no relay can take for two, or rewrite: 7-bit, CRLF, no long line.
 #[derive(Clone, Copy)]
-pub(super) struct Body<'a>(&'a [u8]);
+pub struct Body<'a>(&'a [u8]);
 
 /// Why bytes may not be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Flaw {
+pub enum Flaw {
+    /// It has no byte.
     #[error("the message is empty")]
     Empty,
+    /// A line ends otherwise than with CR LF.
     #[error("the message has a CR or an LF alone")]
     BareLineBreak,
+    /// A byte is NUL or above 126.
     #[error("the message has a byte that is not 7-bit text")]
     Byte,
+    /// A line is longer than SMTP allows.
     #[error("the message has a line over {LONGEST_LINE} bytes")]
     LongLine,
 }
 
 impl<'a> Body<'a> {
     /// Checks the bytes. Composing has done so already; here is the last place where a mistake costs nothing.
-    pub(super) fn check(bytes: &'a [u8]) -> Result<Self, Flaw> {
+    pub fn check(bytes: &'a [u8]) -> Result<Self, Flaw> {
         if bytes.is_empty() {
             return Err(Flaw::Empty);
         }

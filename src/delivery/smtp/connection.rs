@@ -4,7 +4,7 @@
 //! wrong in between (an error, a deadline, a dropped future) drops it, and with it the socket: a late reply can never
 //! become the answer to the next mail.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use lettre::transport::smtp::{
     commands::{Data, Mail, Quit, Rcpt, Rset},
@@ -13,41 +13,71 @@ use lettre::transport::smtp::{
 use tokio::time::Instant;
 
 use super::{
-    Envelope,
     body::Body,
     capabilities::Capabilities,
     reply::Reply,
-    settings::Deadlines,
+    settings::{Deadlines, RelaySettings},
     verdict::{self, Remark, Verb, Verdict},
     wire::{Dot, Lost, Wire},
 };
-use crate::{audience::Address, failpoint, ledger::Outcome, replies::Rules};
+use crate::{
+    audience::Address,
+    delivery::stop::Stop,
+    failpoint,
+    ledger::Outcome,
+    replies::{Fault, Identity, Reading, Refusal, Rules},
+};
+
+/// Who sends, and to whom: MAIL and RCPT.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Envelope {
+    /// `MAIL FROM`.
+    pub sender: Address,
+    /// `RCPT TO`.
+    pub recipient: Address,
+}
+
+/// Addresses are people: it never prints itself.
+impl fmt::Debug for Envelope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Envelope")
+    }
+}
 
 /// A connection between two mails: nothing is owed, nothing is read ahead.
-pub(super) struct Connection {
+pub struct Connection {
     wire: Wire,
+    /// Host and port.
+    relay: String,
     capabilities: Capabilities,
     deadlines: Deadlines,
     opened: Instant,
+    /// The age at which it takes no further mail.
+    longest_age: Duration,
     /// How many times MAIL was sent.
     mails: u32,
+    /// How many times it may be sent.
+    most_mails: u32,
     /// The last mail was refused on the way: RSET goes first.
     unclean: bool,
     /// Whose fault a refusal is.
     rules: Rules,
 }
 
-/// A connection on which the relay waits for the body.
-pub(super) struct Transaction(Box<Connection>);
+/// A mail whose body the relay waits for. Dropped, it closes the connection, and nothing is delivered.
+pub struct Transaction<'a> {
+    connection: Box<Connection>,
+    body: Body<'a>,
+}
 
 /// What came of an offer.
-pub(super) enum Offered {
+pub enum Offered<'a> {
     /// `354`: the body may follow.
-    Ready(Transaction),
+    Ready(Transaction<'a>),
     /// Not this mail, not now or not at all; the connection, if it is still good; what that says about us.
     Refused(Outcome, Option<Box<Connection>>, Remark),
-    /// Our own address cannot stand in a command.
-    Sender(String),
+    /// Our own address cannot stand in a command: no mail can be offered.
+    Stop(Stop),
     /// The connection had gone since the last mail: nothing was offered.
     Stale(String),
 }
@@ -72,10 +102,21 @@ impl Connection {
         wire: Wire,
         capabilities: Capabilities,
         deadlines: Deadlines,
-        rules: Rules,
+        settings: &RelaySettings,
     ) -> Box<Self> {
-        let opened = Instant::now();
-        Box::new(Self { wire, capabilities, deadlines, opened, mails: 0, unclean: false, rules })
+        let most = settings.messages_per_connection;
+        Box::new(Self {
+            wire,
+            relay: settings.name(),
+            most_mails: capabilities.most_mails.map_or(most, |limit| limit.min(most)),
+            capabilities,
+            deadlines,
+            opened: Instant::now(),
+            longest_age: settings.connection_age,
+            mails: 0,
+            unclean: false,
+            rules: settings.rules.clone(),
+        })
     }
 
     /// What the relay announced.
@@ -84,23 +125,25 @@ impl Connection {
     }
 
     /// Whether it has had its share of mails or of time.
-    pub(super) fn is_spent(&self, most_mails: u32, age: Duration) -> bool {
-        let most = self.capabilities.most_mails.map_or(most_mails, |limit| limit.min(most_mails));
-        self.mails >= most || self.opened.elapsed() >= age
+    #[must_use]
+    pub fn is_spent(&self) -> bool {
+        self.mails >= self.most_mails || self.opened.elapsed() >= self.longest_age
     }
 
     /// Ends the conversation politely, for a moment.
-    pub(super) async fn quit(mut self: Box<Self>) {
+    pub async fn quit(mut self: Box<Self>) {
         tracing::debug!("QUIT");
         // Nothing depends on the answer.
         let _ = self.wire.ask(&Quit.to_string(), self.deadlines.quit).await;
     }
 
     /// Offers a mail: MAIL, RCPT and DATA, in one write if the relay takes groups.
-    pub(super) async fn offer(mut self: Box<Self>, envelope: &Envelope, body: Body<'_>) -> Offered {
+    ///
+    /// Nothing that could complete the mail has left when this returns.
+    pub async fn offer<'a>(mut self: Box<Self>, envelope: &Envelope, body: Body<'a>) -> Offered<'a> {
         let steps = match self.steps(envelope, body.size()) {
             Ok(steps) => steps,
-            Err(Unsayable::Sender(reason)) => return Offered::Sender(reason),
+            Err(Unsayable::Sender(reason)) => return Offered::Stop(self.sender_refused(reason)),
             Err(Unsayable::Mail(reason)) => {
                 return Offered::Refused(Outcome::Rejected { reason }, Some(self), Remark::None);
             }
@@ -138,7 +181,7 @@ impl Connection {
         }
         let settled = self.wire.is_settled();
         match refusal {
-            None if settled => Offered::Ready(Transaction(self)),
+            None if settled => Offered::Ready(Transaction { connection: self, body }),
             None => interrupted(Verb::Data, &Lost::OutOfTurn, false),
             Some((verb, reply)) => {
                 self.unclean = true;
@@ -147,6 +190,11 @@ impl Connection {
                 refused(&rules, (verb, &reply), good.then_some(self), used)
             }
         }
+    }
+
+    fn sender_refused(&self, reason: String) -> Stop {
+        let reading = Reading::new(Fault::Identity(Identity::Sender), true);
+        Stop::Refused(Refusal { relay: Some(self.relay.clone()), reading: Box::new(reading), reason })
     }
 
     async fn answer(&mut self, step: &Step) -> Result<Reply, Lost> {
@@ -197,7 +245,7 @@ impl Connection {
 }
 
 /// The conversation broke off before the body.
-fn interrupted(verb: Verb, lost: &Lost, used: bool) -> Offered {
+fn interrupted<'a>(verb: Verb, lost: &Lost, used: bool) -> Offered<'a> {
     let reason = format!("{}: {lost}", verb.name());
     let gone = match lost {
         Lost::Closed | Lost::Broken(_) | Lost::OutOfTurn => true,
@@ -215,12 +263,12 @@ fn interrupted(verb: Verb, lost: &Lost, used: bool) -> Offered {
 }
 
 /// The relay said something else than "go on".
-fn refused(
+fn refused<'a>(
     rules: &Rules,
     (verb, reply): (Verb, &Reply),
     connection: Option<Box<Connection>>,
     used: bool,
-) -> Offered {
+) -> Offered<'a> {
     let reason = format!("{}: {}", verb.name(), reply.words());
     match verdict::before_message(rules, verb, reply) {
         _ if verb == Verb::Rset => Offered::Stale(reason),
@@ -244,17 +292,18 @@ fn refused(
     }
 }
 
-impl Transaction {
+impl Transaction<'_> {
     /// Leaves without a body: the relay has nothing that it could deliver.
-    pub(super) async fn hang_up(self) {
-        let Self(connection) = self;
+    pub async fn hang_up(self) {
+        let Self { connection, body: _ } = self;
         connection.wire.hang_up(connection.deadlines.quit).await;
     }
 
-    /// Sends the body and the final dot. The connection comes back if the exchange was complete.
-    pub(super) async fn transfer(self, body: Body<'_>) -> (Outcome, Option<Box<Connection>>, Remark) {
+    /// Sends the body and the final dot: from here on the mail may arrive, so the try must be on record. The connection
+    /// comes back if the exchange was complete.
+    pub async fn transfer(self) -> (Outcome, Option<Box<Connection>>, Remark) {
         let lost = |lost: &Lost| Remark::Lost(lost.to_string());
-        let Self(mut connection) = self;
+        let Self { mut connection, body } = self;
         tracing::debug!("body");
         for block in body.blocks() {
             if let Err(why) = connection.wire.send_body(&block, connection.deadlines.body_block).await {
@@ -286,11 +335,15 @@ impl Transaction {
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
-    use super::{super::stream::Stream, *};
+    use super::{
+        super::{settings::Tls, stream::Stream},
+        *,
+    };
 
     fn connection(pipe: DuplexStream) -> Box<Connection> {
         let (capabilities, deadlines) = (Capabilities::default(), Deadlines::default());
-        Connection::new(Wire::upgraded(Stream::pipe(pipe)), capabilities, deadlines, Rules::shipped())
+        let settings = RelaySettings::new("relay.example.com", 465, Tls::Implicit, "client.example.com");
+        Connection::new(Wire::upgraded(Stream::pipe(pipe)), capabilities, deadlines, &settings)
     }
 
     fn envelope() -> Envelope {
@@ -317,7 +370,7 @@ mod tests {
             let Offered::Ready(transaction) = connection(ours).offer(&envelope(), body).await else {
                 panic!("the relay grants everything");
             };
-            transaction.transfer(body).await
+            transaction.transfer().await
         };
         let ((outcome, connection, remark), ()) = tokio::join!(send, relay_that_reads(theirs, count));
         assert!(connection.is_none(), "a cut connection was kept");

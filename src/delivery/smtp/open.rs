@@ -107,7 +107,7 @@ impl Opening<'_> {
                 },
             )?;
         }
-        Ok(Connection::new(wire, capabilities, self.deadlines, self.settings.rules.clone()))
+        Ok(Connection::new(wire, capabilities, self.deadlines, self.settings))
     }
 
     async fn hello(&self, wire: &mut Wire) -> Result<Capabilities, OpenError> {

@@ -30,10 +30,6 @@ pub struct RelaySettings {
     pub connection_age: Duration,
     /// Whose fault a refusal is.
     pub rules: Rules,
-    /// How often a connection is tried before the relay counts as out of reach.
-    pub connect_attempts: u32,
-    /// The pause after the first failed try; each further one doubles it.
-    pub connect_pause: Duration,
 }
 
 /// How the connection is protected.
@@ -152,8 +148,6 @@ impl RelaySettings {
             messages_per_connection: 100,
             connection_age: Duration::from_mins(5),
             rules: Rules::shipped(),
-            connect_attempts: 3,
-            connect_pause: Duration::from_secs(1),
         }
     }
 
@@ -170,8 +164,8 @@ impl RelaySettings {
                 self.hello.escape_debug()
             ));
         }
-        if self.messages_per_connection == 0 || self.connect_attempts == 0 {
-            return refuse("a connection must take at least one mail and be tried at least once".into());
+        if self.messages_per_connection == 0 {
+            return refuse("a connection must take at least one mail".into());
         }
         if let Some(login) = &self.login
             && (login.user.is_empty() || login.user.contains(char::is_control))

@@ -3,14 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use linkpost::{
-    delivery::smtp::{Offer, Relay, RelaySettings},
+    delivery::smtp::{Relay, RelaySettings},
     sandbox::{Act, Ending, Event, Extensions, Options, Script, Step},
 };
 use tokio::sync::Notify;
 
 use super::{
-    MESSAGE, ONE_BY_ONE, commands, connections, courier, courier_with, envelope, finish, kind, mails, relay,
-    scripted, send, send_bytes, settings, told,
+    MESSAGE, ONE_BY_ONE, Offer, commands, connections, courier, courier_with, envelope, finish, kind, mails,
+    relay, scripted, send, send_bytes, settings, told,
 };
 
 fn plain() -> Options {

@@ -12,7 +12,7 @@ use linkpost::{
     audience::Address,
     delivery::{
         Stop,
-        smtp::{Courier, Deadlines, Envelope, Offer, Relay, RelaySettings, Tls},
+        smtp::{Body, Connection, Deadlines, Envelope, Offered, Relay, RelaySettings, Tls, Transaction},
     },
     ledger::Outcome,
     sandbox::{Event, Extensions, Options, SandboxRelay, Script},
@@ -35,11 +35,86 @@ async fn scripted(script: Script) -> SandboxRelay {
     relay(Options { script, ..Options::default() }).await
 }
 
-/// Plain settings towards a port of this machine, without pauses between tries.
+/// Plain settings towards a port of this machine.
 fn settings(port: u16) -> RelaySettings {
-    RelaySettings {
-        connect_pause: Duration::from_millis(1),
-        ..RelaySettings::new("127.0.0.1", port, Tls::LoopbackPlaintext, "client.example.com")
+    RelaySettings::new("127.0.0.1", port, Tls::LoopbackPlaintext, "client.example.com")
+}
+
+/// How often a connection is tried while the relay may be there later.
+const TRIES: u32 = 3;
+
+/// A way to one relay: a connection that is used until it is spent or gone, and then replaced.
+struct Courier {
+    relay: Relay,
+    idle: Option<Box<Connection>>,
+}
+
+enum Offer<'a> {
+    Ready(Ready<'a>),
+    Refused(Outcome),
+}
+
+struct Ready<'a> {
+    idle: &'a mut Option<Box<Connection>>,
+    transaction: Transaction<'a>,
+}
+
+impl Courier {
+    async fn offer<'a>(&'a mut self, envelope: &Envelope, message: &'a [u8]) -> Result<Offer<'a>, Stop> {
+        let body = match Body::check(message) {
+            Ok(body) => body,
+            Err(flaw) => return Ok(Offer::Refused(Outcome::Rejected { reason: flaw.to_string() })),
+        };
+        let mut offered = self.connection().await?.offer(envelope, body).await;
+        if let Offered::Stale(_) = offered {
+            offered = self.connect().await?.offer(envelope, body).await;
+        }
+        match offered {
+            Offered::Ready(transaction) => Ok(Offer::Ready(Ready { idle: &mut self.idle, transaction })),
+            Offered::Refused(outcome, connection, _) => {
+                self.idle = connection;
+                Ok(Offer::Refused(outcome))
+            }
+            Offered::Stop(stop) => Err(stop),
+            Offered::Stale(reason) => panic!("a connection without a mail on it is stale: {reason}"),
+        }
+    }
+
+    async fn connection(&mut self) -> Result<Box<Connection>, Stop> {
+        match self.idle.take() {
+            Some(idle) if !idle.is_spent() => return Ok(idle),
+            Some(spent) => spent.quit().await,
+            None => {}
+        }
+        self.connect().await
+    }
+
+    async fn connect(&self) -> Result<Box<Connection>, Stop> {
+        for _ in 1..TRIES {
+            match self.relay.connect().await {
+                Err(Stop::Unreachable { .. }) => {}
+                end => return end,
+            }
+        }
+        self.relay.connect().await
+    }
+
+    async fn close(self) {
+        if let Some(connection) = self.idle {
+            connection.quit().await;
+        }
+    }
+}
+
+impl Ready<'_> {
+    async fn transfer(self) -> Outcome {
+        let (outcome, connection, _) = self.transaction.transfer().await;
+        *self.idle = connection;
+        outcome
+    }
+
+    async fn abandon(self) {
+        self.transaction.hang_up().await;
     }
 }
 
@@ -48,7 +123,7 @@ fn courier(relay: &SandboxRelay) -> Courier {
 }
 
 fn courier_with(settings: RelaySettings) -> Courier {
-    Relay::new(settings).unwrap().courier()
+    Courier { relay: Relay::new(settings).unwrap(), idle: None }
 }
 
 /// The defaults with one or the other changed, so that a forgotten deadline shows as a test that hangs.

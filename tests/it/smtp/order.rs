@@ -1,12 +1,11 @@
 //! What is sent before which reply: relays that the test plays itself, byte by byte.
 
-use linkpost::delivery::smtp::Offer;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
 
-use super::{MESSAGE, courier_with, envelope, send, settings, told};
+use super::{MESSAGE, Offer, courier_with, envelope, send, settings, told};
 
 const GROUP: &str = "MAIL FROM:<news@example.com>\r\nRCPT TO:<ada@example.org>\r\nDATA\r\n";
 

@@ -235,7 +235,7 @@ fn letter(campaign: &Campaign) -> Arc<Letter> {
     Arc::new(Letter::load(campaign, letterhead, keys).unwrap())
 }
 
-/// How to reach a sandbox relay; a connection is tried once.
+/// How to reach a sandbox relay.
 pub(crate) fn smtp(relay: &SandboxRelay, change: impl FnOnce(&mut RelaySettings)) -> smtp::Relay {
     let mut settings = RelaySettings::new(
         "127.0.0.1",
@@ -243,7 +243,6 @@ pub(crate) fn smtp(relay: &SandboxRelay, change: impl FnOnce(&mut RelaySettings)
         smtp::Tls::LoopbackPlaintext,
         "client.example.com",
     );
-    settings.connect_attempts = 1;
     change(&mut settings);
     smtp::Relay::new(settings).unwrap()
 }
