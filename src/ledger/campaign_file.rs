@@ -8,7 +8,7 @@ use std::{
 
 use sqlx::{ConnectOptions, SqliteConnection, SqliteExecutor, sqlite::SqliteConnectOptions};
 
-use super::{Ledger, LedgerError, place};
+use super::{handle::Ledger, rules::LedgerError, store::file_checks};
 use crate::campaign::CampaignId;
 
 /// How long a look waits for a program that writes.
@@ -68,7 +68,7 @@ impl Ledger {
         let options = SqliteConnectOptions::new().filename(ledger).read_only(true).busy_timeout(PATIENCE);
         match look(options.clone(), campaign).await {
             // Where nothing can be written there is no shared memory either, which only a log needs.
-            Err(_) if !place::beside(ledger, "-wal").exists() => {
+            Err(_) if !file_checks::beside(ledger, "-wal").exists() => {
                 look(options.immutable(true), campaign).await
             }
             found => found,

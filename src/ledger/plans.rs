@@ -3,7 +3,15 @@
 
 use sqlx::{AssertSqlSafe, ConnectOptions, Row, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use super::{batch, books, claims, occasions, purge, retry, schema, settle};
+use super::{
+    books::{purge, tally},
+    calendar::occasions,
+    decisions::put_back,
+    list::batch,
+    run::claims,
+    store::schema,
+    tries::{intention, release, settlement},
+};
 
 async fn connection(folder: &std::path::Path) -> SqliteConnection {
     let options = SqliteConnectOptions::new().filename(folder.join("ledger.db")).create_if_missing(true);
@@ -49,20 +57,20 @@ async fn the_json_is_the_outer_table_and_an_index_finds_the_rows() {
         (batch::CHANGE, &[json, by_id]),
         (batch::CORRECT, &[json, by_id]),
         (batch::SEE, &[json, by_id]),
-        (settle::SETTLE, &[json, by_id]),
-        (settle::SETTLE_ATTEMPTS, &[json, by_try]),
-        (settle::SUPPRESS, &[json, by_id, exists]),
-        (settle::INTEND, &[json, by_id]),
-        (settle::ADD_ATTEMPTS, &[json]),
-        (settle::STATES, &[json, one]),
+        (settlement::SETTLE, &[json, by_id]),
+        (settlement::SETTLE_ATTEMPTS, &[json, by_try]),
+        (intention::SUPPRESS, &[json, by_id, exists]),
+        (intention::INTEND, &[json, by_id]),
+        (intention::ADD_ATTEMPTS, &[json]),
+        (intention::STATES, &[json, one]),
         (claims::TAKE, &[by_id, pending, deferred, due, suppressed, suppressed, suppressed]),
         (
             claims::TAKE_NAMED,
             &[by_id, json, named_mailbox, json, named_user, one, suppressed, suppressed, suppressed],
         ),
-        (claims::RELEASE, &[json, by_id]),
+        (release::RELEASE, &[json, by_id]),
         (claims::NEXT_DUE, &["SEARCH recipient USING COVERING INDEX recipient_due (occasion_id=?)"]),
-        (books::COUNTS, &["SEARCH recipient USING COVERING INDEX recipient_turn (occasion_id=?)"]),
+        (tally::COUNTS, &["SEARCH recipient USING COVERING INDEX recipient_turn (occasion_id=?)"]),
         (
             occasions::UNDECIDED,
             &[
@@ -71,9 +79,9 @@ async fn the_json_is_the_outer_table_and_an_index_finds_the_rows() {
             ],
         ),
         (purge::EMPTY, &[json, by_id]),
-        (retry::PUT_BACK, &[json, by_id]),
+        (put_back::PUT_BACK, &[json, by_id]),
         (
-            retry::FACTS,
+            put_back::FACTS,
             &[
                 json,
                 one,

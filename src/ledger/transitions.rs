@@ -4,8 +4,12 @@ use serde_json::json;
 use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::{
-    State, batch, claims, enlist, once, resolve, retry, schema, settle, start,
-    states::{Event, next},
+    decisions::{put_back, unknown},
+    list::{batch, enlistment},
+    rules::{Event, State, next},
+    run::{claims, start},
+    store::schema,
+    tries::{intention, mail_once, release, settlement},
 };
 
 const NOW: i64 = 1_000_000;
@@ -56,29 +60,29 @@ async fn happen(connection: &mut SqliteConnection, state: State, event: Event, d
             sqlx::query("delete from suppression").execute(&mut *connection).await.unwrap();
             sqlx::query(claims::TAKE).bind(1).bind(2).bind(NOW).bind(9)
         }
-        Event::Release => sqlx::query(claims::RELEASE).bind("[[7, 1]]").bind(NOW),
+        Event::Release => sqlx::query(release::RELEASE).bind("[[7, 1]]").bind(NOW),
         Event::Intend => {
-            sqlx::query(settle::INTEND).bind(r#"[{ "id": 7, "epoch": 1, "attempt": 1 }]"#).bind(NOW)
+            sqlx::query(intention::INTEND).bind(r#"[{ "id": 7, "epoch": 1, "attempt": 1 }]"#).bind(NOW)
         }
-        Event::Accepted => sqlx::query(settle::SETTLE).bind(outcome("sent")),
-        Event::Rejected => sqlx::query(settle::SETTLE).bind(outcome("rejected")),
-        Event::Deferred => sqlx::query(settle::SETTLE).bind(outcome("deferred")),
-        Event::Requeue => sqlx::query(settle::SETTLE).bind(requeued(state, deferred_before)),
-        Event::Unknown => sqlx::query(settle::SETTLE).bind(outcome("unknown")),
+        Event::Accepted => sqlx::query(settlement::SETTLE).bind(outcome("sent")),
+        Event::Rejected => sqlx::query(settlement::SETTLE).bind(outcome("rejected")),
+        Event::Deferred => sqlx::query(settlement::SETTLE).bind(outcome("deferred")),
+        Event::Requeue => sqlx::query(settlement::SETTLE).bind(requeued(state, deferred_before)),
+        Event::Unknown => sqlx::query(settlement::SETTLE).bind(outcome("unknown")),
         Event::Recover => {
             let claimed = sqlx::query(start::RECOVER_CLAIMED).bind(1).bind(2).bind(NOW);
             claimed.execute(&mut *connection).await.unwrap();
             sqlx::query(start::RECOVER_SENDING).bind(1).bind(1).bind("lost").bind(NOW)
         }
         Event::Expire => sqlx::query(claims::EXPIRE).bind(1).bind(NOW).bind("too late").bind(NOW),
-        Event::Withdraw => sqlx::query(enlist::WITHDRAW).bind(1).bind(2).bind(NOW),
+        Event::Withdraw => sqlx::query(enlistment::WITHDRAW).bind(1).bind(2).bind(NOW),
         Event::Return => sqlx::query(batch::CHANGE).bind(r#"[{ "id": 7, "line": 3 }]"#).bind(2).bind(NOW),
         Event::Suppress if state == State::Claimed => {
-            sqlx::query(settle::SUPPRESS).bind(r#"[{ "id": 7, "epoch": 1 }]"#).bind(NOW)
+            sqlx::query(intention::SUPPRESS).bind(r#"[{ "id": 7, "epoch": 1 }]"#).bind(NOW)
         }
-        Event::ResolveSent => sqlx::query(resolve::RESOLVE).bind(decided("sent")).bind(1).bind(NOW),
-        Event::ResolvePending => sqlx::query(resolve::RESOLVE).bind(decided("pending")).bind(1).bind(NOW),
-        Event::ResolveRejected => sqlx::query(resolve::RESOLVE).bind(decided("rejected")).bind(1).bind(NOW),
+        Event::ResolveSent => sqlx::query(unknown::RESOLVE).bind(decided("sent")).bind(1).bind(NOW),
+        Event::ResolvePending => sqlx::query(unknown::RESOLVE).bind(decided("pending")).bind(1).bind(NOW),
+        Event::ResolveRejected => sqlx::query(unknown::RESOLVE).bind(decided("rejected")).bind(1).bind(NOW),
         Event::Taken => {
             let other = "update occasion set once_in = '' where id = 1;
                 insert into occasion (id, campaign, occasion, once_in) values (2, 'spring', 'earlier', '');
@@ -86,11 +90,11 @@ async fn happen(connection: &mut SqliteConnection, state: State, event: Event, d
                     values (8, 2, 'ada', 2, 1, 'sent', 1);
                 insert into mailed (campaign, once_in, key_hash, recipient_id) values ('spring', '', x'ad', 8)";
             sqlx::raw_sql(other).execute(&mut *connection).await.unwrap();
-            sqlx::query(once::TAKEN).bind(r#"[{ "id": 7, "epoch": 1, "key_hash": "ad" }]"#).bind(NOW)
+            sqlx::query(mail_once::TAKEN).bind(r#"[{ "id": 7, "epoch": 1, "key_hash": "ad" }]"#).bind(NOW)
         }
         Event::Correct => sqlx::query(batch::CORRECT).bind(r#"[{ "id": 7, "line": 3 }]"#).bind(2).bind(NOW),
-        Event::Retry => sqlx::query(retry::PUT_BACK).bind(r#"[{ "id": 7 }]"#).bind(NOW),
-        Event::Suppress => sqlx::query(enlist::SUPPRESS).bind(1).bind(NOW),
+        Event::Retry => sqlx::query(put_back::PUT_BACK).bind(r#"[{ "id": 7 }]"#).bind(NOW),
+        Event::Suppress => sqlx::query(enlistment::SUPPRESS).bind(1).bind(NOW),
     };
     query.execute(connection).await.unwrap();
 }
@@ -127,11 +131,11 @@ async fn a_foreign_epoch_moves_nothing() {
         json!([{ "id": 7, "epoch": 2, "attempt": null, "state": "rejected", "at": NOW }]).to_string();
     for state in State::ALL {
         for query in [
-            sqlx::query(settle::SETTLE).bind(&foreign),
-            sqlx::query(settle::SETTLE).bind(&claimed),
-            sqlx::query(settle::INTEND).bind(&foreign).bind(NOW),
-            sqlx::query(settle::SUPPRESS).bind(&foreign).bind(NOW),
-            sqlx::query(claims::RELEASE).bind("[[7, 2]]").bind(NOW),
+            sqlx::query(settlement::SETTLE).bind(&foreign),
+            sqlx::query(settlement::SETTLE).bind(&claimed),
+            sqlx::query(intention::INTEND).bind(&foreign).bind(NOW),
+            sqlx::query(intention::SUPPRESS).bind(&foreign).bind(NOW),
+            sqlx::query(release::RELEASE).bind("[[7, 2]]").bind(NOW),
         ] {
             let mut connection = one_row(state, false).await;
             query.execute(&mut connection).await.unwrap();
@@ -151,9 +155,9 @@ async fn another_try_of_the_same_epoch_moves_nothing() {
             json!([{ "id": 7, "epoch": 1, "attempt": attempt, "state": "deferred", "at": NOW }]).to_string();
         let again = json!([{ "id": 7, "epoch": 1, "attempt": attempt }]).to_string();
         for (state, query) in [
-            (State::Sending, sqlx::query(settle::SETTLE).bind(&late)),
-            (State::Unknown, sqlx::query(settle::SETTLE).bind(&late)),
-            (State::Claimed, sqlx::query(settle::INTEND).bind(&again).bind(NOW)),
+            (State::Sending, sqlx::query(settlement::SETTLE).bind(&late)),
+            (State::Unknown, sqlx::query(settlement::SETTLE).bind(&late)),
+            (State::Claimed, sqlx::query(intention::INTEND).bind(&again).bind(NOW)),
         ] {
             let mut connection = one_row(state, false).await;
             query.execute(&mut connection).await.unwrap();
@@ -172,7 +176,7 @@ async fn the_end_of_a_token_is_that_of_its_next_try_and_not_of_another_token() {
             "update recipient set jti_hash = x'01', redeemed_at = 5, redeemed_by = x'0b', revoked_at = 6";
         sqlx::query(before).execute(&mut connection).await.unwrap();
         let intent = json!([{ "id": 7, "epoch": 1, "attempt": 1, "jti_hash": jti }]).to_string();
-        sqlx::query(settle::INTEND).bind(intent).bind(NOW).execute(&mut connection).await.unwrap();
+        sqlx::query(intention::INTEND).bind(intent).bind(NOW).execute(&mut connection).await.unwrap();
         let end = "select redeemed_at, redeemed_by, revoked_at from recipient where state = 'sending'";
         let found: (Option<i64>, Option<Vec<u8>>, Option<i64>) =
             sqlx::query_as(end).fetch_one(&mut connection).await.unwrap();

@@ -3,15 +3,15 @@
 //!
 //! | model | code |
 //! |---|---|
-//! | `Begin` | `ledger::start::start`: a new epoch, the journal entered (`SETTLE`), `RECOVER_CLAIMED`, `RECOVER_SENDING` |
-//! | `Clear` | `ledger::journal::Journal::clear`, after `Begin` is durable |
-//! | `LoseLock` | the file of `ledger::lock::RunLock` is gone: a second run begins while the first lives |
-//! | `Claim` | `ledger::claims::claim` (`TAKE`) |
-//! | `Release` | `ledger::claims::release` (`RELEASE`) |
-//! | `Intend` | `ledger::settle::intend` (`INTEND`, `ADD_ATTEMPTS`) |
+//! | `Begin` | `ledger::run::start::Start::begin`: a new epoch, the journal entered (`SETTLE`), `RECOVER_CLAIMED`, `RECOVER_SENDING` |
+//! | `Clear` | `ledger::writer::Journal::clear`, after `Begin` is durable |
+//! | `LoseLock` | the file of `ledger::store::RunLock` is gone: a second run begins while the first lives |
+//! | `Claim` | `ledger::run::claims::claim` (`TAKE`) |
+//! | `Release` | `ledger::tries::release::release` (`RELEASE`) |
+//! | `Intend` | `ledger::tries::intention::intend` (`INTEND`, `ADD_ATTEMPTS`) |
 //! | `Dot` | `delivery::smtp`: the body and the dot, and what the relay makes of them |
-//! | `Settle` | `ledger::settle::settle` (`SETTLE`), `ledger::run::Run::settle` |
-//! | `Retry` | `ledger::retry` (`PUT_BACK`): what was refused waits again, by whichever run |
+//! | `Settle` | `ledger::tries::settlement::settle` (`SETTLE`), `ledger::Run::settle` |
+//! | `Retry` | `ledger::decisions::put_back` (`PUT_BACK`): what was refused waits again, by whichever run |
 //! | `Keep` | `ledger::writer::RunCore::keep`: the database refuses, the journal takes the outcome, the run ends |
 //! | `Crash`, `PowerCut` | one process dies; the machine dies, and what was not synced is gone |
 //!

@@ -1,0 +1,114 @@
+//! What became of the links of a campaign.
+
+use jiff::Timestamp;
+use sqlx::SqlitePool;
+
+use crate::{
+    campaign::CampaignId,
+    ledger::{handle::Ledger, rules::LedgerError, store::json, tries::TokenKind},
+};
+
+/// Whose link was used already, for people to look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsedLink {
+    /// The line in the list.
+    pub line: u64,
+    /// The user.
+    pub user_id: Option<String>,
+    /// Where the mail went.
+    pub address: Option<String>,
+}
+
+/// How many minted tokens of a campaign are in each state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TokenTally {
+    /// Known and not ended.
+    pub live: u64,
+    /// Known to be used.
+    pub used: u64,
+    /// Taken back.
+    pub revoked: u64,
+    /// Those whose answer was lost and that have not ended yet; nobody holds them.
+    pub orphans: u64,
+    /// How many of the orphans are invitations.
+    pub orphaned_invitations: u64,
+    /// When the last orphan ends at the latest.
+    pub orphans_end: Option<Timestamp>,
+}
+
+const USED: &str = "
+select r.line, r.user_id, r.address from occasion o join recipient r on r.occasion_id = o.id
+where o.campaign = ?1 and o.occasion = ?2
+    and (r.redeemed_at is not null
+        or exists (select 1 from clerk_token t where t.recipient_id = r.id and t.state = 'used'))
+    and (?3 = '[]' or r.user_id in (select value from json_each(?3)) or r.address in (select value from json_each(?3)))
+order by r.line, r.id";
+
+const TALLY: &str = "
+select t.state, t.kind, count(*), max(t.expires_at) from clerk_token t join recipient r on r.id = t.recipient_id
+    join occasion o on o.id = r.occasion_id
+where o.campaign = ?1 and (t.state not in ('asked', 'orphan') or t.expires_at > ?2) group by t.state, t.kind";
+
+impl Ledger {
+    /// The tokens that a service minted for a campaign, by state.
+    pub async fn token_tally(&self, campaign: &CampaignId) -> Result<TokenTally, LedgerError> {
+        tally(&self.inner.readers, campaign, self.inner.clock.now().as_second()).await
+    }
+
+    /// Whose links of an occasion were used, in list order; of `only` these user ids and canonical addresses, or of
+    /// all where it is empty.
+    pub async fn used_links(
+        &self,
+        campaign: &CampaignId,
+        occasion: &str,
+        only: &[String],
+    ) -> Result<Vec<UsedLink>, LedgerError> {
+        used(&self.inner.readers, campaign, occasion, only).await
+    }
+}
+
+/// Whose links were used, of an occasion.
+async fn used(
+    readers: &SqlitePool,
+    campaign: &CampaignId,
+    occasion: &str,
+    only: &[String],
+) -> Result<Vec<UsedLink>, LedgerError> {
+    let rows: Vec<(i64, Option<String>, Option<String>)> = sqlx::query_as(USED)
+        .bind(campaign.as_str())
+        .bind(occasion)
+        .bind(json(only))
+        .fetch_all(readers)
+        .await?;
+    let used = |(line, user_id, address)| UsedLink {
+        line: u64::try_from(line).unwrap_or_default(),
+        user_id,
+        address,
+    };
+    Ok(rows.into_iter().map(used).collect())
+}
+
+/// The minted tokens of a campaign by state; of those whose answer was lost the ones that may still live at `now`, Unix
+/// seconds.
+async fn tally(readers: &SqlitePool, campaign: &CampaignId, now: i64) -> Result<TokenTally, LedgerError> {
+    let rows: Vec<(String, String, i64, i64)> =
+        sqlx::query_as(TALLY).bind(campaign.as_str()).bind(now).fetch_all(readers).await?;
+    let mut tally = TokenTally::default();
+    for (state, kind, count, end) in rows {
+        let count = u64::try_from(count).unwrap_or_default();
+        match state.as_str() {
+            "live" => tally.live += count,
+            "used" => tally.used += count,
+            "revoked" | "gone" => tally.revoked += count,
+            // A question under way is an orphan unless its answer still comes.
+            _ => {
+                tally.orphans += count;
+                if kind == TokenKind::Invitation.name() {
+                    tally.orphaned_invitations += count;
+                }
+                tally.orphans_end = tally.orphans_end.max(Timestamp::from_second(end).ok());
+            }
+        }
+    }
+    Ok(tally)
+}

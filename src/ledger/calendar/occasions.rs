@@ -1,0 +1,257 @@
+//! Occasions by the clock: which were begun, which passed by and why, and what is given up.
+//!
+//! Every statement decides inside its own transaction, so two programs that tick together never both have their way.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use sqlx::{SqliteConnection, SqlitePool};
+
+use crate::{
+    campaign::CampaignId,
+    ledger::{
+        handle::Ledger,
+        rules::{LedgerError, printable},
+        run::Run,
+        store::json,
+    },
+    schedule::{History, Open},
+};
+
+/// A due time that passes without a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// The occasion's name.
+    pub occasion: String,
+    /// When it was due.
+    pub due: Timestamp,
+    /// Why it does not run.
+    pub reason: String,
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    occasion: &'a str,
+    due: i64,
+    reason: &'a str,
+}
+
+const WATCH: &str = "insert into watch (campaign, since) values (?1, ?2) on conflict (campaign) do nothing";
+
+const NEWEST: &str = "
+select (select max(due_at) from occasion where campaign = ?1 and due_at is not null),
+    (select since from watch where campaign = ?1)";
+
+/// Begun and not at its end, or begun by nobody yet.
+macro_rules! open {
+    ($what:literal) => {
+        concat!(
+            "select ",
+            $what,
+            " from occasion o where o.campaign = ?1 and o.due_at is not null and o.closed is null
+    and (o.begun_at is null or exists (select 1 from recipient r
+        where r.occasion_id = o.id and r.state in ('pending', 'claimed', 'sending', 'deferred')))"
+        )
+    };
+}
+
+const OPEN: &str = concat!(open!("o.due_at, o.begun_at"), " order by o.due_at desc limit 1");
+
+const OPEN_BEFORE: &str = concat!(open!("o.occasion"), " and o.due_at < ?2 order by o.due_at");
+
+/// As a run counts them: of the current list. After a purge there is nobody to decide about.
+pub(in crate::ledger) const UNDECIDED: &str = "
+select count(*) from occasion o cross join recipient r
+where o.campaign = ?1 and o.purged_at is null
+    and r.occasion_id = o.id and r.state = 'unknown' and r.seen = o.generation";
+
+const SKIP: &str = "
+insert into occasion (campaign, occasion, due_at, closed)
+select ?1, j.value ->> 'occasion', j.value ->> 'due', j.value ->> 'reason' from json_each(?2) j where true
+on conflict (campaign, occasion) do nothing
+returning occasion";
+
+const PLAN: &str = "
+update occasion set due_at = coalesce(due_at, ?2), once_in = ?3 where id = ?1 returning occasion, closed";
+
+const GIVE_UP: &str = "
+update recipient set state = 'expired', reply = coalesce(reason, reply), reason = ?2, next_attempt_at = null,
+    held_until = null, changed_at = ?3
+where occasion_id = ?1 and state in ('pending', 'deferred')";
+
+const CLOSE: &str = "update occasion set closed = ?2 where id = ?1 and closed is null";
+
+const OVER: &str = "select closed from occasion where id = ?1";
+
+const BEGAN: &str = "update occasion set begun_at = ?2 where id = ?1 and begun_at < due_at and due_at <= ?2";
+
+const TELL: &str = "update occasion set told = ?2 where id = ?1 and told is not ?2";
+
+impl Ledger {
+    /// What is known of a campaign's due times.
+    pub async fn history(&self, campaign: &CampaignId) -> Result<History, LedgerError> {
+        history(&self.inner.readers, campaign).await
+    }
+
+    /// How many mails of a campaign, on whatever occasion, were handed over without an answer and wait for a decision.
+    pub async fn undecided(&self, campaign: &CampaignId) -> Result<u64, LedgerError> {
+        undecided(&self.inner.readers, campaign).await
+    }
+
+    /// The occasions of a campaign that were due before `due` and are not at their end, oldest first.
+    pub async fn open_before(
+        &self,
+        campaign: &CampaignId,
+        due: Timestamp,
+    ) -> Result<Vec<String>, LedgerError> {
+        open_before(&self.inner.readers, campaign, due).await
+    }
+
+    /// Sets from when on the due times of a campaign count. Only the first call does.
+    pub async fn watch(&self, campaign: &CampaignId, since: Timestamp) -> Result<(), LedgerError> {
+        let (campaign, requests) = (campaign.clone(), &self.inner.requests);
+        requests
+            .alone(move |connection, _| Box::pin(async move { watch(connection, &campaign, since).await }))
+            .await
+    }
+
+    /// Records due times that pass without a run, so that no run begins them any more. Returns the names of those that
+    /// nobody else had begun or recorded.
+    pub async fn skip(
+        &self,
+        campaign: &CampaignId,
+        skipped: Vec<Skipped>,
+    ) -> Result<Vec<String>, LedgerError> {
+        let (campaign, requests) = (campaign.clone(), &self.inner.requests);
+        requests
+            .alone(move |connection, _| Box::pin(async move { skip(connection, &campaign, &skipped).await }))
+            .await
+    }
+}
+
+impl Run {
+    /// Notes what the campaign file says: when the occasion was due, and among which mails of the campaign, beyond this
+    /// occasion, a key gets only one. Refused where the occasion was skipped or given up.
+    pub async fn plan(&mut self, due: Option<Timestamp>, once_in: Option<String>) -> Result<(), LedgerError> {
+        self.once = once_in.is_some();
+        self.write(move |connection, run, _| {
+            Box::pin(async move { plan(connection, run.occasion, due, once_in.as_deref()).await })
+        })
+        .await
+    }
+
+    /// Ends the occasion: what waits expires, and it is never begun again. Returns how many rows waited.
+    pub async fn give_up(self, reason: &str) -> Result<u64, LedgerError> {
+        let reason = printable(reason);
+        self.write(|connection, run, now| {
+            Box::pin(async move { give_up(connection, run.occasion, &reason, now).await })
+        })
+        .await
+    }
+
+    /// Notes that the occasion goes out by its schedule from now on, where its list was taken in before its time.
+    pub async fn began(&self) -> Result<(), LedgerError> {
+        self.write(|connection, run, now| {
+            Box::pin(async move {
+                sqlx::query(BEGAN).bind(run.occasion).bind(now).execute(connection).await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Keeps what is told of the list; `None`: it is in order. Returns whether the last words were others.
+    pub async fn tell(&self, words: Option<&str>) -> Result<bool, LedgerError> {
+        let words = words.map(printable);
+        self.write(|connection, run, _| {
+            Box::pin(async move {
+                let told = sqlx::query(TELL).bind(run.occasion).bind(&words).execute(connection).await?;
+                Ok(told.rows_affected() > 0)
+            })
+        })
+        .await
+    }
+
+    /// Why the occasion is over, if it was skipped or given up: no run sends its mails any more.
+    pub async fn over(&self) -> Result<Option<String>, LedgerError> {
+        Ok(sqlx::query_scalar(OVER).bind(self.core.occasion).fetch_one(&self.ledger.readers).await?)
+    }
+}
+
+/// What is known of a campaign's occasions.
+async fn history(readers: &SqlitePool, campaign: &CampaignId) -> Result<History, LedgerError> {
+    let mut transaction = readers.begin().await?;
+    let (newest, since): (Option<i64>, Option<i64>) =
+        sqlx::query_as(NEWEST).bind(campaign.as_str()).fetch_one(&mut *transaction).await?;
+    let open: Option<(i64, Option<i64>)> =
+        sqlx::query_as(OPEN).bind(campaign.as_str()).fetch_optional(&mut *transaction).await?;
+    let time = |at: i64| Timestamp::from_millisecond(at).ok();
+    let open = open.and_then(|(due, begun)| Some(Open { due: time(due)?, begun: begun.and_then(time) }));
+    Ok(History { newest: newest.and_then(time), since: since.and_then(time), open })
+}
+
+/// The occasions that were due before `due` and are not at their end, oldest first.
+async fn open_before(
+    readers: &SqlitePool,
+    campaign: &CampaignId,
+    due: Timestamp,
+) -> Result<Vec<String>, LedgerError> {
+    let query = sqlx::query_scalar(OPEN_BEFORE).bind(campaign.as_str()).bind(due.as_millisecond());
+    Ok(query.fetch_all(readers).await?)
+}
+
+/// How many mails wait for a decision.
+async fn undecided(readers: &SqlitePool, campaign: &CampaignId) -> Result<u64, LedgerError> {
+    let rows: i64 = sqlx::query_scalar(UNDECIDED).bind(campaign.as_str()).fetch_one(readers).await?;
+    Ok(u64::try_from(rows).unwrap_or_default())
+}
+
+/// Sets from when on due times count; the first time stays.
+async fn watch(
+    connection: &mut SqliteConnection,
+    campaign: &CampaignId,
+    since: Timestamp,
+) -> Result<(), LedgerError> {
+    sqlx::query(WATCH).bind(campaign.as_str()).bind(since.as_millisecond()).execute(connection).await?;
+    Ok(())
+}
+
+/// Records due times that pass by; returns the names of those that nobody had begun or recorded.
+async fn skip(
+    connection: &mut SqliteConnection,
+    campaign: &CampaignId,
+    skipped: &[Skipped],
+) -> Result<Vec<String>, LedgerError> {
+    let rows: Vec<_> = skipped
+        .iter()
+        .map(|Skipped { occasion, due, reason }| Written { occasion, due: due.as_millisecond(), reason })
+        .collect();
+    Ok(sqlx::query_scalar(SKIP).bind(campaign.as_str()).bind(json(&rows)).fetch_all(connection).await?)
+}
+
+/// Notes what the campaign file says about an occasion; refused where it is over.
+async fn plan(
+    connection: &mut SqliteConnection,
+    occasion: i64,
+    due: Option<Timestamp>,
+    once_in: Option<&str>,
+) -> Result<(), LedgerError> {
+    let due = due.map(Timestamp::as_millisecond);
+    let (name, closed): (String, Option<String>) =
+        sqlx::query_as(PLAN).bind(occasion).bind(due).bind(once_in).fetch_one(connection).await?;
+    match closed {
+        None => Ok(()),
+        Some(reason) => Err(LedgerError::Over { occasion: name, reason }),
+    }
+}
+
+/// Ends an occasion: what waits expires, and no run begins it again. Returns how many rows waited.
+async fn give_up(
+    connection: &mut SqliteConnection,
+    occasion: i64,
+    reason: &str,
+    now: i64,
+) -> Result<u64, LedgerError> {
+    let done = sqlx::query(GIVE_UP).bind(occasion).bind(reason).bind(now).execute(&mut *connection).await?;
+    sqlx::query(CLOSE).bind(occasion).bind(reason).execute(connection).await?;
+    Ok(done.rows_affected())
+}

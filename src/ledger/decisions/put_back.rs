@@ -1,0 +1,236 @@
+//! Putting rows back that came to their end without a mail: refused, expired, suppressed. Each is written down beside
+//! the row, for good. Who has a mail, or may have one, is not put back: that is what [`Resolution`](super::Resolution) is for.
+
+use std::collections::HashMap;
+
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+
+use super::unknown::{self, Source, Written};
+use crate::{
+    audience::Address,
+    ledger::{
+        rules::{Event, LedgerError, State, kept, next, printable},
+        run::Run,
+        store::{anew, json, parse_state},
+        tries::mail_once::{self, Elsewhere},
+        writer::RunCore,
+    },
+};
+
+/// Rows per statement.
+const BATCH: usize = 500;
+
+/// A row that shall wait for its turn again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PutBack {
+    /// Which row: [`RowView::id`](crate::ledger::RowView::id).
+    pub id: i64,
+    /// Who says so.
+    pub source: Source,
+    /// Why, for the audit trail.
+    pub reason: String,
+}
+
+/// What becomes of a row that shall wait again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Back {
+    /// It waits for its turn; its next try has a new link.
+    Waits,
+    /// It stays as it is.
+    Stays(Stays),
+}
+
+/// Why a row is not put back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stays {
+    /// Its state knows no way back: it has a mail or may have one, it waits already, or it is no person's row.
+    State(State),
+    /// The current list does not have it.
+    LeftTheList,
+    /// Somebody signed in with its link, so its mail arrived.
+    LinkUsed,
+    /// Its address is on the suppression list.
+    Suppressed,
+    /// Another user's mail goes to the same mailbox, or has gone there.
+    MailboxTaken,
+    /// Its key has had its mail on this other occasion.
+    MailedOn(String),
+}
+
+/// All that decides about a row.
+pub(in crate::ledger) const FACTS: &str = "
+select r.id, r.state, r.seen = o.generation as listed, r.key, r.user_id, r.address, o.once_in is not null as once,
+    r.redeemed_at is not null
+        or exists (select 1 from clerk_token t where t.recipient_id = r.id and t.state = 'used') as used,
+    exists (select 1 from suppression s where s.address = r.address) as suppressed,
+    exists (select 1 from recipient m indexed by recipient_mailbox
+        where m.occasion_id = r.occasion_id and m.address = r.address and m.key is not null and m.user_id <> r.user_id
+            and (m.state in ('sending', 'sent', 'unknown')
+                or (m.seen = o.generation and m.state in ('pending', 'claimed', 'deferred')))) as taken
+from json_each(?2) j cross join recipient r on r.id = j.value cross join occasion o on o.id = r.occasion_id
+where r.occasion_id = ?1";
+
+/// The reason stays until there is another.
+pub(in crate::ledger) const PUT_BACK: &str = concat!(
+    "update recipient set ",
+    anew!("?2"),
+    " from json_each(?1) j
+where recipient.id = j.value ->> 'id' and recipient.state in ('rejected', 'expired', 'suppressed')
+returning recipient.id"
+);
+
+/// As if no list had been taken in with these bytes.
+const READ_AGAIN: &str = "
+update occasion set list_digest = zeroblob(32) where id = ?1 and list_digest is not null";
+
+/// What the ledger has of a row.
+struct Facts {
+    id: i64,
+    state: State,
+    /// Why it stays, as far as the row itself can tell.
+    stays: Option<Stays>,
+    /// Of a key that is mailed once, whatever the occasion.
+    once: bool,
+    key: String,
+    user_id: String,
+    address: String,
+}
+
+impl Run {
+    /// What [`put_back`](Self::put_back) would make of these rows now. Changes nothing; rows of another occasion are
+    /// left out.
+    pub async fn look_back(&self, rows: &[i64]) -> Result<Vec<(i64, Back)>, LedgerError> {
+        let mut connection = self.ledger.readers.acquire().await?;
+        Ok(decide_all(&mut connection, self.core.occasion, rows)
+            .await?
+            .into_iter()
+            .map(|(facts, back)| (facts.id, back))
+            .collect())
+    }
+
+    /// Lets rows that came to their end without a mail wait for their turn again, each with a new link, and writes down
+    /// who decided and why. Returns what became of each; rows of another occasion are left out.
+    pub async fn put_back(&self, rows: Vec<PutBack>) -> Result<Vec<(i64, Back)>, LedgerError> {
+        self.start(|connection, run, now| {
+            Box::pin(async move { put_back(connection, run, &rows, now).await })
+        })
+        .await
+    }
+
+    /// Lets the next run read the list again even if nothing about it has changed: each row with a problem is looked
+    /// at anew, and mailed if the problem is gone.
+    pub async fn read_again(&self) -> Result<(), LedgerError> {
+        self.start(|connection, run, _| {
+            Box::pin(async move {
+                sqlx::query(READ_AGAIN).bind(run.occasion).execute(connection).await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+}
+
+async fn put_back(
+    connection: &mut SqliteConnection,
+    run: &RunCore,
+    rows: &[PutBack],
+    now: i64,
+) -> Result<Vec<(i64, Back)>, LedgerError> {
+    let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+    let decided = decide_all(connection, run.occasion, &ids).await?;
+    let asked: HashMap<_, _> = rows.iter().map(|row| (row.id, row)).collect();
+    let written: Vec<_> = decided
+        .iter()
+        .filter(|(_, back)| *back == Back::Waits)
+        .filter_map(|(facts, _)| Some((facts, *asked.get(&facts.id)?)))
+        .map(|(facts, row)| Written {
+            id: facts.id,
+            state: State::Pending.name(),
+            was: facts.state.name(),
+            source: row.source.name(),
+            reason: Address::parse(&facts.address)
+                .map_or_else(|_| printable(&row.reason), |address| kept(&row.reason, &address)),
+        })
+        .collect();
+    for written in written.chunks(BATCH) {
+        let values = json(written);
+        let moved: Vec<i64> =
+            sqlx::query_scalar(PUT_BACK).bind(&values).bind(now).fetch_all(&mut *connection).await?;
+        if moved.len() != written.len() {
+            return Err(LedgerError::Storage(format!(
+                "{} of {} rows would have been put back, so none was",
+                moved.len(),
+                written.len()
+            )));
+        }
+        unknown::audit(connection, run.epoch, &values, now).await?;
+    }
+    Ok(decided.into_iter().map(|(facts, back)| (facts.id, back)).collect())
+}
+
+/// Decides about rows of one occasion, in the order of their numbers.
+async fn decide_all(
+    connection: &mut SqliteConnection,
+    occasion: i64,
+    rows: &[i64],
+) -> Result<Vec<(Facts, Back)>, LedgerError> {
+    let mut rows = rows.to_vec();
+    rows.sort_unstable();
+    rows.dedup();
+    let mut decided: Vec<(Facts, Back)> = Vec::with_capacity(rows.len());
+    // Whose mails go to a mailbox once these rows wait again.
+    let mut goes_to: HashMap<String, String> = HashMap::new();
+    for batch in rows.chunks(BATCH) {
+        let query = sqlx::query(FACTS).bind(occasion).bind(json(batch));
+        let all = query.fetch_all(&mut *connection).await?;
+        let mut facts = all.iter().map(Facts::read).collect::<Result<Vec<_>, _>>()?;
+        facts.sort_unstable_by_key(|facts| facts.id);
+        let keys: Vec<_> = facts.iter().filter(|facts| facts.once).map(|facts| facts.key.as_str()).collect();
+        let elsewhere = mail_once::elsewhere(connection, occasion, &keys).await?;
+        for one in facts {
+            let other = elsewhere.get(&one.key);
+            let mailbox = one.address.to_ascii_lowercase();
+            let rival = goes_to.get(&mailbox).is_some_and(|user| *user != one.user_id);
+            let back = decide(&one, rival, other);
+            if back == Back::Waits {
+                goes_to.entry(mailbox).or_insert_with(|| one.user_id.clone());
+            }
+            decided.push((one, back));
+        }
+    }
+    Ok(decided)
+}
+
+/// Decides about one row. `rival`: another user's row that is put back as well has its mailbox.
+fn decide(facts: &Facts, rival: bool, elsewhere: Option<&Elsewhere>) -> Back {
+    let stays = match (&facts.stays, rival, elsewhere) {
+        (Some(stays), _, _) => stays.clone(),
+        (None, true, _) => Stays::MailboxTaken,
+        (None, false, Some(Elsewhere::Mailed(occasion))) => Stays::MailedOn(occasion.clone()),
+        (None, false, Some(Elsewhere::NoMailbox { .. }) | None) => return Back::Waits,
+    };
+    Back::Stays(stays)
+}
+
+impl Facts {
+    fn read(row: &SqliteRow) -> Result<Self, LedgerError> {
+        let text = |column| row.try_get::<Option<String>, _>(column).map(Option::unwrap_or_default);
+        let state = parse_state(row.try_get("state")?)?;
+        let stays = [
+            (next(state, Event::Retry, false).is_none(), Stays::State(state)),
+            (!row.try_get::<bool, _>("listed")?, Stays::LeftTheList),
+            (row.try_get("used")?, Stays::LinkUsed),
+            (row.try_get("suppressed")?, Stays::Suppressed),
+            (row.try_get("taken")?, Stays::MailboxTaken),
+        ];
+        Ok(Self {
+            id: row.try_get("id")?,
+            state,
+            stays: stays.into_iter().find(|(holds, _)| *holds).map(|(_, stays)| stays),
+            once: row.try_get("once")?,
+            key: text("key")?,
+            user_id: text("user_id")?,
+            address: text("address")?,
+        })
+    }
+}

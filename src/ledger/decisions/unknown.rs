@@ -1,0 +1,232 @@
+//! Decisions about rows whose outcome is unknown. Each is written down beside the row, for good.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+
+use crate::{
+    audience::Address,
+    ledger::{
+        rules::{LedgerError, State, kept, printable},
+        run::Run,
+        store::{json, parse_state},
+    },
+};
+
+/// A row whose outcome is unknown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownRow {
+    /// The row's number, for paging and for [`Resolution`].
+    pub id: i64,
+    /// The line in the list that held it last.
+    pub line: u64,
+    /// Whether the current list holds it.
+    pub listed: bool,
+    /// Whom the link signs in; empty after a purge.
+    pub user_id: String,
+    /// Where the mail went; empty after a purge.
+    pub address: String,
+    /// The `Message-ID`, with angle brackets.
+    pub message_id: String,
+    /// When the last try began.
+    pub began: Timestamp,
+    /// When the answer was missed, or the row was found by a later run.
+    pub ended: Timestamp,
+}
+
+/// What an unknown row is from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// The relay took it.
+    Sent,
+    /// The relay did not take it, or it is worth the risk: it is sent again. A row that left the list is withdrawn.
+    Pending,
+    /// It will never arrive.
+    Rejected,
+}
+
+/// Who decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// A person, about this row.
+    Hand,
+    /// The relay's log.
+    Log,
+    /// `--on-unknown`, about all rows.
+    Rule,
+}
+
+/// A decision about one row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolution {
+    /// Which row: [`UnknownRow::id`].
+    pub id: i64,
+    /// What it is from now on.
+    pub decision: Decision,
+    /// Who says so.
+    pub source: Source,
+    /// Why.
+    pub reason: String,
+}
+
+/// A decision as it is written.
+#[derive(Debug, Serialize)]
+pub(in crate::ledger) struct Written {
+    pub(in crate::ledger) id: i64,
+    pub(in crate::ledger) state: &'static str,
+    /// The state that it was decided about.
+    pub(in crate::ledger) was: &'static str,
+    pub(in crate::ledger) source: &'static str,
+    pub(in crate::ledger) reason: String,
+}
+
+const UNKNOWN: &str = "
+select r.id, r.line, r.seen = o.generation as listed, r.user_id, r.address, r.message_id, r.changed_at,
+    (select max(a.started_at) from attempts a where a.recipient_id = r.id) as began,
+    (select max(a.ended_at) from attempts a where a.recipient_id = r.id) as ended
+from occasion o join recipient r on r.occasion_id = o.id
+where o.id = ?1 and r.state = 'unknown' and r.id > ?2 order by r.id limit ?3";
+
+const ADDRESSES: &str = "
+select r.id, coalesce(r.address, '') from json_each(?1) j cross join recipient r where r.id = j.value ->> 'id'";
+
+/// A row that left the list is not mailed again, whatever was decided. One that is has its time anew.
+pub(in crate::ledger) const RESOLVE: &str = "
+update recipient set
+    state = case when j.value ->> 'state' = 'pending' and recipient.seen <>
+            (select o.generation from occasion o where o.id = recipient.occasion_id)
+        then 'withdrawn' else j.value ->> 'state' end,
+    reason = case when j.value ->> 'state' = 'pending' and recipient.seen =
+            (select o.generation from occasion o where o.id = recipient.occasion_id)
+        then null else j.value ->> 'reason' end,
+    first_try_at = case when j.value ->> 'state' = 'pending' then null else recipient.first_try_at end,
+    again_at = case when j.value ->> 'state' = 'pending' then ?3 else recipient.again_at end,
+    next_attempt_at = null, changed_at = ?3
+from json_each(?1) j
+where recipient.id = j.value ->> 'id' and recipient.occasion_id = ?2 and recipient.state = 'unknown'
+returning recipient.id, recipient.state";
+
+const AUDIT: &str = "
+insert into resolution (recipient_id, attempt, epoch, source, state, was, reason, at)
+select r.id, r.attempts, ?2, j.value ->> 'source', r.state, j.value ->> 'was', j.value ->> 'reason', ?3
+from json_each(?1) j cross join recipient r where r.id = j.value ->> 'id'";
+
+/// Of the current list, those whom a person or a log has decided about.
+const DECIDED: &str = "
+select count(*) from recipient r join occasion o on o.id = r.occasion_id
+where o.id = ?1 and r.state = 'rejected' and r.seen = o.generation
+    and (select d.state from resolution d where d.recipient_id = r.id order by d.id desc limit 1) = 'rejected'";
+
+impl Decision {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Pending => "pending",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+impl Source {
+    pub(in crate::ledger) const fn name(self) -> &'static str {
+        match self {
+            Self::Hand => "hand",
+            Self::Log => "log",
+            Self::Rule => "rule",
+        }
+    }
+}
+
+impl Run {
+    /// How many rows are `rejected` since somebody decided so: no news to anybody.
+    pub async fn decided_rejected(&self) -> Result<u64, LedgerError> {
+        let rows: i64 =
+            sqlx::query_scalar(DECIDED).bind(self.core.occasion).fetch_one(&self.ledger.readers).await?;
+        Ok(u64::try_from(rows).unwrap_or_default())
+    }
+
+    /// Up to `limit` rows whose outcome is unknown, behind the row `after` (0 for the first page).
+    pub async fn unknown(&self, after: i64, limit: u32) -> Result<Vec<UnknownRow>, LedgerError> {
+        let query = sqlx::query(UNKNOWN).bind(self.core.occasion).bind(after).bind(limit);
+        query.fetch_all(&self.ledger.readers).await?.iter().map(view).collect()
+    }
+
+    /// Decides about rows whose outcome is unknown, and writes down who decided and why. Rows that are not unknown are
+    /// left alone. Returns what the others are now.
+    pub async fn resolve(&self, resolutions: Vec<Resolution>) -> Result<Vec<(i64, State)>, LedgerError> {
+        self.start(|connection, run, now| {
+            Box::pin(async move { resolve(connection, run.occasion, run.epoch, &resolutions, now).await })
+        })
+        .await
+    }
+}
+
+fn view(row: &SqliteRow) -> Result<UnknownRow, LedgerError> {
+    let time = |column| -> Result<Option<Timestamp>, LedgerError> {
+        let at: Option<i64> = row.try_get(column)?;
+        Ok(at.and_then(|at| Timestamp::from_millisecond(at).ok()))
+    };
+    let changed = time("changed_at")?.unwrap_or_default();
+    let text = |column| row.try_get::<Option<String>, _>(column).map(Option::unwrap_or_default);
+    Ok(UnknownRow {
+        id: row.try_get("id")?,
+        line: u64::try_from(row.try_get::<i64, _>("line")?).unwrap_or_default(),
+        listed: row.try_get("listed")?,
+        user_id: text("user_id")?,
+        address: text("address")?,
+        message_id: text("message_id")?,
+        began: time("began")?.unwrap_or(changed),
+        ended: time("ended")?.unwrap_or(changed),
+    })
+}
+
+/// Writes decisions, inside a transaction; rows that are not unknown (any more) are left alone. Returns the states of
+/// the others.
+async fn resolve(
+    connection: &mut SqliteConnection,
+    occasion: i64,
+    epoch: i64,
+    resolutions: &[Resolution],
+    now: i64,
+) -> Result<Vec<(i64, State)>, LedgerError> {
+    let mut written: Vec<_> = resolutions
+        .iter()
+        .map(|resolution| Written {
+            id: resolution.id,
+            state: resolution.decision.name(),
+            was: State::Unknown.name(),
+            source: resolution.source.name(),
+            reason: resolution.reason.clone(),
+        })
+        .collect();
+    let addresses: Vec<(i64, String)> =
+        sqlx::query_as(ADDRESSES).bind(json(&written)).fetch_all(&mut *connection).await?;
+    for one in &mut written {
+        let address =
+            addresses.iter().find(|(id, _)| *id == one.id).and_then(|(_, it)| Address::parse(it).ok());
+        one.reason = match address {
+            Some(address) => kept(&one.reason, &address),
+            None => printable(&one.reason),
+        };
+    }
+    let changed: Vec<(i64, String)> = sqlx::query_as(RESOLVE)
+        .bind(json(&written))
+        .bind(occasion)
+        .bind(now)
+        .fetch_all(&mut *connection)
+        .await?;
+    written.retain(|one| changed.iter().any(|(id, _)| *id == one.id));
+    audit(connection, epoch, &json(&written), now).await?;
+    changed.into_iter().map(|(id, state)| Ok((id, parse_state(&state)?))).collect()
+}
+
+/// Writes decisions down for good, behind the change that they made: [`Written`] as JSON.
+pub(in crate::ledger) async fn audit(
+    connection: &mut SqliteConnection,
+    epoch: i64,
+    written: &str,
+    now: i64,
+) -> Result<(), LedgerError> {
+    sqlx::query(AUDIT).bind(written).bind(epoch).bind(now).execute(connection).await?;
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! What people answered on the pages of a survey's links.
+
+use sqlx::SqliteConnection;
+
+use crate::{
+    campaign::CampaignId,
+    ledger::{handle::Ledger, rules::LedgerError},
+};
+
+/// An answer, as it was given on the page.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Given {
+    /// The question's id.
+    pub question: String,
+    /// The answer's id.
+    pub answer: String,
+    /// The person's own words.
+    pub words: Option<String>,
+}
+
+/// How often an answer was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswerCount {
+    /// The question's id.
+    pub question: String,
+    /// The answer's id.
+    pub answer: String,
+    /// How many gave it.
+    pub count: u64,
+}
+
+/// What came back to an occasion's links.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Returns {
+    /// How many links were signed in with.
+    pub redeemed: u64,
+    /// How often each answer was given, by question and answer.
+    pub answers: Vec<AnswerCount>,
+}
+
+/// The first answer stays: a person answers a question once.
+const RECORD: &str = "
+insert into answer (recipient_id, question, answer, words, answered_at) values (?1, ?2, ?3, ?4, ?5)
+on conflict (recipient_id, question) do nothing";
+
+const REDEEMED: &str = "
+select count(*) from occasion o join recipient r on r.occasion_id = o.id
+where o.campaign = ?1 and o.occasion = ?2 and r.redeemed_at is not null";
+
+const ANSWERS: &str = "
+select a.question, a.answer, count(*) from occasion o join recipient r on r.occasion_id = o.id
+join answer a on a.recipient_id = r.id
+where o.campaign = ?1 and o.occasion = ?2 group by a.question, a.answer order by a.question, a.answer";
+
+pub(in crate::ledger) async fn record(
+    connection: &mut SqliteConnection,
+    recipient: i64,
+    given: &Given,
+    now: i64,
+) -> Result<(), LedgerError> {
+    sqlx::query(RECORD)
+        .bind(recipient)
+        .bind(&given.question)
+        .bind(&given.answer)
+        .bind(&given.words)
+        .bind(now)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+impl Ledger {
+    /// What came back to the links of an occasion.
+    pub async fn returns(&self, campaign: &CampaignId, occasion: &str) -> Result<Returns, LedgerError> {
+        let redeemed: i64 = sqlx::query_scalar(REDEEMED)
+            .bind(campaign.as_str())
+            .bind(occasion)
+            .fetch_one(&self.inner.readers)
+            .await?;
+        let answers: Vec<(String, String, i64)> = sqlx::query_as(ANSWERS)
+            .bind(campaign.as_str())
+            .bind(occasion)
+            .fetch_all(&self.inner.readers)
+            .await?;
+        let whole = |number: i64| u64::try_from(number).unwrap_or_default();
+        let answers = answers
+            .into_iter()
+            .map(|(question, answer, count)| AnswerCount { question, answer, count: whole(count) })
+            .collect();
+        Ok(Returns { redeemed: whole(redeemed), answers })
+    }
+}
+
+/// What people write is theirs: it is not printed.
+impl std::fmt::Debug for Given {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Given")
+            .field("question", &self.question)
+            .field("answer", &self.answer)
+            .finish_non_exhaustive()
+    }
+}

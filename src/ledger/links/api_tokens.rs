@@ -1,0 +1,96 @@
+//! Tokens that were asked for one by one, through the token API.
+
+use sqlx::SqliteConnection;
+
+use crate::ledger::{
+    handle::Ledger,
+    rules::{LedgerError, TokenRecord},
+};
+
+/// A token to be kept: its id and what it is rebuilt from, never its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Minted {
+    /// `sit_` and 27 letters and digits.
+    pub id: String,
+    /// Whom it signs in.
+    pub user_id: String,
+    /// The rest.
+    pub record: TokenRecord,
+}
+
+/// What became of calling a token back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Revoked {
+    /// It was open and signs nobody in any more.
+    Done {
+        /// Whom it would have signed in.
+        user_id: String,
+        /// When it was made, Unix milliseconds.
+        created_at: i64,
+        /// Now, Unix milliseconds.
+        updated_at: i64,
+    },
+    /// It had been used.
+    WasUsed,
+    /// It had been called back before.
+    WasRevoked,
+    /// There is none of this id.
+    Unknown,
+}
+
+const ADD: &str = "
+insert into sign_in_token (id, user_id, jti_hash, kid, issued_at, expires_at, created_at, updated_at)
+values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)";
+
+const REVOKE: &str = "
+update sign_in_token set revoked_at = ?2, updated_at = ?2
+where id = ?1 and redeemed_at is null and revoked_at is null
+returning user_id, created_at";
+
+const STANDING: &str = "select redeemed_at is not null from sign_in_token where id = ?1";
+
+impl Ledger {
+    /// Keeps a token that belongs to no mail. Durable when this returns.
+    pub async fn mint(&self, minted: Minted) -> Result<(), LedgerError> {
+        let requests = &self.inner.requests;
+        requests
+            .alone(move |connection, now| Box::pin(async move { add(connection, &minted, now).await }))
+            .await
+    }
+
+    /// Calls back a token that belongs to no mail.
+    pub async fn revoke_minted(&self, id: &str) -> Result<Revoked, LedgerError> {
+        let (id, requests) = (id.to_owned(), &self.inner.requests);
+        requests
+            .alone(move |connection, now| Box::pin(async move { revoke(connection, &id, now).await }))
+            .await
+    }
+}
+
+async fn add(connection: &mut SqliteConnection, minted: &Minted, now: i64) -> Result<(), LedgerError> {
+    sqlx::query(ADD)
+        .bind(&minted.id)
+        .bind(&minted.user_id)
+        .bind(minted.record.jti_hash.as_slice())
+        .bind(&minted.record.kid)
+        .bind(minted.record.issued_at)
+        .bind(minted.record.expires_at)
+        .bind(now)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn revoke(connection: &mut SqliteConnection, id: &str, now: i64) -> Result<Revoked, LedgerError> {
+    let done: Option<(String, i64)> =
+        sqlx::query_as(REVOKE).bind(id).bind(now).fetch_optional(&mut *connection).await?;
+    if let Some((user_id, created_at)) = done {
+        return Ok(Revoked::Done { user_id, created_at, updated_at: now });
+    }
+    let used: Option<bool> = sqlx::query_scalar(STANDING).bind(id).fetch_optional(connection).await?;
+    Ok(match used {
+        None => Revoked::Unknown,
+        Some(true) => Revoked::WasUsed,
+        Some(false) => Revoked::WasRevoked,
+    })
+}

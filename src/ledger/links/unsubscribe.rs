@@ -1,0 +1,144 @@
+//! Unsubscribing by the opaque id of a mail (RFC 8058), and taking it back for a minute.
+
+use sqlx::SqliteConnection;
+
+use crate::{
+    audience::Address,
+    ledger::{handle::Ledger, rules::LedgerError},
+};
+
+/// How long a wish can be taken back.
+const UNDO_MS: i64 = 60_000;
+
+/// Whom an unsubscribe link is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leaver {
+    /// The address; `None` where the campaign was purged.
+    pub address: Option<Address>,
+    /// Whether it is on the suppression list already.
+    pub gone: bool,
+    /// Whether the wish can be taken back with the secret that came along.
+    pub can_return: bool,
+}
+
+/// What became of unsubscribing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Left {
+    /// The address is on the suppression list.
+    Done {
+        /// The address.
+        address: Address,
+        /// Whether this very wish put it there, and can be taken back.
+        can_return: bool,
+    },
+    /// The campaign was purged: nobody knows the address any more.
+    Forgotten,
+    /// No mail has this id.
+    Unknown,
+}
+
+const WHO: &str = "
+select r.address, o.campaign, exists (select 1 from suppression s where s.address = r.address) as gone,
+    exists (select 1 from suppression s where s.address = r.address and s.undo = ?2 and s.since > ?3) as can_return
+from recipient r join occasion o on o.id = r.occasion_id where r.unsubscribe_id = ?1";
+
+/// The first wish can be taken back, and so can the same one that is said again in its minute. Any other wish for the
+/// address stands by itself: nobody takes it back with the first.
+const LEAVE: &str = "
+insert into suppression (address, reason, since, undo, undo_of) values (?1, ?2, ?3, ?4, ?5)
+on conflict (address) do update set
+    undo = case when undo_of = ?5 and since > ?6 then ?4 end,
+    undo_of = case when undo_of = ?5 and since > ?6 then ?5 end
+returning undo is not null";
+
+const RETURN: &str = "
+delete from suppression where undo = ?2 and since > ?3
+    and address = (select r.address from recipient r where r.unsubscribe_id = ?1)";
+
+type Found = (Option<String>, String, bool, bool);
+
+impl Ledger {
+    /// Whom an unsubscribe link is about; `None`: no mail has this id. `undo` is the SHA-256 of the secret of a wish.
+    pub async fn leaver(&self, id: &str, undo: Option<[u8; 32]>) -> Result<Option<Leaver>, LedgerError> {
+        let now = self.inner.clock.now().as_millisecond();
+        let mut connection = self.inner.readers.acquire().await?;
+        Ok(match find(&mut connection, id, undo, now).await? {
+            None => None,
+            Some((address, _, gone, can_return)) => {
+                Some(Leaver { address: parse(address)?, gone, can_return })
+            }
+        })
+    }
+
+    /// Keeps the address of an unsubscribe link from getting any mail, those of a run under way included. Durable when
+    /// this returns; twice is the same as once. Whoever has the secret whose SHA-256 is `undo` may take it back for a
+    /// minute.
+    pub async fn leave(&self, id: &str, undo: Option<[u8; 32]>) -> Result<Left, LedgerError> {
+        let (id, requests) = (id.to_owned(), &self.inner.requests);
+        requests
+            .alone(move |connection, now| Box::pin(async move { leave(connection, &id, undo, now).await }))
+            .await
+    }
+
+    /// Takes back the wish whose secret has this SHA-256, in the minute after it was said. Says whether it did.
+    pub async fn take_back(&self, id: &str, undo: [u8; 32]) -> Result<bool, LedgerError> {
+        let (id, requests) = (id.to_owned(), &self.inner.requests);
+        requests
+            .alone(move |connection, now| {
+                Box::pin(async move { take_back(connection, &id, undo, now).await })
+            })
+            .await
+    }
+}
+
+/// Puts the address of the link on the suppression list, for every campaign. Whoever has the secret of the hash `undo`
+/// may take it back.
+async fn leave(
+    connection: &mut SqliteConnection,
+    id: &str,
+    undo: Option<[u8; 32]>,
+    now: i64,
+) -> Result<Left, LedgerError> {
+    let Some((address, campaign, ..)) = find(connection, id, None, now).await? else {
+        return Ok(Left::Unknown);
+    };
+    let Some(address) = parse(address)? else { return Ok(Left::Forgotten) };
+    let reason = format!("unsubscribed by a mail of `{campaign}`");
+    let can_return: bool = sqlx::query_scalar(LEAVE)
+        .bind(address.to_string())
+        .bind(reason)
+        .bind(now)
+        .bind(undo.as_ref().map(<[u8; 32]>::as_slice))
+        .bind(undo.map(|_| id))
+        .bind(now - UNDO_MS)
+        .fetch_one(connection)
+        .await?;
+    Ok(Left::Done { address, can_return })
+}
+
+/// Takes a wish back: the one whose secret has this hash, within its minute, and no other. Says whether it did.
+async fn take_back(
+    connection: &mut SqliteConnection,
+    id: &str,
+    undo: [u8; 32],
+    now: i64,
+) -> Result<bool, LedgerError> {
+    let done =
+        sqlx::query(RETURN).bind(id).bind(undo.as_slice()).bind(now - UNDO_MS).execute(connection).await?;
+    Ok(done.rows_affected() > 0)
+}
+
+async fn find(
+    connection: &mut SqliteConnection,
+    id: &str,
+    undo: Option<[u8; 32]>,
+    now: i64,
+) -> Result<Option<Found>, LedgerError> {
+    let undo = undo.as_ref().map(<[u8; 32]>::as_slice);
+    Ok(sqlx::query_as(WHO).bind(id).bind(undo).bind(now - UNDO_MS).fetch_optional(connection).await?)
+}
+
+fn parse(address: Option<String>) -> Result<Option<Address>, LedgerError> {
+    let broken = |_| LedgerError::Storage("the ledger holds an address that cannot be read".to_owned());
+    address.map(|address| Address::parse(&address).map_err(broken)).transpose()
+}

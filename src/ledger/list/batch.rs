@@ -1,0 +1,433 @@
+//! A batch of a list: two look-ups, a decision per row in memory, three set-based statements.
+//!
+//! `json_each` is the outer table of each join, and every inner look-up uses an index: the other way round `SQLite`
+//! reads the JSON once per row of the ledger. The plans are pinned in the tests.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_lc_rs::digest;
+use serde::Serialize;
+use serde_json::Value;
+use sqlx::SqliteConnection;
+
+use super::plan::{Duplicate, Plan};
+use crate::{
+    audience::{Recipient, Row, RowProblem},
+    campaign::ZONE_COLUMN,
+    ledger::{
+        rules::{Known, LedgerError, Rival, SameBy, State, Verdict, decide, printable},
+        store::{anew, hex, json, parse_state},
+        tries::mail_once::{self, Elsewhere},
+    },
+};
+
+/// Rows per statement.
+const BATCH: usize = 500;
+
+/// The list being taken in.
+#[derive(Debug)]
+pub(in crate::ledger) struct List {
+    pub(in crate::ledger) occasion: i64,
+    pub(in crate::ledger) generation: i64,
+    pub(in crate::ledger) now: i64,
+}
+
+pub(in crate::ledger) const BY_KEY: &str = "
+select r.id, r.key, r.line, r.seen, r.state, r.row_hash, r.address, r.redeemed_at is not null
+from json_each(?2) j cross join recipient r
+where r.occasion_id = ?1 and r.key = j.value";
+
+/// Who holds a mailbox: only those that this list has shown or that were mailed. A line only where this list has it.
+/// Left to itself `SQLite` takes `key is not null` for a range and reads the whole list for each mailbox.
+pub(in crate::ledger) const BY_MAILBOX: &str = "
+select r.address, r.user_id, min(case when r.seen = ?3 then r.line end)
+from json_each(?2) j cross join recipient r indexed by recipient_mailbox
+where r.occasion_id = ?1 and r.address = j.value and r.key is not null
+    and (r.seen = ?3 or r.state in ('sending', 'sent', 'unknown'))
+group by r.address, r.user_id";
+
+const ADD: &str = "
+insert into recipient
+    (occasion_id, key, line, user_id, address, name, fields, row_hash, seen, state, reason, changed_at, zone)
+select ?1, j.value ->> 'key', j.value ->> 'line', j.value ->> 'user_id', j.value ->> 'address', j.value ->> 'name',
+    j.value ->> 'fields', unhex(j.value ->> 'row_hash'), ?3, j.value ->> 'state', j.value ->> 'reason', ?4,
+    j.value ->> 'zone'
+from json_each(?2) j";
+
+/// A row that waits takes what the list says now. One that is back starts anew.
+pub(in crate::ledger) const CHANGE: &str = "
+update recipient set
+    line = j.value ->> 'line', user_id = j.value ->> 'user_id', address = j.value ->> 'address',
+    name = j.value ->> 'name', fields = j.value ->> 'fields', row_hash = unhex(j.value ->> 'row_hash'), seen = ?2,
+    reason = case recipient.state when 'withdrawn' then null else recipient.reason end,
+    state = case recipient.state when 'withdrawn' then 'pending' else recipient.state end,
+    zone = j.value ->> 'zone', changed_at = ?3
+from json_each(?1) j
+where recipient.id = j.value ->> 'id' and recipient.state in ('pending', 'deferred', 'withdrawn')";
+
+/// A row that came to its end without a mail takes the address that the list has now, and waits as one that was put back.
+pub(in crate::ledger) const CORRECT: &str = concat!(
+    "update recipient set
+    line = j.value ->> 'line', user_id = j.value ->> 'user_id', address = j.value ->> 'address',
+    name = j.value ->> 'name', fields = j.value ->> 'fields', row_hash = unhex(j.value ->> 'row_hash'), seen = ?2,
+    zone = j.value ->> 'zone', reply = coalesce(recipient.reason, recipient.reply), reason = null,
+    ",
+    anew!("?3"),
+    " from json_each(?1) j
+where recipient.id = j.value ->> 'id' and recipient.state in ('rejected', 'expired')"
+);
+
+pub(in crate::ledger) const SEE: &str = "
+update recipient set line = j.value ->> 1, seen = ?2 from json_each(?1) j where recipient.id = j.value ->> 0";
+
+/// What the ledger has under a key.
+struct Found {
+    id: i64,
+    seen_on: Option<u64>,
+    state: State,
+    row_hash: String,
+    /// Canonical.
+    mailbox: String,
+    /// Whether its person is known to have a mail, whatever the state: of another occasion, or since the link was used.
+    mailed: bool,
+}
+
+/// Somebody who holds a mailbox.
+struct Holder {
+    user_id: String,
+    line: Option<u64>,
+}
+
+/// A row as it is written.
+#[derive(Serialize)]
+struct Written {
+    id: Option<i64>,
+    key: Option<String>,
+    line: u64,
+    user_id: Option<String>,
+    address: Option<String>,
+    name: Option<String>,
+    fields: Option<String>,
+    zone: Option<String>,
+    row_hash: Option<String>,
+    state: &'static str,
+    reason: Option<String>,
+}
+
+/// What a batch comes to.
+#[derive(Default)]
+struct Writes {
+    add: Vec<Written>,
+    change: Vec<Written>,
+    correct: Vec<Written>,
+    see: Vec<(i64, u64)>,
+}
+
+/// Adds rows to the list, inside the enlistment's transaction.
+pub(in crate::ledger) async fn add(
+    connection: &mut SqliteConnection,
+    list: &List,
+    rows: Vec<Row>,
+    plan: &mut Plan,
+) -> Result<Vec<Duplicate>, LedgerError> {
+    let mut duplicates = Vec::new();
+    let mut rows = rows.into_iter();
+    loop {
+        let batch: Vec<Row> = rows.by_ref().take(BATCH).collect();
+        if batch.is_empty() {
+            return Ok(duplicates);
+        }
+        add_batch(connection, list, batch, plan, &mut duplicates).await?;
+    }
+}
+
+async fn add_batch(
+    connection: &mut SqliteConnection,
+    list: &List,
+    batch: Vec<Row>,
+    plan: &mut Plan,
+    duplicates: &mut Vec<Duplicate>,
+) -> Result<(), LedgerError> {
+    let mut keys = Vec::new();
+    let mut mailboxes = Vec::new();
+    for row in &batch {
+        if let Row::Good(recipient) = row {
+            keys.push(recipient.key.0.as_str());
+            mailboxes.push(recipient.address.canonical());
+        }
+    }
+    keys.sort_unstable();
+    keys.dedup();
+    mailboxes.sort_unstable();
+    mailboxes.dedup();
+    let mut found = by_key(connection, list, &json(&keys)).await?;
+    let mut holders = by_mailbox(connection, list, &json(&mailboxes)).await?;
+    let elsewhere = mail_once::elsewhere(connection, list.occasion, &keys).await?;
+
+    let mut writes = Writes::default();
+    for row in batch {
+        plan.rows += 1;
+        match row {
+            Row::Bad(problem) => {
+                plan.invalid += 1;
+                writes.add.push(invalid(&problem));
+            }
+            Row::Good(recipient) => {
+                let other = elsewhere.get(&recipient.key.0).filter(|other| other.is_about(&recipient));
+                match (other, found.get_mut(&recipient.key.0)) {
+                    (Some(other), None) => {
+                        match other {
+                            Elsewhere::Mailed(_) => plan.mailed_before += 1,
+                            Elsewhere::NoMailbox { .. } => plan.refused_before += 1,
+                        }
+                        writes.add.push(stays_out(good(recipient), other));
+                        continue;
+                    }
+                    // Where this occasion has the row already, the intent decides.
+                    (Some(Elsewhere::Mailed(_)), Some(known)) => known.mailed = true,
+                    (Some(Elsewhere::NoMailbox { .. }) | None, _) => {}
+                }
+                decide_row(recipient, &mut found, &mut holders, &mut writes, plan, duplicates);
+            }
+        }
+    }
+    let List { occasion, generation, now } = *list;
+    if !writes.add.is_empty() {
+        let query = sqlx::query(ADD).bind(occasion).bind(json(&writes.add)).bind(generation).bind(now);
+        query.execute(&mut *connection).await?;
+    }
+    for (statement, rows) in [(CHANGE, &writes.change), (CORRECT, &writes.correct)] {
+        if !rows.is_empty() {
+            let query = sqlx::query(statement).bind(json(rows)).bind(generation).bind(now);
+            query.execute(&mut *connection).await?;
+        }
+    }
+    if !writes.see.is_empty() {
+        sqlx::query(SEE).bind(json(&writes.see)).bind(generation).execute(connection).await?;
+    }
+    Ok(())
+}
+
+/// Decides about one good row and notes what it comes to, for the statements and for the rows behind it.
+fn decide_row(
+    recipient: Recipient,
+    found: &mut HashMap<String, Found>,
+    holders: &mut HashMap<String, Vec<Holder>>,
+    writes: &mut Writes,
+    plan: &mut Plan,
+    duplicates: &mut Vec<Duplicate>,
+) {
+    let line = recipient.line;
+    let key = recipient.key.0.clone();
+    let user_id = recipient.user_id.clone();
+    let mailbox = recipient.address.canonical();
+    let written = good(recipient);
+    let before = found.get(&key);
+    let known = before.map(|before| Known {
+        seen_on: before.seen_on,
+        state: before.state,
+        same: written.row_hash.as_deref() == Some(before.row_hash.as_str()),
+        corrected: before.mailbox != mailbox && !before.mailed,
+    });
+    // A user may have two carts: only another user's row makes a mailbox taken.
+    let rival = holders
+        .get(&mailbox)
+        .and_then(|all| all.iter().find(|holder| holder.user_id != user_id))
+        .map(|holder| Rival { line: holder.line });
+    let id = before.map(|before| before.id);
+    let held_at = before.map(|before| before.mailbox.clone());
+    let verdict = decide(known.as_ref(), rival);
+    // The mailbox that the row holds from now on: its own, unless it stays as it was.
+    let holds = match verdict {
+        Verdict::New => {
+            plan.new += 1;
+            writes.add.push(written);
+            mailbox
+        }
+        Verdict::Changed | Verdict::Returned => {
+            if verdict == Verdict::Changed {
+                plan.changed += 1;
+            } else {
+                plan.returned += 1;
+            }
+            writes.change.push(Written { id, ..written });
+            mailbox
+        }
+        Verdict::Corrected => {
+            plan.corrected += 1;
+            writes.correct.push(Written { id, ..written });
+            mailbox
+        }
+        Verdict::Unchanged | Verdict::ChangedAfterSent | Verdict::ChangedAfterEnd => {
+            match verdict {
+                Verdict::ChangedAfterSent => plan.changed_after_sent += 1,
+                Verdict::ChangedAfterEnd => plan.changed_after_end += 1,
+                Verdict::New
+                | Verdict::Changed
+                | Verdict::Returned
+                | Verdict::Corrected
+                | Verdict::Unchanged
+                | Verdict::Duplicate(..) => plan.unchanged += 1,
+            }
+            writes.see.extend(id.map(|id| (id, line)));
+            held_at.unwrap_or(mailbox)
+        }
+        Verdict::Duplicate(by, first_line) => {
+            plan.duplicates += 1;
+            duplicates.push(Duplicate { line, first_line, by });
+            writes.add.push(duplicate(written, by, first_line));
+            return;
+        }
+    };
+    note(found, holders, key, id, line, holds, user_id);
+}
+
+/// What the rows behind this one in the batch have to know.
+fn note(
+    found: &mut HashMap<String, Found>,
+    holders: &mut HashMap<String, Vec<Holder>>,
+    key: String,
+    id: Option<i64>,
+    line: u64,
+    mailbox: String,
+    user_id: String,
+) {
+    let all = holders.entry(mailbox.clone()).or_default();
+    match all.iter_mut().find(|holder| holder.user_id == user_id) {
+        Some(holder) => holder.line = holder.line.or(Some(line)),
+        None => all.push(Holder { user_id, line: Some(line) }),
+    }
+    // Its state and hash are never asked again: a key that this list has shown is a duplicate.
+    let shown = Found {
+        id: id.unwrap_or_default(),
+        seen_on: Some(line),
+        state: State::Pending,
+        row_hash: String::new(),
+        mailbox,
+        mailed: false,
+    };
+    found.insert(key, shown);
+}
+
+async fn by_key(
+    connection: &mut SqliteConnection,
+    list: &List,
+    keys: &str,
+) -> Result<HashMap<String, Found>, LedgerError> {
+    type FoundRow = (i64, String, i64, i64, String, Vec<u8>, String, bool);
+    let rows: Vec<FoundRow> =
+        sqlx::query_as(BY_KEY).bind(list.occasion).bind(keys).fetch_all(connection).await?;
+    rows.into_iter()
+        .map(|(id, key, line, seen, state, row_hash, address, mailed)| {
+            let seen_on = (seen == list.generation).then(|| u64::try_from(line).unwrap_or_default());
+            let state = parse_state(&state)?;
+            Ok((
+                key,
+                Found {
+                    id,
+                    seen_on,
+                    state,
+                    row_hash: hex(&row_hash),
+                    mailbox: address.to_ascii_lowercase(),
+                    mailed,
+                },
+            ))
+        })
+        .collect()
+}
+
+async fn by_mailbox(
+    connection: &mut SqliteConnection,
+    list: &List,
+    mailboxes: &str,
+) -> Result<HashMap<String, Vec<Holder>>, LedgerError> {
+    let rows: Vec<(String, String, Option<i64>)> = sqlx::query_as(BY_MAILBOX)
+        .bind(list.occasion)
+        .bind(mailboxes)
+        .bind(list.generation)
+        .fetch_all(connection)
+        .await?;
+    let mut holders: HashMap<String, Vec<Holder>> = HashMap::new();
+    for (address, user_id, line) in rows {
+        let line = line.and_then(|line| u64::try_from(line).ok());
+        holders.entry(address.to_ascii_lowercase()).or_default().push(Holder { user_id, line });
+    }
+    Ok(holders)
+}
+
+fn good(recipient: Recipient) -> Written {
+    let row_hash = Some(row_hash(&recipient));
+    Written {
+        id: None,
+        key: Some(recipient.key.0),
+        line: recipient.line,
+        user_id: Some(recipient.user_id),
+        address: Some(recipient.address.to_string()),
+        name: recipient.name,
+        fields: Some(json(&recipient.fields)),
+        zone: recipient.fields.get(ZONE_COLUMN).and_then(Value::as_str).map(str::to_owned),
+        row_hash,
+        state: State::Pending.name(),
+        reason: None,
+    }
+}
+
+/// A row that shows in the books and is never mailed; what would fill a template is not kept.
+fn duplicate(written: Written, by: SameBy, first_line: Option<u64>) -> Written {
+    let what = match by {
+        SameBy::Key => "the same recipient",
+        SameBy::Mailbox => "the same mailbox",
+    };
+    let reason = match first_line {
+        Some(line) => format!("{what} as line {line}"),
+        None => format!("{what} as a row that was mailed from an earlier list"),
+    };
+    let state = State::Duplicate.name();
+    Written { key: None, name: None, fields: None, zone: None, state, reason: Some(reason), ..written }
+}
+
+/// A row that stays out for what another occasion has made of its key.
+fn stays_out(written: Written, other: &Elsewhere) -> Written {
+    let reason = Some(match other {
+        Elsewhere::Mailed(occasion) => format!("mailed on the occasion `{occasion}`"),
+        Elsewhere::NoMailbox { occasion, words, .. } => {
+            printable(format!("refused on the occasion `{occasion}`: {words}"))
+        }
+    });
+    Written {
+        key: None,
+        name: None,
+        fields: None,
+        zone: None,
+        state: State::Duplicate.name(),
+        reason,
+        ..written
+    }
+}
+
+fn invalid(problem: &RowProblem) -> Written {
+    let reason = match &problem.column {
+        Some(column) => printable(format!("{column}: {}", problem.message)),
+        None => printable(&problem.message),
+    };
+    Written {
+        id: None,
+        key: None,
+        line: problem.line,
+        user_id: None,
+        address: None,
+        name: None,
+        fields: None,
+        zone: None,
+        row_hash: None,
+        state: State::Invalid.name(),
+        reason: Some(reason),
+    }
+}
+
+/// SHA-256 of what a mail is made from. Neither the line nor the order of the columns changes it.
+fn row_hash(recipient: &Recipient) -> String {
+    let fields: BTreeMap<_, _> = recipient.fields.iter().collect();
+    let text = json(&(&recipient.user_id, recipient.address.to_string(), &recipient.name, fields));
+    hex(digest::digest(&digest::SHA256, text.as_bytes()).as_ref())
+}

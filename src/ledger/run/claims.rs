@@ -1,0 +1,275 @@
+//! Taking recipients and giving them back: the statements behind `claim`, `release`, `expire` and `next_due`.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+
+use super::handle::Run;
+use crate::{
+    audience::{Address, Recipient, RecipientKey},
+    failpoint,
+    ledger::{
+        rules::{Claim, LONGEST_WAIT_MS, LedgerError, State, TokenRecord},
+        store::{json, parse_state},
+        writer::Grouped,
+    },
+};
+
+/// Which recipients to claim.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Selection {
+    /// Canonical addresses or user ids; empty means all.
+    pub only: Vec<String>,
+}
+
+/// A clock that was set back must not park a row for longer than the longest wait.
+const CLAMP: &str = "
+update recipient set next_attempt_at = ?2
+where occasion_id = ?1 and state = 'deferred' and next_attempt_at > ?2 and held_until is null";
+
+macro_rules! take {
+    ($which:literal) => {
+        concat!(
+            "update recipient set
+    state = case when exists (select 1 from suppression s where s.address = recipient.address)
+        then 'suppressed' else 'claimed' end,
+    reason = case when exists (select 1 from suppression s where s.address = recipient.address)
+        then 'the address is on the suppression list' else reason end,
+    next_attempt_at = case when exists (select 1 from suppression s where s.address = recipient.address)
+        then null else next_attempt_at end,
+    held_until = null,
+    epoch = ?2, changed_at = ?3
+where id in (",
+            $which,
+            ")
+returning id, state, line, key, user_id, address, name, fields, attempts, deferrals, jti_hash, kid, token_issued_at,
+    case when revoked_at is null then token_expires_at else token_issued_at end as token_expires_at, token_generation,
+    first_date, first_try_at is null as untried, again_at"
+        )
+    };
+}
+
+/// The next in list order: those that wait, and those that were deferred and are due. Whether any is due is asked
+/// first, so that a long row of deferred ones is not walked for nothing.
+pub(in crate::ledger) const TAKE: &str = take!(
+    "
+    select id from (
+        select * from (
+            select id, line from recipient where occasion_id = ?1 and state = 'pending' order by line limit ?4)
+        union all
+        select * from (
+            select id, line from recipient where occasion_id = ?1 and state = 'deferred' and next_attempt_at <= ?3
+                and exists (select 1 from recipient d
+                    where d.occasion_id = ?1 and d.state = 'deferred' and d.next_attempt_at <= ?3)
+            order by line limit ?4)
+    ) order by line limit ?4"
+);
+
+/// The same among those that were named.
+pub(in crate::ledger) const TAKE_NAMED: &str = take!(
+    "
+    select r.id from (
+        select a.id from json_each(?5) j cross join recipient a indexed by recipient_mailbox
+        where a.occasion_id = ?1 and a.address = j.value and a.key is not null
+        union
+        select u.id from json_each(?5) j cross join recipient u indexed by recipient_user
+        where u.occasion_id = ?1 and u.user_id = j.value and u.key is not null
+    ) named cross join recipient r
+    where r.id = named.id and (r.state = 'pending' or (r.state = 'deferred' and r.next_attempt_at <= ?3))
+    order by r.line limit ?4"
+);
+
+const RELEASE_ALL: &str = "
+update recipient set state = case when next_attempt_at is null then 'pending' else 'deferred' end, changed_at = ?3
+where occasion_id = ?1 and state = 'claimed' and epoch = ?2";
+
+pub(in crate::ledger) const EXPIRE: &str = "
+update recipient set state = 'expired', reply = coalesce(reason, reply), reason = ?3, next_attempt_at = null,
+    held_until = null, changed_at = ?4
+where occasion_id = ?1 and state in ('pending', 'deferred') and first_try_at < ?2";
+
+/// From when on the time of an occasion runs: its due time, or its beginning where that was later.
+macro_rules! time {
+    () => {
+        "max(due_at, coalesce(begun_at, due_at))"
+    };
+}
+
+/// What was never tried. Null where no schedule wanted the occasion, and then nothing is ended.
+pub(in crate::ledger) const LAPSE: &str = concat!(
+    "update recipient set state = 'expired',
+    reason = case when held_until is null then ?3 else ?3 || ': its window was closed' end,
+    next_attempt_at = null, held_until = null, changed_at = ?4
+where occasion_id = ?1 and state in ('pending', 'deferred') and first_try_at is null
+    and (again_at is null or again_at < ?2)
+    and (select ",
+    time!(),
+    " from occasion where id = ?1) < ?2"
+);
+
+pub(in crate::ledger) const TIME: &str = concat!("select ", time!(), " from occasion where id = ?1");
+
+pub(in crate::ledger) const NEXT_DUE: &str =
+    "select min(next_attempt_at) from recipient where occasion_id = ?1 and state = 'deferred'";
+
+impl Run {
+    /// Claims up to `limit` recipients in list order: those that wait, and those that were deferred and are due. Empty
+    /// when there is none. Suppressed addresses are put aside on the way.
+    pub async fn claim(&self, selection: &Selection, limit: u32) -> Result<Vec<Claim>, LedgerError> {
+        let selection = selection.clone();
+        let claimed = self
+            .start(move |connection, run, now| {
+                Box::pin(
+                    async move { claim(connection, run.occasion, run.epoch, &selection, limit, now).await },
+                )
+            })
+            .await;
+        failpoint::reach("claimed");
+        claimed
+    }
+
+    /// When the next deferred row is due: at most four hours from now, whatever clock wrote it. `None`: none waits.
+    pub async fn next_due(&self) -> Result<Option<Timestamp>, LedgerError> {
+        let due: Option<i64> =
+            sqlx::query_scalar(NEXT_DUE).bind(self.core.occasion).fetch_one(&self.ledger.readers).await?;
+        let latest = self.ledger.clock.now().as_millisecond().saturating_add(LONGEST_WAIT_MS);
+        Ok(due.and_then(|due| Timestamp::from_millisecond(due.min(latest)).ok()))
+    }
+
+    /// Gives claims back: nothing was sent.
+    pub async fn release(&self, claims: Vec<Claim>) -> Result<(), LedgerError> {
+        let ids = claims.iter().map(|claim| claim.id).collect();
+        let run = Arc::clone(&self.core);
+        self.ledger.requests.grouped(|answer| Grouped::Release { run, ids, answer }).await
+    }
+
+    /// Gives back whatever this run still holds as claimed, for example what a cancelled call had claimed. Returns how
+    /// many. Claims that somebody still has are void after it.
+    pub async fn release_all(&self) -> Result<u64, LedgerError> {
+        self.write(|connection, run, now| {
+            Box::pin(async move {
+                let query = sqlx::query(RELEASE_ALL).bind(run.occasion).bind(run.epoch).bind(now);
+                Ok(query.execute(connection).await?.rows_affected())
+            })
+        })
+        .await
+    }
+
+    /// Ends what was first tried longer than `not_after` ago and still waits. Returns how many.
+    pub async fn expire(&self, not_after: SignedDuration) -> Result<u64, LedgerError> {
+        let reason = format!("not delivered within {} h of the first try", not_after.as_hours());
+        self.end_late(EXPIRE, not_after, reason).await
+    }
+
+    /// Ends what waits and was never tried, where the occasion was due, or begun if that was later, longer than
+    /// `not_after` ago. Returns how many. An occasion that no schedule wanted has no such time.
+    pub async fn lapse(&self, not_after: SignedDuration) -> Result<u64, LedgerError> {
+        let reason = format!("not sent within {} h of its occasion's time", not_after.as_hours());
+        self.end_late(LAPSE, not_after, reason).await
+    }
+
+    async fn end_late(
+        &self,
+        statement: &'static str,
+        not_after: SignedDuration,
+        reason: String,
+    ) -> Result<u64, LedgerError> {
+        let span = i64::try_from(not_after.as_millis()).unwrap_or(i64::MAX);
+        self.start(move |connection, run, now| {
+            Box::pin(async move {
+                let limit = now.saturating_sub(span);
+                let query = sqlx::query(statement).bind(run.occasion).bind(limit).bind(reason).bind(now);
+                Ok(query.execute(connection).await?.rows_affected())
+            })
+        })
+        .await
+    }
+
+    /// Until when a mail that was never tried may leave; `None` where no schedule wanted the occasion.
+    pub async fn last_call(&self, not_after: SignedDuration) -> Result<Option<Timestamp>, LedgerError> {
+        let time: Option<i64> =
+            sqlx::query_scalar(TIME).bind(self.core.occasion).fetch_one(&self.ledger.readers).await?;
+        let time = time.and_then(|time| Timestamp::from_millisecond(time).ok());
+        Ok(time.map(|time| time.saturating_add(not_after).unwrap_or(Timestamp::MAX)))
+    }
+}
+
+/// Claims up to `limit` recipients in list order. A suppressed one is put aside on the way.
+async fn claim(
+    connection: &mut SqliteConnection,
+    occasion: i64,
+    epoch: i64,
+    selection: &Selection,
+    limit: u32,
+    now: i64,
+) -> Result<Vec<Claim>, LedgerError> {
+    sqlx::query(CLAMP)
+        .bind(occasion)
+        .bind(now.saturating_add(LONGEST_WAIT_MS))
+        .execute(&mut *connection)
+        .await?;
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut claims = Vec::new();
+    while claims.len() < limit {
+        let wanted = i64::try_from(limit - claims.len()).unwrap_or(i64::MAX);
+        let all = selection.only.is_empty();
+        let mut query = sqlx::query(if all { TAKE } else { TAKE_NAMED })
+            .bind(occasion)
+            .bind(epoch)
+            .bind(now)
+            .bind(wanted);
+        if !all {
+            query = query.bind(json(&selection.only));
+        }
+        let rows = query.fetch_all(&mut *connection).await?;
+        if rows.is_empty() {
+            break;
+        }
+        for row in &rows {
+            if parse_state(row.try_get("state")?)? == State::Claimed {
+                claims.push(read(row)?);
+            }
+        }
+    }
+    claims.sort_by_key(|claim| claim.recipient.line);
+    Ok(claims)
+}
+
+/// A claim out of the row that `TAKE` returned. A token that was called back has no life left, so it is not rebuilt.
+fn read(row: &SqliteRow) -> Result<Claim, LedgerError> {
+    let id: i64 = row.try_get("id")?;
+    let broken =
+        |what: &str| LedgerError::Storage(format!("row {id} of the ledger holds {what} that cannot be read"));
+    let address: String = row.try_get("address")?;
+    let fields: String = row.try_get("fields")?;
+    let Ok(Value::Object(fields)) = serde_json::from_str(&fields) else { return Err(broken("fields")) };
+    let time = |column: &str| match row.try_get::<Option<i64>, _>(column)? {
+        None => Ok::<_, LedgerError>(None),
+        Some(at) => Ok(Some(Timestamp::from_millisecond(at).map_err(|_| broken("a date"))?)),
+    };
+    let (first_date, again) = (time("first_date")?, time("again_at")?);
+    let recipient = Recipient {
+        line: u64::try_from(row.try_get::<i64, _>("line")?).map_err(|_| broken("a line"))?,
+        key: RecipientKey(row.try_get("key")?),
+        user_id: row.try_get("user_id")?,
+        address: Address::parse(&address).map_err(|_| broken("an address"))?,
+        name: row.try_get("name")?,
+        fields,
+    };
+    let token = match row.try_get::<Option<Vec<u8>>, _>("jti_hash")? {
+        None => None,
+        Some(hash) => Some(TokenRecord {
+            jti_hash: hash.try_into().map_err(|_| broken("a hash"))?,
+            kid: row.try_get("kid")?,
+            issued_at: row.try_get("token_issued_at")?,
+            expires_at: row.try_get("token_expires_at")?,
+            generation: row.try_get("token_generation")?,
+        }),
+    };
+    let attempts = row.try_get("attempts")?;
+    let deferrals = row.try_get("deferrals")?;
+    let untried = row.try_get("untried")?;
+    Ok(Claim { id, recipient, attempts, deferrals, token, first_date, untried, again })
+}

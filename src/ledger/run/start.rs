@@ -1,0 +1,222 @@
+//! The start of a run, in one transaction: occasion, clock, epoch, journal, recovery. In this order: what the journal
+//! holds counts before anything is called left behind.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use sqlx::SqliteConnection;
+
+use crate::{
+    campaign::CampaignId,
+    failpoint,
+    ledger::{
+        rules::LedgerError,
+        store::{Holder, KnownRun},
+        tries::{Settlement, settlement},
+    },
+};
+
+/// How far the clock may lie before the newest time in the ledger.
+const CLOCK_SLACK_MS: i64 = 60 * 60 * 1000;
+
+/// What a start puts up with that it would refuse otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Accept {
+    /// A ledger that is older than the newest run on it, such as one from a backup: whom later runs mailed it does not
+    /// know, and mails again.
+    pub restored: bool,
+    /// A clock that shows a time before the newest in the ledger.
+    pub clock: bool,
+}
+
+/// What the start of a run found lying about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Recovered {
+    /// Rows that a dead run had claimed: they wait for their turn again.
+    pub released: u64,
+    /// Rows whose answer a dead run never recorded: they became `unknown`.
+    pub unknown: u64,
+    /// Outcomes that could only be kept in the journal and were now entered.
+    pub replayed: u64,
+}
+
+/// A run that has begun.
+#[derive(Debug)]
+pub(in crate::ledger) struct Begun {
+    pub(in crate::ledger) occasion: i64,
+    pub(in crate::ledger) epoch: i64,
+    pub(in crate::ledger) recovered: Recovered,
+}
+
+const FIND: &str = "
+insert into occasion (campaign, occasion) values (?1, ?2)
+on conflict (campaign, occasion) do update set campaign = excluded.campaign
+returning id, purged_at";
+
+/// The tables grow at the end, so the last row is as good as the greatest time.
+const NEWEST: &str = "
+select max(at) from (
+    select * from (select started_at as at from epoch order by id desc limit 1)
+    union all
+    select * from (select max(started_at, coalesce(ended_at, 0)) from attempts order by id desc limit 1)
+    union all
+    select enlisted_at from occasion)";
+
+const DRAW: &str = "
+insert into epoch (id, occasion_id, host, pid, started_at) values (?5, ?1, ?2, ?3, ?4) returning id";
+
+/// Nothing was sent for a claim, so whoever held it, it goes back.
+pub(in crate::ledger) const RECOVER_CLAIMED: &str = "
+update recipient set state = case when next_attempt_at is null then 'pending' else 'deferred' end, changed_at = ?3
+where occasion_id = ?1 and state = 'claimed' and epoch <> ?2";
+
+const LOST: &str = "
+select e.id, e.host, e.pid, e.started_at from epoch e
+where e.id in (select epoch from recipient where occasion_id = ?1 and state = 'sending' and epoch <> ?2)";
+
+const LOST_ATTEMPTS: &str = "
+update attempts set outcome = 'unknown', reply = ?3, ended_at = ?4
+where outcome is null and recipient_id in (
+    select id from recipient where occasion_id = ?1 and state = 'sending' and epoch = ?2)";
+
+/// Perhaps it was sent, so it never goes back. The epoch stays: should that run be alive after all, its answer counts.
+pub(in crate::ledger) const RECOVER_SENDING: &str = "
+update recipient set state = 'unknown', reason = ?3, changed_at = ?4
+where occasion_id = ?1 and state = 'sending' and epoch = ?2";
+
+/// What a run starts with.
+pub(in crate::ledger) struct Start {
+    pub(in crate::ledger) campaign: CampaignId,
+    pub(in crate::ledger) occasion: String,
+    pub(in crate::ledger) holder: Holder,
+    /// What the journal held.
+    pub(in crate::ledger) journal: Vec<Settlement>,
+    /// The newest run that is known outside the database, and where.
+    pub(in crate::ledger) last_run: Option<(KnownRun, PathBuf)>,
+    pub(in crate::ledger) accept: Accept,
+}
+
+impl Start {
+    /// Starts a run. The caller holds the lock.
+    pub(in crate::ledger) async fn begin(
+        &self,
+        connection: &mut SqliteConnection,
+    ) -> Result<Begun, LedgerError> {
+        let now = self.holder.since.as_millisecond();
+        if !self.accept.clock {
+            check_clock(connection, self.holder.since).await?;
+        }
+        let id = self.occasion(connection).await?;
+        let epoch = self.draw(connection, id).await?;
+        let journal: Vec<_> = self.journal.iter().collect();
+        let replayed = settlement::settle(connection, &journal).await?.len() as u64;
+        let released =
+            sqlx::query(RECOVER_CLAIMED).bind(id).bind(epoch).bind(now).execute(&mut *connection).await?;
+        let unknown = recover_sending(connection, id, epoch, now).await?;
+        let recovered = Recovered { released: released.rows_affected(), unknown, replayed };
+        Ok(Begun { occasion: id, epoch, recovered })
+    }
+
+    /// The occasion's number; made if it is new.
+    async fn occasion(&self, connection: &mut SqliteConnection) -> Result<i64, LedgerError> {
+        let Self { campaign, occasion, .. } = self;
+        let (id, purged_at): (i64, Option<i64>) =
+            sqlx::query_as(FIND).bind(campaign.as_str()).bind(occasion).fetch_one(connection).await?;
+        match purged_at {
+            None => Ok(id),
+            Some(at) => Err(LedgerError::refused(
+                format!(
+                    "`{occasion}` of `{campaign}` was purged {}: who was mailed is not known any more",
+                    day(at)
+                ),
+                "give the campaign another occasion",
+            )),
+        }
+    }
+
+    /// Draws the run's number. One that was drawn before, as the file outside the database knows, means that the
+    /// database is older than that run.
+    async fn draw(&self, connection: &mut SqliteConnection, occasion: i64) -> Result<i64, LedgerError> {
+        let draw = |id: Option<i64>| {
+            sqlx::query_scalar(DRAW)
+                .bind(occasion)
+                .bind(&self.holder.host)
+                .bind(self.holder.pid)
+                .bind(self.holder.since.as_millisecond())
+                .bind(id)
+        };
+        let epoch: i64 = draw(None).fetch_one(&mut *connection).await?;
+        let Some((known, path)) = self.last_run.as_ref().filter(|(known, _)| epoch <= known.epoch) else {
+            return Ok(epoch);
+        };
+        if !self.accept.restored {
+            return Err(LedgerError::refused(
+                format!(
+                    "the ledger is older than the last run on it: it knows runs up to {}, and `{}` knows run {} ({})",
+                    epoch - 1,
+                    path.display(),
+                    known.epoch,
+                    known.holder
+                ),
+                "put the newest ledger back: this one does not know whom later runs mailed; \
+                 `--accept-restored-ledger` goes on without them, and they may be mailed twice",
+            ));
+        }
+        sqlx::query("delete from epoch where id = ?1").bind(epoch).execute(&mut *connection).await?;
+        Ok(draw(Some(known.epoch + 1)).fetch_one(connection).await?)
+    }
+}
+
+/// Rows whose answer a dead run never recorded.
+async fn recover_sending(
+    connection: &mut SqliteConnection,
+    id: i64,
+    epoch: i64,
+    now: i64,
+) -> Result<u64, LedgerError> {
+    let mut unknown = 0;
+    let lost: Vec<(i64, String, i64, i64)> =
+        sqlx::query_as(LOST).bind(id).bind(epoch).fetch_all(&mut *connection).await?;
+    for (old, host, pid, started_at) in lost {
+        let reason = format!(
+            "the run that began {} ({host}, process {pid}) never recorded the answer",
+            day(started_at)
+        );
+        for statement in [LOST_ATTEMPTS, RECOVER_SENDING] {
+            let done = sqlx::query(statement)
+                .bind(id)
+                .bind(old)
+                .bind(&reason)
+                .bind(now)
+                .execute(&mut *connection)
+                .await?;
+            if statement == RECOVER_SENDING {
+                unknown += done.rows_affected();
+            }
+        }
+    }
+    failpoint::reach("recovering");
+    Ok(unknown)
+}
+
+/// A clock that was set back would stamp mails and tokens with the past.
+async fn check_clock(connection: &mut SqliteConnection, now: Timestamp) -> Result<(), LedgerError> {
+    let newest: Option<i64> = sqlx::query_scalar(NEWEST).fetch_one(connection).await?;
+    match newest {
+        Some(newest) if now.as_millisecond() < newest.saturating_sub(CLOCK_SLACK_MS) => {
+            Err(LedgerError::refused(
+                format!("the clock says {now:.0}, and the ledger was last used {}", day(newest)),
+                "set the machine's clock; where it is right and the ledger's time is wrong, `--accept-clock` goes on",
+            ))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// A time of the ledger for people.
+fn day(at: i64) -> String {
+    match Timestamp::from_millisecond(at) {
+        Ok(time) => format!("at {time:.0}"),
+        Err(_) => "at an unknown time".to_owned(),
+    }
+}

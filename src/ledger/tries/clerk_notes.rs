@@ -1,0 +1,176 @@
+//! What is noted about a token that Clerk makes: asked for, made, ended. Its text never comes here.
+//!
+//! The question is on disk before the service is asked, the id before the mail goes. So after a crash every token is
+//! either known by its id, and can be revoked, or counted as an orphan.
+
+use aws_lc_rs::digest;
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+
+use crate::ledger::rules::LedgerError;
+
+/// What a minted token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenKind {
+    /// Signs a user in.
+    SignIn,
+    /// Lets a person in who has no user yet.
+    Invitation,
+}
+
+/// How a token came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenEnd {
+    /// Taken back: it signs nobody in.
+    Revoked,
+    /// Somebody signed in with it.
+    Used,
+    /// The service does not know it.
+    Gone,
+    /// The answer was lost: it may live, and nobody holds it.
+    Orphan,
+    /// The service refused to make one: there is none.
+    Refused,
+}
+
+/// A token that is wanted, before it is asked for.
+#[derive(Debug, Clone)]
+pub struct Question {
+    pub(in crate::ledger) recipient: i64,
+    pub(in crate::ledger) epoch: i64,
+    pub(in crate::ledger) user_id: String,
+    pub(in crate::ledger) kind: TokenKind,
+    pub(in crate::ledger) latest_end: i64,
+    pub(in crate::ledger) line: u64,
+}
+
+/// Proof that the question for a token is on disk.
+#[derive(Debug)]
+#[must_use = "a question without an end is an orphan"]
+pub struct Asked {
+    pub(in crate::ledger) number: i64,
+    /// The recipient's earlier tokens that may still sign somebody in.
+    pub live: Vec<LiveToken>,
+}
+
+/// A minted token that may still sign somebody in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveToken {
+    /// Its number in the ledger.
+    pub number: i64,
+    /// The service's id.
+    pub clerk_id: String,
+    /// What it is.
+    pub kind: TokenKind,
+}
+
+/// What the writer notes.
+pub(in crate::ledger) enum Note {
+    Ask(Question),
+    Made { number: i64, clerk_id: String, expires_at: i64 },
+    End { number: i64, end: TokenEnd },
+    Lost { occasion: i64 },
+}
+
+/// What a note comes to.
+pub(in crate::ledger) enum Noted {
+    Asked(Asked),
+    Rows(u64),
+}
+
+const ASK: &str = "
+insert into clerk_token (recipient_id, user_id, kind, asked_at, expires_at, state, changed_at)
+select id, ?3, ?4, ?5, ?6, 'asked', ?5 from recipient where id = ?1 and epoch = ?2 and state = 'claimed'
+returning id";
+
+const LIVE_OF: &str = "
+select id, clerk_id, kind from clerk_token where recipient_id = ?1 and state = 'live' and expires_at > ?2 order by id";
+
+/// Not where another token has this id already: then the answer is none to this question.
+const MADE: &str = "
+update or ignore clerk_token set state = 'live', clerk_id = ?2, jti_hash = ?3, created_at = ?4, expires_at = ?5, changed_at = ?4
+where id = ?1 and state = 'asked'";
+
+const END: &str =
+    "update clerk_token set state = ?2, changed_at = ?3 where id = ?1 and state in ('asked', 'live')";
+
+const REFUSED: &str = "delete from clerk_token where id = ?1 and state = 'asked'";
+
+const LOST: &str = "
+update clerk_token set state = 'orphan', changed_at = ?2
+where state = 'asked' and recipient_id in (select id from recipient where occasion_id = ?1)";
+
+impl Asked {
+    /// The question's number in the ledger, which becomes the token's.
+    #[must_use]
+    pub fn number(&self) -> i64 {
+        self.number
+    }
+}
+
+impl TokenKind {
+    pub(in crate::ledger) const fn name(self) -> &'static str {
+        match self {
+            Self::SignIn => "sign_in_token",
+            Self::Invitation => "invitation",
+        }
+    }
+}
+
+/// Writes a note. Runs inside the caller's transaction.
+pub(in crate::ledger) async fn note(
+    connection: &mut SqliteConnection,
+    note: &Note,
+    now: i64,
+) -> Result<Noted, LedgerError> {
+    let query = match note {
+        Note::Ask(Question { recipient, epoch, user_id, kind, latest_end, .. }) => {
+            let asked: Option<i64> = sqlx::query_scalar(ASK)
+                .bind(recipient)
+                .bind(epoch)
+                .bind(user_id)
+                .bind(kind.name())
+                .bind(now)
+                .bind(latest_end)
+                .fetch_optional(&mut *connection)
+                .await?;
+            let Some(number) = asked else { return Ok(Noted::Rows(0)) };
+            let rows =
+                sqlx::query(LIVE_OF).bind(recipient).bind(now / 1000).fetch_all(&mut *connection).await?;
+            let live = rows.iter().map(live).collect::<Result<_, _>>()?;
+            return Ok(Noted::Asked(Asked { number, live }));
+        }
+        Note::Made { number, clerk_id, expires_at } => sqlx::query(MADE)
+            .bind(number)
+            .bind(clerk_id)
+            .bind(hash_of(clerk_id).to_vec())
+            .bind(now)
+            .bind(expires_at),
+        Note::End { number, end: TokenEnd::Refused } => sqlx::query(REFUSED).bind(number),
+        Note::End { number, end } => sqlx::query(END).bind(number).bind(state_after(*end)).bind(now),
+        Note::Lost { occasion } => sqlx::query(LOST).bind(occasion).bind(now),
+    };
+    Ok(Noted::Rows(query.execute(connection).await?.rows_affected()))
+}
+
+/// SHA-256 of a service's id: the `jti_hash` of its record.
+#[must_use]
+pub fn hash_of(clerk_id: &str) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest::digest(&digest::SHA256, clerk_id.as_bytes()).as_ref());
+    hash
+}
+
+const fn state_after(end: TokenEnd) -> &'static str {
+    match end {
+        TokenEnd::Revoked => "revoked",
+        TokenEnd::Used => "used",
+        TokenEnd::Gone | TokenEnd::Refused => "gone",
+        TokenEnd::Orphan => "orphan",
+    }
+}
+
+pub(in crate::ledger) fn live(row: &SqliteRow) -> Result<LiveToken, LedgerError> {
+    let kind: String = row.try_get("kind")?;
+    let kind = if kind == TokenKind::Invitation.name() { TokenKind::Invitation } else { TokenKind::SignIn };
+    Ok(LiveToken { number: row.try_get("id")?, clerk_id: row.try_get("clerk_id")?, kind })
+}

@@ -1,0 +1,136 @@
+//! The intent: the statement that the promise rests on, before a body leaves.
+//!
+//! It is set-based: the values of a group come as one JSON array, and `json_each` is the outer table of the join
+//! (`cross join` and an equality on the row's id keep it there; the plans are pinned in the tests).
+
+use std::collections::{HashMap, HashSet};
+
+use serde::Serialize;
+use sqlx::SqliteConnection;
+
+use super::mail_once::{self, key_hash};
+use crate::ledger::{
+    rules::{Claim, LedgerError, State, Try},
+    store::{hex, json, parse_state},
+};
+
+/// A try as it is written. Hashes in hexadecimal.
+#[derive(Debug, Serialize)]
+pub(in crate::ledger) struct Intention {
+    id: i64,
+    epoch: i64,
+    attempt: u32,
+    message_id: String,
+    message_sha256: String,
+    date: i64,
+    jti_hash: String,
+    kid: String,
+    issued_at: i64,
+    expires_at: i64,
+    generation: u32,
+    unsubscribe_id: String,
+    /// Of a key that is mailed once whatever the occasion.
+    key_hash: Option<String>,
+}
+
+impl Intention {
+    /// The try that a claim is about to become.
+    /// `once`: of a key that gets one mail, whatever the occasion.
+    pub(in crate::ledger) fn new(claim: &Claim, attempt: Try, epoch: i64, once: bool) -> Self {
+        Self {
+            key_hash: once.then(|| key_hash(&claim.recipient.key.0)),
+            id: claim.id,
+            epoch,
+            attempt: claim.attempts.saturating_add(1),
+            message_id: attempt.message_id,
+            message_sha256: hex(&attempt.message_sha256),
+            date: attempt.date.as_millisecond(),
+            jti_hash: hex(&attempt.token.jti_hash),
+            kid: attempt.token.kid,
+            issued_at: attempt.token.issued_at,
+            expires_at: attempt.token.expires_at,
+            generation: attempt.token.generation,
+            unsubscribe_id: attempt.unsubscribe_id,
+        }
+    }
+
+    pub(in crate::ledger) fn id(&self) -> i64 {
+        self.id
+    }
+}
+
+pub(in crate::ledger) const SUPPRESS: &str = "
+update recipient set
+    state = 'suppressed', reason = 'the address is on the suppression list', next_attempt_at = null, changed_at = ?2
+from json_each(?1) j
+where recipient.id = j.value ->> 'id' and recipient.epoch = j.value ->> 'epoch' and recipient.state = 'claimed'
+    and exists (select 1 from suppression s where s.address = recipient.address)";
+
+pub(in crate::ledger) const INTEND: &str = "
+update recipient set
+    state = 'sending', reason = null, attempts = j.value ->> 'attempt',
+    first_try_at = coalesce(recipient.first_try_at, ?2), first_date = coalesce(recipient.first_date, j.value ->> 'date'),
+    message_id = j.value ->> 'message_id', unsubscribe_id = j.value ->> 'unsubscribe_id',
+    jti_hash = unhex(j.value ->> 'jti_hash'), kid = j.value ->> 'kid', token_issued_at = j.value ->> 'issued_at',
+    token_expires_at = j.value ->> 'expires_at', token_generation = j.value ->> 'generation',
+    -- the end of an earlier token is not the end of this one
+    redeemed_at = case when recipient.jti_hash is unhex(j.value ->> 'jti_hash') then recipient.redeemed_at end,
+    redeemed_by = case when recipient.jti_hash is unhex(j.value ->> 'jti_hash') then recipient.redeemed_by end,
+    revoked_at = case when recipient.jti_hash is unhex(j.value ->> 'jti_hash') then recipient.revoked_at end,
+    changed_at = ?2
+from json_each(?1) j
+where recipient.id = j.value ->> 'id' and recipient.epoch = j.value ->> 'epoch' and recipient.state = 'claimed'
+    and recipient.attempts = (j.value ->> 'attempt') - 1
+returning recipient.id";
+
+pub(in crate::ledger) const ADD_ATTEMPTS: &str = "
+insert into attempts (recipient_id, n, epoch, message_id, message_sha256, jti_hash, started_at)
+select j.value ->> 'id', j.value ->> 'attempt', j.value ->> 'epoch', j.value ->> 'message_id',
+    unhex(j.value ->> 'message_sha256'), unhex(j.value ->> 'jti_hash'), ?2
+from json_each(?1) j";
+
+pub(in crate::ledger) const STATES: &str = "
+select r.id, r.state from json_each(?1) j cross join recipient r where r.id = j.value";
+
+const FIRST_TRY: &str = "
+update occasion set first_try_at = ?2
+where first_try_at is null and id in (select r.occasion_id from json_each(?1) j cross join recipient r where r.id = j.value)";
+
+/// Writes tries; tells for each row that may not go the state it is in. Runs inside the caller's transaction, which
+/// holds the write lock, so an address that is suppressed meanwhile is either seen here or comes after the intent.
+pub(in crate::ledger) async fn intend(
+    connection: &mut SqliteConnection,
+    intentions: &[&Intention],
+    now: i64,
+) -> Result<HashMap<i64, State>, LedgerError> {
+    if intentions.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let values = json(intentions);
+    sqlx::query(SUPPRESS).bind(&values).bind(now).execute(&mut *connection).await?;
+    let once = intentions.iter().any(|intention| intention.key_hash.is_some());
+    if once {
+        sqlx::query(mail_once::TAKEN).bind(&values).bind(now).execute(&mut *connection).await?;
+    }
+    let ids: Vec<i64> =
+        sqlx::query_scalar(INTEND).bind(&values).bind(now).fetch_all(&mut *connection).await?;
+    let going: HashSet<i64> = ids.iter().copied().collect();
+    let tries: Vec<_> = intentions.iter().filter(|intention| going.contains(&intention.id)).collect();
+    if !tries.is_empty() {
+        sqlx::query(ADD_ATTEMPTS).bind(json(&tries)).bind(now).execute(&mut *connection).await?;
+        sqlx::query(FIRST_TRY).bind(json(&ids)).bind(now).execute(&mut *connection).await?;
+        let keys: Vec<_> = tries
+            .iter()
+            .filter_map(|intention| Some((intention.id, intention.key_hash.as_deref()?)))
+            .collect();
+        mail_once::hold(connection, &keys).await?;
+    }
+    let staying: Vec<i64> =
+        intentions.iter().map(|intention| intention.id).filter(|id| !going.contains(id)).collect();
+    if staying.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let states: Vec<(i64, String)> =
+        sqlx::query_as(STATES).bind(json(&staying)).fetch_all(connection).await?;
+    states.into_iter().map(|(id, state)| Ok((id, parse_state(&state)?))).collect()
+}

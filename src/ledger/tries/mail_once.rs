@@ -1,0 +1,170 @@
+//! Keys that are mailed once, whatever the occasion: people on a waiting list, carts, the people of a survey.
+//!
+//! A key belongs to the row that tried it last. While that row was mailed, or may have been, no row of another occasion
+//! may go. What decides is [`TAKEN`], in the transaction of the intent; the look-up at the enlistment only keeps such
+//! rows from waiting in vain. Whoever was refused has had no mail, so another occasion may try, unless the refusal says
+//! that there is no such mailbox.
+
+use std::collections::HashMap;
+
+use aws_lc_rs::digest;
+use sqlx::SqliteConnection;
+
+use crate::{
+    audience::Recipient,
+    ledger::{
+        rules::LedgerError,
+        store::{hex, json, parse_state},
+    },
+};
+
+/// Puts aside what another occasion has mailed; before the intents of a group.
+pub(in crate::ledger) const TAKEN: &str = "
+update recipient set
+    state = 'withdrawn', next_attempt_at = null, changed_at = ?2,
+    reason = 'mailed on the occasion `' || (select c.occasion from occasion o
+        join mailed m on m.campaign = o.campaign and m.once_in = o.once_in
+            and m.key_hash = unhex(j.value ->> 'key_hash')
+        join recipient r on r.id = m.recipient_id join occasion c on c.id = r.occasion_id
+        where o.id = recipient.occasion_id) || '`'
+from json_each(?1) j
+where recipient.id = j.value ->> 'id' and recipient.epoch = j.value ->> 'epoch' and recipient.state = 'claimed'
+    and exists (select 1 from occasion o
+        join mailed m on m.campaign = o.campaign and m.once_in = o.once_in
+            and m.key_hash = unhex(j.value ->> 'key_hash')
+        join recipient r on r.id = m.recipient_id
+        where o.id = recipient.occasion_id and r.id <> recipient.id
+            and r.state in ('sending', 'sent', 'unknown'))";
+
+/// Enters who holds a key now; behind the intents of a group, and behind refusals before any intent. A refusal takes no
+/// key from a row that was mailed.
+const HOLD: &str = "
+insert into mailed (campaign, once_in, key_hash, recipient_id)
+select o.campaign, o.once_in, unhex(j.value ->> 1), r.id
+from json_each(?1) j cross join recipient r on r.id = j.value ->> 0 join occasion o on o.id = r.occasion_id
+where o.once_in is not null
+on conflict (campaign, once_in, key_hash) do update set recipient_id = excluded.recipient_id
+    where not exists (select 1 from recipient h
+        where h.id = mailed.recipient_id and h.id <> excluded.recipient_id and h.state in ('sending', 'sent', 'unknown'))";
+
+/// What another occasion has made of a key: its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::ledger) enum Elsewhere {
+    /// It has mailed it, or may have.
+    Mailed(String),
+    /// It tried, and there is no such mailbox; with the words that say so.
+    NoMailbox {
+        occasion: String,
+        /// Canonical.
+        mailbox: String,
+        words: String,
+    },
+}
+
+impl Elsewhere {
+    /// Whether it concerns a row: where the mailbox was none, another one is tried.
+    pub(in crate::ledger) fn is_about(&self, recipient: &Recipient) -> bool {
+        match self {
+            Self::Mailed(_) => true,
+            Self::NoMailbox { mailbox, .. } => *mailbox == recipient.address.canonical(),
+        }
+    }
+}
+
+/// The keys of a list that another occasion has mailed or tried in vain, with that occasion.
+pub(in crate::ledger) const ELSEWHERE: &str = "
+select lower(hex(m.key_hash)), c.occasion, r.state, coalesce(r.reason, ''), coalesce(r.address, '')
+from json_each(?2) j cross join occasion o on o.id = ?1
+    cross join mailed m on m.campaign = o.campaign and m.once_in = o.once_in and m.key_hash = unhex(j.value)
+    cross join recipient r on r.id = m.recipient_id
+    cross join occasion c on c.id = r.occasion_id
+where r.occasion_id <> ?1 and r.state in ('sending', 'sent', 'unknown', 'rejected')";
+
+/// The hash of a key, in hexadecimal: the same that a purge leaves.
+pub(in crate::ledger) fn key_hash(key: &str) -> String {
+    hex(digest::digest(&digest::SHA256, key.as_bytes()).as_ref())
+}
+
+/// Enters the holders of keys. Pairs of row and hash.
+pub(in crate::ledger) async fn hold(
+    connection: &mut SqliteConnection,
+    rows: &[(i64, &str)],
+) -> Result<(), LedgerError> {
+    if !rows.is_empty() {
+        sqlx::query(HOLD).bind(json(rows)).execute(connection).await?;
+    }
+    Ok(())
+}
+
+/// What other occasions have made of these keys. Nothing where the occasion counts for itself, and nothing of
+/// refusals that another occasion may see otherwise.
+pub(in crate::ledger) async fn elsewhere(
+    connection: &mut SqliteConnection,
+    occasion: i64,
+    keys: &[&str],
+) -> Result<HashMap<String, Elsewhere>, LedgerError> {
+    let once: bool = sqlx::query_scalar("select once_in is not null from occasion where id = ?1")
+        .bind(occasion)
+        .fetch_one(&mut *connection)
+        .await?;
+    if !once {
+        return Ok(HashMap::new());
+    }
+    let keys: HashMap<_, _> = keys.iter().map(|key| (key_hash(key), *key)).collect();
+    let hashes: Vec<_> = keys.keys().collect();
+    let query = sqlx::query_as(ELSEWHERE).bind(occasion).bind(json(&hashes));
+    let found: Vec<(String, String, String, String, String)> = query.fetch_all(connection).await?;
+    let mut elsewhere = HashMap::new();
+    for (hash, occasion, state, words, address) in found {
+        let key = keys.get(&hash).copied().unwrap_or_default().to_owned();
+        if parse_state(&state)?.is_mailed() {
+            elsewhere.insert(key, Elsewhere::Mailed(occasion));
+        } else if is_no_mailbox(&words) {
+            let mailbox = address.to_ascii_lowercase();
+            elsewhere.insert(key, Elsewhere::NoMailbox { occasion, mailbox, words });
+        }
+    }
+    Ok(elsewhere)
+}
+
+/// Whether a refusal says that the mailbox does not exist, in the words of RFC 3463: nothing mends that but another
+/// address. The first code counts; the text behind it may quote others.
+fn is_no_mailbox(reason: &str) -> bool {
+    let is_code = |word: &&str| {
+        let digits =
+            |part: &str| !part.is_empty() && part.len() <= 3 && part.bytes().all(|b| b.is_ascii_digit());
+        word.split('.').count() == 3 && word.split('.').all(digits)
+    };
+    let code = reason.split_whitespace().find(is_code);
+    // No such mailbox, no such form of address, moved without a new one, a domain that takes no mail.
+    matches!(code, Some("5.1.1" | "5.1.3" | "5.1.6" | "5.1.10"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_refusal_of_the_mailbox_lasts_beyond_its_occasion() {
+        for reason in [
+            "550 5.1.1 no such user",
+            "after the final dot: 550 5.1.1 gone (5.7.1 says another)",
+            "556 5.1.10 null MX",
+        ] {
+            assert!(is_no_mailbox(reason), "{reason}");
+        }
+        for reason in [
+            "550 relay not permitted",
+            "550 5.7.1 relaying denied, see 5.1.1",
+            "550 5.4.5 Daily user sending limit exceeded",
+            "552 5.2.2 mailbox full",
+            "550 5.1.8 sender's domain does not exist",
+            "550 5.1.12 no such code",
+            "127.0.0.1 refused",
+            "5.1.",
+            "",
+        ] {
+            assert!(!is_no_mailbox(reason), "{reason}");
+        }
+    }
+}

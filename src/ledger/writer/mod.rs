@@ -1,0 +1,11 @@
+//! When it commits: the one task that writes, what shares a commit, and the journal for what the database did not take.
+
+mod group;
+mod journal;
+mod queue;
+mod run_core;
+
+pub(super) use group::{Answer, Grouped};
+pub(super) use journal::Journal;
+pub(super) use queue::{Doing, Requests, open, roll_back, spawn, write};
+pub(super) use run_core::RunCore;
