@@ -35,7 +35,7 @@ use command_line::CommandLine;
 use crate::{
     delivery::Stop,
     exit::Exit,
-    ledger::LedgerError,
+    ledger::{LedgerError, StorageCause},
     occasion::Obstacle,
     pipeline::Halt,
     problem::Problem,
@@ -184,9 +184,9 @@ impl From<LedgerError> for Failure {
             LedgerError::Busy { .. } => Self::words(Exit::Unfinished, words)
                 .hint("wait for the other run to end, or stop it; what it leaves is sent by the next run"),
             LedgerError::Over { .. } => Self::words(Exit::Configuration, words).hint(OWN_OCCASION),
-            LedgerError::Storage(_) if words.contains("database is locked") => Self::words(Exit::Ledger, words)
+            LedgerError::Storage { cause: StorageCause::Locked, .. } => Self::words(Exit::Ledger, words)
                 .hint("another program holds the ledger, such as a database browser: close it, then run the same command again"),
-            LedgerError::Storage(_) => Self::words(Exit::Ledger, words)
+            LedgerError::Storage { .. } => Self::words(Exit::Ledger, words)
                 .hint("free the disk or mend the file, then run the same command again; nothing is lost"),
             LedgerError::Refused { message, hint } => Self::words(Exit::Configuration, message).hint(hint),
         }

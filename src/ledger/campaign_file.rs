@@ -3,16 +3,14 @@
 use std::{
     io,
     path::{Path, PathBuf, absolute},
-    time::Duration,
 };
 
-use sqlx::{ConnectOptions, SqliteConnection, SqliteExecutor, sqlite::SqliteConnectOptions};
-
-use super::{handle::Ledger, rules::LedgerError, store::file_checks};
+use super::{
+    handle::Ledger,
+    rules::LedgerError,
+    store::{Connection, Sql, sqlite, values},
+};
 use crate::campaign::CampaignId;
-
-/// How long a look waits for a program that writes.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A campaign file, as it is found again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,17 +42,19 @@ impl CampaignFile {
     }
 }
 
-const FIND: &str = "select path, named from campaign_file where campaign = ?1";
+const FIND: Sql = Sql::shared("select path, named from campaign_file where campaign = ?1");
 
-const USE: &str = "
+const USE: Sql = Sql::shared(
+    "
 insert into campaign_file (campaign, path, named, since) values (?1, ?2, ?3, ?4)
 on conflict (campaign) do update set path = excluded.path, named = excluded.named, since = excluded.since
-where ?5 or path = excluded.path or named = excluded.named";
+where ?5 or path = excluded.path or named = excluded.named",
+);
 
 impl Ledger {
     /// The file that uses a campaign's name; `None` where none did yet.
     pub async fn campaign_file(&self, campaign: &CampaignId) -> Result<Option<CampaignFile>, LedgerError> {
-        find(&self.inner.readers, campaign).await
+        find(&mut self.inner.readers.get().await?, campaign).await
     }
 
     /// The same by a look at a ledger, which changes nothing and waits for nobody: neither its schema nor a lock.
@@ -65,14 +65,7 @@ impl Ledger {
         if !ledger.exists() {
             return Ok(None);
         }
-        let options = SqliteConnectOptions::new().filename(ledger).read_only(true).busy_timeout(PATIENCE);
-        match look(options.clone(), campaign).await {
-            // Where nothing can be written there is no shared memory either, which only a log needs.
-            Err(_) if !file_checks::beside(ledger, "-wal").exists() => {
-                look(options.immutable(true), campaign).await
-            }
-            found => found,
-        }
+        sqlite::look(ledger, async |connection| find(connection, campaign).await).await
     }
 
     /// Notes that a file uses a campaign's name. Changes nothing, and returns the other, where another file does, unless
@@ -98,35 +91,21 @@ impl Ledger {
 
 /// Notes it in the transaction of the caller.
 async fn use_name(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     campaign: &CampaignId,
     file: &CampaignFile,
     instead: bool,
     now: i64,
 ) -> Result<Option<CampaignFile>, LedgerError> {
-    let noted = sqlx::query(USE).bind(campaign.as_str()).bind(&file.path).bind(&file.named);
-    noted.bind(now).bind(instead).execute(&mut *connection).await?;
+    connection.execute(USE, values![campaign.as_str(), &file.path, &file.named, now, instead]).await?;
     Ok(find(connection, campaign).await?.filter(|other| other != file))
 }
 
-async fn look(
-    options: SqliteConnectOptions,
-    campaign: &CampaignId,
-) -> Result<Option<CampaignFile>, LedgerError> {
-    let mut connection = options.disable_statement_logging().connect().await?;
-    match find(&mut connection, campaign).await {
-        // The ledger of an older program.
-        Err(LedgerError::Storage(words)) if words.contains("no such table") => Ok(None),
-        found => found,
-    }
-}
-
 async fn find(
-    executor: impl SqliteExecutor<'_>,
+    connection: &mut Connection,
     campaign: &CampaignId,
 ) -> Result<Option<CampaignFile>, LedgerError> {
-    let row: Option<(String, String)> =
-        sqlx::query_as(FIND).bind(campaign.as_str()).fetch_optional(executor).await?;
+    let row: Option<(String, String)> = connection.first(FIND, values![campaign.as_str()]).await?;
     Ok(row.map(|(path, named)| CampaignFile { path, named }))
 }
 

@@ -6,23 +6,12 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{
-    ConnectOptions, SqliteConnection, SqlitePool,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
-};
-
 use super::{
     rules::LedgerError,
-    store::{Holder, LastRun, RunLock, file_checks, schema},
+    store::{LastRun, ReadPool, file_checks, sqlite},
     writer::{self, Requests},
 };
 use crate::{clock::Clock, private_file::Readers, scratch::Scratch};
-
-/// How long to wait for the migration lock.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long between two looks at the migration lock.
-const LOCK_PAUSE: Duration = Duration::from_millis(20);
-const READERS: u32 = 4;
 
 /// How a ledger is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,9 +41,9 @@ pub(in crate::ledger) struct Inner {
     pub(in crate::ledger) clock: Clock,
     pub(in crate::ledger) last_run: LastRun,
     pub(in crate::ledger) requests: Requests,
-    pub(in crate::ledger) readers: SqlitePool,
+    pub(in crate::ledger) readers: ReadPool,
     open_to: Readers,
-    /// Behind the connections, so that it goes after them.
+    /// Declared last: the folder is removed after the connections are closed.
     scratch: Option<Scratch>,
 }
 
@@ -115,23 +104,7 @@ impl Ledger {
         scratch: Option<Scratch>,
     ) -> Result<Self, LedgerError> {
         let open_to = file_checks::check(path)?;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(false)
-            .busy_timeout(wanted.busy_timeout)
-            .foreign_keys(true)
-            .disable_statement_logging();
-        let readers = options.clone().read_only(true);
-        let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
-
-        // sqlx takes no lock with SQLite, and two programs that start together must not both make the tables.
-        let lock = lock_for_migration(path, clock).await?;
-        let mut connection = options.connect().await.map_err(|error| unreadable(path, error))?;
-        read_back(&mut connection, wanted.busy_timeout).await?;
-        schema::migrate(&mut connection, path).await?;
-        drop(lock);
-
-        let readers = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(readers);
+        let (connection, readers) = sqlite::open(path, clock, wanted.busy_timeout).await?;
         let requests = writer::spawn(connection, clock);
         let path = path.to_owned();
         let last_run =
@@ -157,54 +130,4 @@ impl Ledger {
         self.inner.readers.close().await;
         self.inner.requests.close().await
     }
-}
-
-/// The lock under which the tables are made and changed.
-async fn lock_for_migration(path: &Path, clock: Clock) -> Result<RunLock, LedgerError> {
-    let file = file_checks::beside(path, ".lock");
-    let holder = Holder::this(clock.now());
-    let mut waited = Duration::ZERO;
-    loop {
-        match RunLock::take(&file, &holder) {
-            Err(LedgerError::Busy { .. }) if waited < LOCK_TIMEOUT => {
-                tokio::time::sleep(LOCK_PAUSE).await;
-                waited += LOCK_PAUSE;
-            }
-            done => return done,
-        }
-    }
-}
-
-/// Looks whether the database does what it was told: durability is not believed, it is read back.
-async fn read_back(connection: &mut SqliteConnection, busy: Duration) -> Result<(), LedgerError> {
-    let journal: String = sqlx::query_scalar("pragma journal_mode").fetch_one(&mut *connection).await?;
-    let synchronous: i64 = sqlx::query_scalar("pragma synchronous").fetch_one(&mut *connection).await?;
-    let foreign_keys: i64 = sqlx::query_scalar("pragma foreign_keys").fetch_one(&mut *connection).await?;
-    let busy_timeout: i64 = sqlx::query_scalar("pragma busy_timeout").fetch_one(&mut *connection).await?;
-    let found = (journal.as_str(), synchronous, foreign_keys, i128::from(busy_timeout));
-    let full = 2;
-    if found == ("wal", full, 1, i128::try_from(busy.as_millis()).unwrap_or_default()) {
-        return Ok(());
-    }
-    Err(LedgerError::refused(
-        format!(
-            "the ledger runs with journal_mode={journal}, synchronous={synchronous}, foreign_keys={foreign_keys}, \
-             busy_timeout={busy_timeout}, expected wal, 2, 1, {}",
-            busy.as_millis()
-        ),
-        "keep the ledger on a local disk that allows locks and shared memory",
-    ))
-}
-
-/// An error of opening; a file that is no database at all is the user's to mend.
-fn unreadable(path: &Path, error: sqlx::Error) -> LedgerError {
-    const NOT_A_DATABASE: &str = "26";
-    let code = error.as_database_error().and_then(|error| error.code().map(std::borrow::Cow::into_owned));
-    if code.as_deref() == Some(NOT_A_DATABASE) {
-        return LedgerError::refused(
-            format!("`{}` is no ledger", path.display()),
-            "name another file; a missing one is created",
-        );
-    }
-    LedgerError::storage(&format!("open the ledger `{}`", path.display()), error)
 }

@@ -36,7 +36,8 @@ pub use links::{
 };
 pub use list::{Duplicate, Enlistment, ListMark, NewFile, NewMark, Plan, TakenFile};
 pub use rules::{
-    Claim, Held, Intended, Intent, LedgerError, Outcome, SameBy, State, TokenRecord, Try, printable,
+    Claim, Held, Intended, Intent, LedgerError, Outcome, SameBy, State, StorageCause, TokenRecord, Try,
+    printable,
 };
 pub use run::{Accept, MINTED, Recovered, Rest, Run, Selection, Settled};
 pub use tries::{Asked, LiveToken, Question, TokenEnd, TokenKind, hash_of};

@@ -1,43 +1,28 @@
 //! How `SQLite` goes about the set-based statements: the JSON outside, an index inside. Pinned, because the other way
 //! round every statement still gives the right answer and a long list takes hours.
 
-use sqlx::{AssertSqlSafe, ConnectOptions, Row, SqliteConnection, sqlite::SqliteConnectOptions};
-
 use super::{
     books::{purge, tally},
     calendar::occasions,
     decisions::put_back,
     list::batch,
     run::claims,
-    store::schema,
+    store::{Connection, Sql},
     tries::{intention, release, settlement},
 };
 
-async fn connection(folder: &std::path::Path) -> SqliteConnection {
-    let options = SqliteConnectOptions::new().filename(folder.join("ledger.db")).create_if_missing(true);
-    let mut connection = options.connect().await.unwrap();
-    schema::migrate(&mut connection, std::path::Path::new("test.db")).await.unwrap();
-    connection
-}
-
 /// The steps that read a table, in order.
-async fn plan(connection: &mut SqliteConnection, sql: &str) -> Vec<String> {
-    let rows =
-        sqlx::query(AssertSqlSafe(format!("explain query plan {sql}"))).fetch_all(connection).await.unwrap();
-    rows.iter()
-        .map(|row| row.try_get::<String, _>("detail").unwrap())
-        .filter(|detail| {
-            detail.starts_with("SCAN j")
-                || detail.starts_with("SCAN recipient")
-                || detail.starts_with("SEARCH")
-        })
-        .collect()
+async fn plan(connection: &mut Connection, sql: Sql) -> Vec<String> {
+    let steps = connection.steps_of(sql).await;
+    let is_read = |step: &String| {
+        step.starts_with("SCAN j") || step.starts_with("SCAN recipient") || step.starts_with("SEARCH")
+    };
+    steps.into_iter().filter(is_read).collect()
 }
 
 #[tokio::test]
 async fn the_json_is_the_outer_table_and_an_index_finds_the_rows() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut connection = connection(folder.path()).await;
+    let mut connection = Connection::in_memory().await;
     let json = "SCAN j VIRTUAL TABLE INDEX 1:";
     let by_id = "SEARCH recipient USING INTEGER PRIMARY KEY (rowid=?)";
     let suppressed = "SEARCH s USING COVERING INDEX sqlite_autoindex_suppression_1 (address=?)";
@@ -51,7 +36,7 @@ async fn the_json_is_the_outer_table_and_an_index_finds_the_rows() {
     let deferred = "SEARCH recipient USING INDEX recipient_turn (occasion_id=? AND state=?)";
     let due = "SEARCH d EXISTS USING COVERING INDEX recipient_due (occasion_id=? AND next_attempt_at<?)";
     let one = "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)";
-    let cases: [(&str, &[&str]); 20] = [
+    let cases: [(Sql, &[&str]); 20] = [
         (batch::BY_KEY, &[json, by_key]),
         (batch::BY_MAILBOX, &[json, by_mailbox]),
         (batch::CHANGE, &[json, by_id]),
@@ -93,6 +78,6 @@ async fn the_json_is_the_outer_table_and_an_index_finds_the_rows() {
         ),
     ];
     for (sql, expected) in cases {
-        assert_eq!(plan(&mut connection, sql).await, expected, "{sql}");
+        assert_eq!(plan(&mut connection, sql).await, expected, "{sql:?}");
     }
 }

@@ -1,16 +1,19 @@
 //! Addresses that get no mail of any campaign any more.
 
-use sqlx::SqliteConnection;
-
 use super::{
     handle::Ledger,
     rules::{LedgerError, printable},
 };
-use crate::audience::Address;
+use crate::{
+    audience::Address,
+    ledger::store::{Connection, Sql, values},
+};
 
-const SUPPRESS: &str = "
+const SUPPRESS: Sql = Sql::shared(
+    "
 insert into suppression (address, reason, since) values (?1, ?2, ?3)
-on conflict (address) do update set undo = null, undo_of = null";
+on conflict (address) do update set undo = null, undo_of = null",
+);
 
 impl Ledger {
     /// Keeps an address from getting any mail of any campaign from now on, those of a run under way included.
@@ -27,11 +30,11 @@ impl Ledger {
 
 /// Puts an address on the suppression list, for good; the first reason stays.
 async fn suppress(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     address: &str,
     reason: &str,
     now: i64,
 ) -> Result<(), LedgerError> {
-    sqlx::query(SUPPRESS).bind(address).bind(reason).bind(now).execute(connection).await?;
+    connection.execute(SUPPRESS, values![address, reason, now]).await?;
     Ok(())
 }

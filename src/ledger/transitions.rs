@@ -1,48 +1,41 @@
 //! Holds the SQL to the state machine: every statement that moves a row, on a row of every state.
 
 use serde_json::json;
-use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::{
     decisions::{put_back, unknown},
     list::{batch, enlistment},
     rules::{Event, State, next},
     run::{claims, start},
-    store::schema,
+    store::{Connection, Sql, Value, values},
     tries::{intention, mail_once, release, settlement},
 };
 
 const NOW: i64 = 1_000_000;
 
 /// A ledger with one row of the given state, held by epoch 1, its first try under way or over.
-async fn one_row(state: State, deferred_before: bool) -> SqliteConnection {
-    let mut connection = SqliteConnectOptions::new().in_memory(true).connect().await.unwrap();
-    schema::migrate(&mut connection, std::path::Path::new("test.db")).await.unwrap();
+async fn one_row(state: State, deferred_before: bool) -> Connection {
+    let mut connection = Connection::in_memory().await;
     for statement in [
         "insert into occasion (id, campaign, occasion, generation) values (1, 'spring', 'once', 1)",
         "insert into epoch (id, occasion_id, host, pid, started_at) values (1, 1, 'mailer', 1, 0), (2, 1, 'mailer', 2, 1)",
         "insert into suppression (address, reason, since) values ('Ada@example.com', 'asked', 0)",
     ] {
-        sqlx::query(statement).execute(&mut connection).await.unwrap();
+        connection.execute(Sql::shared(statement), &[]).await.unwrap();
     }
     let key = (!matches!(state, State::Invalid | State::Duplicate)).then_some("ada");
-    sqlx::query(
-        "insert into recipient (id, occasion_id, key, line, user_id, address, fields, seen, state, epoch, attempts,
+    let row = "
+        insert into recipient (id, occasion_id, key, line, user_id, address, fields, seen, state, epoch, attempts,
             next_attempt_at, first_try_at, changed_at)
-        values (7, 1, ?1, 2, 'ada', 'ada@example.com', '{}', 1, ?2, 1, ?3, ?4, 1, 1)",
-    )
-    .bind(key)
-    .bind(state.name())
-    .bind(i64::from(matches!(state, State::Sending | State::Unknown)))
-    .bind((deferred_before || state == State::Deferred).then_some(1))
-    .execute(&mut connection)
-    .await
-    .unwrap();
+        values (7, 1, ?1, 2, 'ada', 'ada@example.com', '{}', 1, ?2, 1, ?3, ?4, 1, 1)";
+    let tries = i64::from(matches!(state, State::Sending | State::Unknown));
+    let due = (deferred_before || state == State::Deferred).then_some(1);
+    connection.execute(Sql::shared(row), values![key, state.name(), tries, due]).await.unwrap();
     connection
 }
 
 /// Runs the statement that an event stands for.
-async fn happen(connection: &mut SqliteConnection, state: State, event: Event, deferred_before: bool) {
+async fn happen(connection: &mut Connection, state: State, event: Event, deferred_before: bool) {
     let outcome = |name: &str| {
         let attempt = if state == State::Claimed { None } else { Some(1) };
         json!([{ "id": 7, "epoch": 1, "attempt": attempt, "state": name, "due": null, "at": NOW }])
@@ -55,48 +48,47 @@ async fn happen(connection: &mut SqliteConnection, state: State, event: Event, d
             .to_string()
     };
     let decided = |name: &str| json!([{ "id": 7, "state": name, "reason": "looked it up" }]).to_string();
-    let query = match event {
+    let (sql, values): (Sql, Vec<Value<'_>>) = match event {
         Event::Claim => {
-            sqlx::query("delete from suppression").execute(&mut *connection).await.unwrap();
-            sqlx::query(claims::TAKE).bind(1).bind(2).bind(NOW).bind(9)
+            connection.execute(Sql::shared("delete from suppression"), &[]).await.unwrap();
+            (claims::TAKE, values![1, 2, NOW, 9].to_vec())
         }
-        Event::Release => sqlx::query(release::RELEASE).bind("[[7, 1]]").bind(NOW),
+        Event::Release => (release::RELEASE, values!["[[7, 1]]", NOW].to_vec()),
         Event::Intend => {
-            sqlx::query(intention::INTEND).bind(r#"[{ "id": 7, "epoch": 1, "attempt": 1 }]"#).bind(NOW)
+            (intention::INTEND, values![r#"[{ "id": 7, "epoch": 1, "attempt": 1 }]"#, NOW].to_vec())
         }
-        Event::Accepted => sqlx::query(settlement::SETTLE).bind(outcome("sent")),
-        Event::Rejected => sqlx::query(settlement::SETTLE).bind(outcome("rejected")),
-        Event::Deferred => sqlx::query(settlement::SETTLE).bind(outcome("deferred")),
-        Event::Requeue => sqlx::query(settlement::SETTLE).bind(requeued(state, deferred_before)),
-        Event::Unknown => sqlx::query(settlement::SETTLE).bind(outcome("unknown")),
+        Event::Accepted => (settlement::SETTLE, values![outcome("sent")].to_vec()),
+        Event::Rejected => (settlement::SETTLE, values![outcome("rejected")].to_vec()),
+        Event::Deferred => (settlement::SETTLE, values![outcome("deferred")].to_vec()),
+        Event::Requeue => (settlement::SETTLE, values![requeued(state, deferred_before)].to_vec()),
+        Event::Unknown => (settlement::SETTLE, values![outcome("unknown")].to_vec()),
         Event::Recover => {
-            let claimed = sqlx::query(start::RECOVER_CLAIMED).bind(1).bind(2).bind(NOW);
-            claimed.execute(&mut *connection).await.unwrap();
-            sqlx::query(start::RECOVER_SENDING).bind(1).bind(1).bind("lost").bind(NOW)
+            connection.execute(start::RECOVER_CLAIMED, values![1, 2, NOW]).await.unwrap();
+            (start::RECOVER_SENDING, values![1, 1, "lost", NOW].to_vec())
         }
-        Event::Expire => sqlx::query(claims::EXPIRE).bind(1).bind(NOW).bind("too late").bind(NOW),
-        Event::Withdraw => sqlx::query(enlistment::WITHDRAW).bind(1).bind(2).bind(NOW),
-        Event::Return => sqlx::query(batch::CHANGE).bind(r#"[{ "id": 7, "line": 3 }]"#).bind(2).bind(NOW),
+        Event::Expire => (claims::EXPIRE, values![1, NOW, "too late", NOW].to_vec()),
+        Event::Withdraw => (enlistment::WITHDRAW, values![1, 2, NOW].to_vec()),
+        Event::Return => (batch::CHANGE, values![r#"[{ "id": 7, "line": 3 }]"#, 2, NOW].to_vec()),
         Event::Suppress if state == State::Claimed => {
-            sqlx::query(intention::SUPPRESS).bind(r#"[{ "id": 7, "epoch": 1 }]"#).bind(NOW)
+            (intention::SUPPRESS, values![r#"[{ "id": 7, "epoch": 1 }]"#, NOW].to_vec())
         }
-        Event::ResolveSent => sqlx::query(unknown::RESOLVE).bind(decided("sent")).bind(1).bind(NOW),
-        Event::ResolvePending => sqlx::query(unknown::RESOLVE).bind(decided("pending")).bind(1).bind(NOW),
-        Event::ResolveRejected => sqlx::query(unknown::RESOLVE).bind(decided("rejected")).bind(1).bind(NOW),
+        Event::ResolveSent => (unknown::RESOLVE, values![decided("sent"), 1, NOW].to_vec()),
+        Event::ResolvePending => (unknown::RESOLVE, values![decided("pending"), 1, NOW].to_vec()),
+        Event::ResolveRejected => (unknown::RESOLVE, values![decided("rejected"), 1, NOW].to_vec()),
         Event::Taken => {
             let other = "update occasion set once_in = '' where id = 1;
                 insert into occasion (id, campaign, occasion, once_in) values (2, 'spring', 'earlier', '');
                 insert into recipient (id, occasion_id, key, line, seen, state, changed_at)
                     values (8, 2, 'ada', 2, 1, 'sent', 1);
                 insert into mailed (campaign, once_in, key_hash, recipient_id) values ('spring', '', x'ad', 8)";
-            sqlx::raw_sql(other).execute(&mut *connection).await.unwrap();
-            sqlx::query(mail_once::TAKEN).bind(r#"[{ "id": 7, "epoch": 1, "key_hash": "ad" }]"#).bind(NOW)
+            connection.script(other.to_owned()).await;
+            (mail_once::TAKEN, values![r#"[{ "id": 7, "epoch": 1, "key_hash": "ad" }]"#, NOW].to_vec())
         }
-        Event::Correct => sqlx::query(batch::CORRECT).bind(r#"[{ "id": 7, "line": 3 }]"#).bind(2).bind(NOW),
-        Event::Retry => sqlx::query(put_back::PUT_BACK).bind(r#"[{ "id": 7 }]"#).bind(NOW),
-        Event::Suppress => sqlx::query(enlistment::SUPPRESS).bind(1).bind(NOW),
+        Event::Correct => (batch::CORRECT, values![r#"[{ "id": 7, "line": 3 }]"#, 2, NOW].to_vec()),
+        Event::Retry => (put_back::PUT_BACK, values![r#"[{ "id": 7 }]"#, NOW].to_vec()),
+        Event::Suppress => (enlistment::SUPPRESS, values![1, NOW].to_vec()),
     };
-    query.execute(connection).await.unwrap();
+    connection.execute(sql, &values).await.unwrap();
 }
 
 #[tokio::test]
@@ -109,8 +101,8 @@ async fn the_sql_moves_a_row_as_the_state_machine_says_and_never_else() {
                 }
                 let mut connection = one_row(state, deferred_before).await;
                 happen(&mut connection, state, event, deferred_before).await;
-                let found: String = sqlx::query_scalar("select state from recipient where id = 7")
-                    .fetch_one(&mut connection)
+                let found: String = connection
+                    .one(Sql::shared("select state from recipient where id = 7"), &[])
                     .await
                     .unwrap();
                 let expected = next(state, event, deferred_before).unwrap_or(state);
@@ -130,17 +122,17 @@ async fn a_foreign_epoch_moves_nothing() {
     let claimed =
         json!([{ "id": 7, "epoch": 2, "attempt": null, "state": "rejected", "at": NOW }]).to_string();
     for state in State::ALL {
-        for query in [
-            sqlx::query(settlement::SETTLE).bind(&foreign),
-            sqlx::query(settlement::SETTLE).bind(&claimed),
-            sqlx::query(intention::INTEND).bind(&foreign).bind(NOW),
-            sqlx::query(intention::SUPPRESS).bind(&foreign).bind(NOW),
-            sqlx::query(release::RELEASE).bind("[[7, 2]]").bind(NOW),
+        for (sql, values) in [
+            (settlement::SETTLE, values![&foreign].to_vec()),
+            (settlement::SETTLE, values![&claimed].to_vec()),
+            (intention::INTEND, values![&foreign, NOW].to_vec()),
+            (intention::SUPPRESS, values![&foreign, NOW].to_vec()),
+            (release::RELEASE, values!["[[7, 2]]", NOW].to_vec()),
         ] {
             let mut connection = one_row(state, false).await;
-            query.execute(&mut connection).await.unwrap();
+            connection.execute(sql, &values).await.unwrap();
             let found: String =
-                sqlx::query_scalar("select state from recipient").fetch_one(&mut connection).await.unwrap();
+                connection.one(Sql::shared("select state from recipient"), &[]).await.unwrap();
             assert_eq!(found, state.name());
         }
     }
@@ -154,15 +146,15 @@ async fn another_try_of_the_same_epoch_moves_nothing() {
         let late =
             json!([{ "id": 7, "epoch": 1, "attempt": attempt, "state": "deferred", "at": NOW }]).to_string();
         let again = json!([{ "id": 7, "epoch": 1, "attempt": attempt }]).to_string();
-        for (state, query) in [
-            (State::Sending, sqlx::query(settlement::SETTLE).bind(&late)),
-            (State::Unknown, sqlx::query(settlement::SETTLE).bind(&late)),
-            (State::Claimed, sqlx::query(intention::INTEND).bind(&again).bind(NOW)),
+        for (state, (sql, values)) in [
+            (State::Sending, (settlement::SETTLE, values![&late].to_vec())),
+            (State::Unknown, (settlement::SETTLE, values![&late].to_vec())),
+            (State::Claimed, (intention::INTEND, values![&again, NOW].to_vec())),
         ] {
             let mut connection = one_row(state, false).await;
-            query.execute(&mut connection).await.unwrap();
+            connection.execute(sql, &values).await.unwrap();
             let found: String =
-                sqlx::query_scalar("select state from recipient").fetch_one(&mut connection).await.unwrap();
+                connection.one(Sql::shared("select state from recipient"), &[]).await.unwrap();
             assert_eq!(found, state.name(), "{attempt}");
         }
     }
@@ -174,12 +166,12 @@ async fn the_end_of_a_token_is_that_of_its_next_try_and_not_of_another_token() {
         let mut connection = one_row(State::Claimed, false).await;
         let before =
             "update recipient set jti_hash = x'01', redeemed_at = 5, redeemed_by = x'0b', revoked_at = 6";
-        sqlx::query(before).execute(&mut connection).await.unwrap();
+        connection.execute(Sql::sqlite(before), &[]).await.unwrap();
         let intent = json!([{ "id": 7, "epoch": 1, "attempt": 1, "jti_hash": jti }]).to_string();
-        sqlx::query(intention::INTEND).bind(intent).bind(NOW).execute(&mut connection).await.unwrap();
+        connection.execute(intention::INTEND, values![intent, NOW]).await.unwrap();
         let end = "select redeemed_at, redeemed_by, revoked_at from recipient where state = 'sending'";
         let found: (Option<i64>, Option<Vec<u8>>, Option<i64>) =
-            sqlx::query_as(end).fetch_one(&mut connection).await.unwrap();
+            connection.one(Sql::shared(end), &[]).await.unwrap();
         assert_eq!(found, if stays { (Some(5), Some(vec![0x0b]), Some(6)) } else { (None, None, None) });
     }
 }

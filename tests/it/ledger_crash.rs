@@ -159,7 +159,7 @@ async fn an_outcome_that_the_database_refuses_is_kept_and_entered_by_the_next_ru
     sqlx::query(FAIL).execute(&mut sql).await.unwrap();
 
     let error = run.settle(ada, accepted()).await.unwrap_err();
-    let LedgerError::Storage(words) = &error else { panic!("{error}") };
+    let LedgerError::Storage { words, .. } = &error else { panic!("{error}") };
     assert!(words.contains("disk full") && words.contains("is kept in"), "{words}");
     // The run starts nothing new, and what it still learns is kept as well.
     let words = attempt(&kim);
@@ -170,7 +170,10 @@ async fn an_outcome_that_the_database_refuses_is_kept_and_entered_by_the_next_ru
         run.settle(eve, deferred()).await.unwrap_err(),
     ];
     for error in refused {
-        assert!(matches!(&error, LedgerError::Storage(words) if words.contains("disk full")), "{error}");
+        assert!(
+            matches!(&error, LedgerError::Storage { words, .. } if words.contains("disk full")),
+            "{error}"
+        );
     }
     let journal = std::fs::read(desk.path().with_file_name("ledger.db.spring.once.journal")).unwrap();
     let journal = String::from_utf8(journal).unwrap();
@@ -221,7 +224,7 @@ async fn a_refused_intent_sends_nothing_and_the_row_is_free_again() {
     let fail = "create trigger full before insert on attempts begin select raise(abort, 'disk full'); end";
     sqlx::query(fail).execute(&mut sql).await.unwrap();
     let words = attempt(&claim);
-    assert!(matches!(run.intend(claim, words).await, Err(LedgerError::Storage(_))));
+    assert!(matches!(run.intend(claim, words).await, Err(LedgerError::Storage { .. })));
     assert_eq!(desk.rows().await, ["2 claimed"], "the row and its try are written together or not at all");
     sqlx::query("drop trigger full").execute(&mut sql).await.unwrap();
     assert_eq!(run.release_all().await.unwrap(), 1);

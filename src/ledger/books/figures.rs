@@ -1,7 +1,6 @@
 //! Reading the books: counts, lists and rows, through connections that cannot write.
 
 use jiff::Timestamp;
-use sqlx::{Row, SqlitePool, sqlite::SqliteRow};
 
 use super::tally::{Tally, counts};
 use crate::{
@@ -9,6 +8,7 @@ use crate::{
     ledger::{
         handle::Ledger,
         rules::{LedgerError, State},
+        store::{ReadPool, Row, Sql, values},
     },
 };
 
@@ -63,13 +63,13 @@ pub struct ListFacts {
     pub enlisted: Timestamp,
 }
 
-const OCCASIONS: &str = "
+const OCCASIONS: Sql = Sql::shared("
 select o.id, o.occasion, o.generation, o.list, o.list_rows, o.enlisted_at, o.first_try_at, o.purged_at,
     o.due_at, o.closed,
     (select min(started_at) from epoch e where e.occasion_id = o.id) as first_run,
     (select max(started_at) from epoch e where e.occasion_id = o.id) as last_run,
     (select min(next_attempt_at) from recipient r where r.occasion_id = o.id and r.state = 'deferred') as next_due
-from occasion o where o.campaign = ?1 and (?2 is null or o.occasion = ?2) order by o.id";
+from occasion o where o.campaign = ?1 and (?2 is null or o.occasion = ?2) order by o.id");
 
 impl Ledger {
     /// The books of every occasion of a campaign, in the order in which they came up.
@@ -89,26 +89,25 @@ impl Ledger {
 
 /// The books of an occasion of a campaign, or of all of them, in the order in which they came up.
 async fn books(
-    readers: &SqlitePool,
+    readers: &ReadPool,
     campaign: &CampaignId,
     occasion: Option<&str>,
 ) -> Result<Vec<Books>, LedgerError> {
     // One snapshot for all figures, so that they agree while a run goes on.
-    let mut transaction = readers.begin().await?;
-    let rows =
-        sqlx::query(OCCASIONS).bind(campaign.as_str()).bind(occasion).fetch_all(&mut *transaction).await?;
+    let mut transaction = readers.snapshot().await?;
+    let rows = transaction.rows(OCCASIONS, values![campaign.as_str(), occasion]).await?;
     let mut books = Vec::with_capacity(rows.len());
     for row in rows {
-        let (tally, gone) = counts(&mut *transaction, row.try_get("id")?, row.try_get("generation")?).await?;
-        let list = match (row.try_get("list")?, time(&row, "enlisted_at")?) {
+        let (tally, gone) = counts(&mut transaction, row.get("id")?, row.get("generation")?).await?;
+        let list = match (row.get("list")?, time(&row, "enlisted_at")?) {
             (Some(name), Some(enlisted)) => {
-                let rows: i64 = row.try_get("list_rows")?;
+                let rows: i64 = row.get("list_rows")?;
                 Some(ListFacts { name, rows: u64::try_from(rows).unwrap_or_default(), enlisted })
             }
             (Some(_), None) | (None, _) => None,
         };
         books.push(Books {
-            occasion: row.try_get("occasion")?,
+            occasion: row.get("occasion")?,
             tally,
             gone: Gone(gone),
             list,
@@ -118,13 +117,13 @@ async fn books(
             next_due: time(&row, "next_due")?,
             purged: time(&row, "purged_at")?,
             due: time(&row, "due_at")?,
-            over: row.try_get("closed")?,
+            over: row.get("closed")?,
         });
     }
     Ok(books)
 }
 
-pub(in crate::ledger) fn time(row: &SqliteRow, column: &str) -> Result<Option<Timestamp>, LedgerError> {
-    let at: Option<i64> = row.try_get(column)?;
+pub(in crate::ledger) fn time(row: &Row, column: &str) -> Result<Option<Timestamp>, LedgerError> {
+    let at: Option<i64> = row.get(column)?;
     Ok(at.and_then(|at| Timestamp::from_millisecond(at).ok()))
 }

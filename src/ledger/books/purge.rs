@@ -1,7 +1,6 @@
 //! Forgetting: the persons go, the figures stay.
 
 use aws_lc_rs::digest;
-use sqlx::SqliteConnection;
 
 use super::tally::{Tally, counts};
 use crate::{
@@ -9,8 +8,8 @@ use crate::{
     ledger::{
         handle::Ledger,
         rules::{LedgerError, State},
-        store::{Holder, RunLock, hex, json, occasion_file},
-        writer::{Journal, write},
+        store::{Connection, Holder, RunLock, Sql, hex, json, occasion_file, values},
+        writer::Journal,
     },
 };
 
@@ -28,13 +27,17 @@ pub struct PurgeReport {
     pub unsettled: u64,
 }
 
-const OCCASIONS: &str = "select id, generation, purged_at from occasion where campaign = ?1 order by id";
+const OCCASIONS: Sql =
+    Sql::shared("select id, generation, purged_at from occasion where campaign = ?1 order by id");
 
-const KEYS: &str = "
-select id, coalesce(key, '') from recipient where occasion_id = ?1 and id > ?2 order by id limit ?3";
+const KEYS: Sql = Sql::shared(
+    "
+select id, coalesce(key, '') from recipient where occasion_id = ?1 and id > ?2 order by id limit ?3",
+);
 
 /// Hashes of keys, states and times stay; a relay's words may hold an address, so they go.
-pub(in crate::ledger) const EMPTY: &str = "
+pub(in crate::ledger) const EMPTY: Sql = Sql::sqlite(
+    "
 update recipient set
     key = case when recipient.key is null then null else j.value ->> 1 end,
     user_id = null, address = null, name = null, fields = null, zone = null, reply = null,
@@ -42,15 +45,20 @@ update recipient set
     next_attempt_at = null, held_until = null,
     state = case when recipient.state in ('pending', 'claimed', 'deferred') then 'withdrawn'
         when recipient.state = 'sending' then 'unknown' else recipient.state end
-from json_each(?1) j where recipient.id = j.value ->> 0";
+from json_each(?1) j where recipient.id = j.value ->> 0",
+);
 
-const EMPTY_ATTEMPTS: &str = "
-update attempts set reply = null where recipient_id in (select id from recipient where occasion_id = ?1)";
+const EMPTY_ATTEMPTS: Sql = Sql::shared(
+    "
+update attempts set reply = null where recipient_id in (select id from recipient where occasion_id = ?1)",
+);
 
-const EMPTY_ANSWERS: &str = "
-update answer set words = null where recipient_id in (select id from recipient where occasion_id = ?1)";
-const EMPTY_TOKENS: &str = "
-update clerk_token set user_id = null where recipient_id in (select id from recipient where occasion_id = ?1)";
+const EMPTY_ANSWERS: Sql = Sql::shared(
+    "
+update answer set words = null where recipient_id in (select id from recipient where occasion_id = ?1)",
+);
+const EMPTY_TOKENS: Sql = Sql::shared("
+update clerk_token set user_id = null where recipient_id in (select id from recipient where occasion_id = ?1)");
 
 impl Ledger {
     /// Removes the persons from a campaign's rows: addresses, names, user ids, fields and the relay's words. Keys become
@@ -90,10 +98,10 @@ impl Ledger {
             .requests
             .lend(move |connection, now, answer| {
                 Box::pin(async move {
-                    let emptied =
-                        write(connection, async |connection| empty(connection, &campaign, force, now).await);
+                    let emptied = connection
+                        .transaction(async |connection| empty(connection, &campaign, force, now).await);
                     let report = match emptied.await {
-                        Ok(report) => wipe(connection).await.map(|()| report),
+                        Ok(report) => connection.wipe().await.map(|()| report),
                         Err(error) => Err(error),
                     };
                     let _ = answer.send(report);
@@ -111,17 +119,17 @@ impl Ledger {
 
 /// Takes the persons out of the rows of a campaign, inside a transaction. The caller holds the locks of its occasions.
 async fn empty(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     campaign: &CampaignId,
     force: bool,
     now: i64,
 ) -> Result<PurgeReport, LedgerError> {
     let occasions: Vec<(i64, i64, Option<i64>)> =
-        sqlx::query_as(OCCASIONS).bind(campaign.as_str()).fetch_all(&mut *connection).await?;
+        connection.all(OCCASIONS, values![campaign.as_str()]).await?;
     let open: Vec<_> = occasions.into_iter().filter(|(_, _, purged)| purged.is_none()).collect();
     let mut all = Tally::default();
     for (occasion, generation, _) in &open {
-        let (listed, gone) = counts(&mut *connection, *occasion, *generation).await?;
+        let (listed, gone) = counts(connection, *occasion, *generation).await?;
         all = all.iter().chain(listed.iter()).chain(gone.iter()).collect();
     }
     let unsettled = all.unsettled();
@@ -136,45 +144,27 @@ async fn empty(
     }
     for (occasion, _, _) in &open {
         empty_occasion(connection, *occasion).await?;
-        sqlx::query("update occasion set purged_at = ?2 where id = ?1")
-            .bind(occasion)
-            .bind(now)
-            .execute(&mut *connection)
+        connection
+            .execute(Sql::shared("update occasion set purged_at = ?2 where id = ?1"), values![occasion, now])
             .await?;
     }
     Ok(PurgeReport { occasions: open.len() as u64, rows: all.total(), unsettled })
 }
 
-async fn empty_occasion(connection: &mut SqliteConnection, occasion: i64) -> Result<(), LedgerError> {
+async fn empty_occasion(connection: &mut Connection, occasion: i64) -> Result<(), LedgerError> {
     let mut after = i64::MIN;
     loop {
-        let rows: Vec<(i64, String)> =
-            sqlx::query_as(KEYS).bind(occasion).bind(after).bind(BATCH).fetch_all(&mut *connection).await?;
+        let rows: Vec<(i64, String)> = connection.all(KEYS, values![occasion, after, BATCH]).await?;
         let Some((last, _)) = rows.last() else { break };
         after = *last;
         let hashed: Vec<_> = rows
             .iter()
             .map(|(id, key)| (id, hex(digest::digest(&digest::SHA256, key.as_bytes()).as_ref())))
             .collect();
-        sqlx::query(EMPTY).bind(json(&hashed)).execute(&mut *connection).await?;
+        connection.execute(EMPTY, values![json(&hashed)]).await?;
     }
     for statement in [EMPTY_ATTEMPTS, EMPTY_ANSWERS, EMPTY_TOKENS] {
-        sqlx::query(statement).bind(occasion).execute(&mut *connection).await?;
+        connection.execute(statement, values![occasion]).await?;
     }
     Ok(())
-}
-
-/// Makes the old bytes go from the files: free pages and the write-ahead log hold them still.
-async fn wipe(connection: &mut SqliteConnection) -> Result<(), LedgerError> {
-    let failed = |error| LedgerError::storage("remove the old pages, though the rows are purged", error);
-    sqlx::query("vacuum").execute(&mut *connection).await.map_err(failed)?;
-    let (busy, _, _): (i64, i64, i64) =
-        sqlx::query_as("pragma wal_checkpoint(truncate)").fetch_one(connection).await.map_err(failed)?;
-    if busy == 0 {
-        return Ok(());
-    }
-    Err(LedgerError::refused(
-        "the rows are purged, but the write-ahead log is in use and still holds the old ones",
-        "end the other programs that read the ledger and purge again",
-    ))
 }

@@ -1,7 +1,6 @@
 //! Pages of rows, for people to look at.
 
 use jiff::Timestamp;
-use sqlx::{Row, SqlitePool, sqlite::SqliteRow};
 
 use super::figures::time;
 use crate::{
@@ -10,7 +9,7 @@ use crate::{
         handle::Ledger,
         rules::{LedgerError, State},
         run::Run,
-        store::parse_state,
+        store::{ReadPool, Row, Sql, values},
     },
 };
 
@@ -58,9 +57,9 @@ where ",
         )
     };
 }
-const PAGE: &str = page!("o.campaign = ?1 and o.occasion = ?2");
-const PAGE_OF_STATE: &str = page!("o.campaign = ?1 and o.occasion = ?2 and r.state = ?5");
-const PAGE_OF_RUN: &str = page!("o.id = ?1 and r.state = ?2");
+const PAGE: Sql = Sql::shared(page!("o.campaign = ?1 and o.occasion = ?2"));
+const PAGE_OF_STATE: Sql = Sql::shared(page!("o.campaign = ?1 and o.occasion = ?2 and r.state = ?5"));
+const PAGE_OF_RUN: Sql = Sql::shared(page!("o.id = ?1 and r.state = ?2"));
 
 impl Ledger {
     /// Up to `limit` rows behind the row `after_id` (0 for the first page), of one state or all, in the order of their
@@ -86,47 +85,48 @@ impl Run {
 
 /// A page of rows: those of a state or all, behind `after_id`.
 async fn rows(
-    readers: &SqlitePool,
+    readers: &ReadPool,
     campaign: &CampaignId,
     occasion: &str,
     state: Option<State>,
     after_id: i64,
     limit: u32,
 ) -> Result<Vec<RowView>, LedgerError> {
-    let sql = if state.is_some() { PAGE_OF_STATE } else { PAGE };
-    let mut query = sqlx::query(sql).bind(campaign.as_str()).bind(occasion).bind(after_id).bind(limit);
-    if let Some(state) = state {
-        query = query.bind(state.name());
-    }
-    query.fetch_all(readers).await?.iter().map(view).collect()
+    let rows = match state {
+        None => readers.rows(PAGE, values![campaign.as_str(), occasion, after_id, limit]).await?,
+        Some(state) => {
+            let values = values![campaign.as_str(), occasion, after_id, limit, state.name()];
+            readers.rows(PAGE_OF_STATE, values).await?
+        }
+    };
+    rows.iter().map(view).collect()
 }
 
 /// A page of the rows of one occasion in a state, behind `after`.
 async fn rows_of(
-    readers: &SqlitePool,
+    readers: &ReadPool,
     occasion: i64,
     state: State,
     after: i64,
     limit: u32,
 ) -> Result<Vec<RowView>, LedgerError> {
-    let query = sqlx::query(PAGE_OF_RUN).bind(occasion).bind(state.name()).bind(after).bind(limit);
-    query.fetch_all(readers).await?.iter().map(view).collect()
+    readers.rows(PAGE_OF_RUN, values![occasion, state.name(), after, limit]).await?.iter().map(view).collect()
 }
 
-fn view(row: &SqliteRow) -> Result<RowView, LedgerError> {
+fn view(row: &Row) -> Result<RowView, LedgerError> {
     Ok(RowView {
-        id: row.try_get("id")?,
-        line: u64::try_from(row.try_get::<i64, _>("line")?).unwrap_or_default(),
-        listed: row.try_get("listed")?,
-        generation: row.try_get("seen")?,
-        key: row.try_get("key")?,
-        user_id: row.try_get("user_id")?,
-        address: row.try_get("address")?,
-        state: parse_state(row.try_get("state")?)?,
-        reason: row.try_get("reason")?,
-        reply: row.try_get("reply")?,
-        message_id: row.try_get("message_id")?,
-        attempts: row.try_get("attempts")?,
+        id: row.get("id")?,
+        line: row.get("line")?,
+        listed: row.get("listed")?,
+        generation: row.get("seen")?,
+        key: row.get("key")?,
+        user_id: row.get("user_id")?,
+        address: row.get("address")?,
+        state: row.get("state")?,
+        reason: row.get("reason")?,
+        reply: row.get("reply")?,
+        message_id: row.get("message_id")?,
+        attempts: row.get("attempts")?,
         changed: time(row, "changed_at")?.unwrap_or_default(),
     })
 }

@@ -3,7 +3,7 @@
 use crate::ledger::{
     rules::{LedgerError, State},
     run::{Run, Selection},
-    store::{json, parse_state},
+    store::{Connection, Sql, json, parse_state, values},
 };
 
 /// How many rows are in each state. For the rows of a list the sum is the list's number of rows.
@@ -50,28 +50,29 @@ impl FromIterator<(State, u64)> for Tally {
 }
 
 /// The counts of a list, straight from an index.
-pub(in crate::ledger) const COUNTS: &str = "
-select state, seen = ?2 as listed, count(*) as rows from recipient where occasion_id = ?1 group by state, listed";
+pub(in crate::ledger) const COUNTS: Sql = Sql::shared("
+select state, seen = ?2 as listed, count(*) as rows from recipient where occasion_id = ?1 group by state, listed");
 
-const GENERATION: &str = "select generation from occasion where id = ?1";
+const GENERATION: Sql = Sql::shared("select generation from occasion where id = ?1");
 
-const ABSENT: &str = "
+const ABSENT: Sql = Sql::sqlite("
 select j.value from json_each(?2) j
 where not exists (select 1 from recipient r where r.occasion_id = ?1 and r.address = j.value and r.key is not null)
-    and not exists (select 1 from recipient r where r.occasion_id = ?1 and r.user_id = j.value and r.key is not null)";
+    and not exists (select 1 from recipient r where r.occasion_id = ?1 and r.user_id = j.value and r.key is not null)");
 
-const CHOSEN: &str = "
+const CHOSEN: Sql = Sql::sqlite(
+    "
 select count(*) from recipient r
 where r.occasion_id = ?1 and r.state in ('pending', 'deferred') and r.key is not null
-    and (r.address in (select value from json_each(?2)) or r.user_id in (select value from json_each(?2)))";
+    and (r.address in (select value from json_each(?2)) or r.user_id in (select value from json_each(?2)))",
+);
 
 impl Run {
     /// The rows of the current list by state.
     pub async fn tally(&self) -> Result<Tally, LedgerError> {
-        let mut transaction = self.ledger.readers.begin().await?;
-        let generation =
-            sqlx::query_scalar(GENERATION).bind(self.core.occasion).fetch_one(&mut *transaction).await?;
-        let (listed, _) = counts(&mut *transaction, self.core.occasion, generation).await?;
+        let mut transaction = self.ledger.readers.snapshot().await?;
+        let generation = transaction.one(GENERATION, values![self.core.occasion]).await?;
+        let (listed, _) = counts(&mut transaction, self.core.occasion, generation).await?;
         Ok(listed)
     }
 
@@ -82,20 +83,19 @@ impl Run {
             return Ok((Vec::new(), tally.get(State::Pending) + tally.get(State::Deferred)));
         }
         let (occasion, only, readers) = (self.core.occasion, json(&selection.only), &self.ledger.readers);
-        let absent = sqlx::query_scalar(ABSENT).bind(occasion).bind(&only).fetch_all(readers).await?;
-        let waiting: i64 = sqlx::query_scalar(CHOSEN).bind(occasion).bind(&only).fetch_one(readers).await?;
+        let absent = readers.all(ABSENT, values![occasion, &only]).await?;
+        let waiting: i64 = readers.one(CHOSEN, values![occasion, &only]).await?;
         Ok((absent, u64::try_from(waiting).unwrap_or_default()))
     }
 }
 
 /// The tallies of the rows in the list of `generation` and of those that are in no list any more.
-pub(in crate::ledger) async fn counts<'e>(
-    executor: impl sqlx::SqliteExecutor<'e>,
+pub(in crate::ledger) async fn counts(
+    connection: &mut Connection,
     occasion: i64,
     generation: i64,
 ) -> Result<(Tally, Tally), LedgerError> {
-    let counts: Vec<(String, bool, i64)> =
-        sqlx::query_as(COUNTS).bind(occasion).bind(generation).fetch_all(executor).await?;
+    let counts: Vec<(String, bool, i64)> = connection.all(COUNTS, values![occasion, generation]).await?;
     let mut listed = Vec::new();
     let mut gone = Vec::new();
     for (state, in_list, rows) in counts {

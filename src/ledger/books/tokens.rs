@@ -1,11 +1,15 @@
 //! What became of the links of a campaign.
 
 use jiff::Timestamp;
-use sqlx::SqlitePool;
 
 use crate::{
     campaign::CampaignId,
-    ledger::{handle::Ledger, rules::LedgerError, store::json, tries::TokenKind},
+    ledger::{
+        handle::Ledger,
+        rules::LedgerError,
+        store::{ReadPool, Sql, json, values},
+        tries::TokenKind,
+    },
 };
 
 /// Whose link was used already, for people to look at.
@@ -36,18 +40,18 @@ pub struct TokenTally {
     pub orphans_end: Option<Timestamp>,
 }
 
-const USED: &str = "
+const USED: Sql = Sql::sqlite("
 select r.line, r.user_id, r.address from occasion o join recipient r on r.occasion_id = o.id
 where o.campaign = ?1 and o.occasion = ?2
     and (r.redeemed_at is not null
         or exists (select 1 from clerk_token t where t.recipient_id = r.id and t.state = 'used'))
     and (?3 = '[]' or r.user_id in (select value from json_each(?3)) or r.address in (select value from json_each(?3)))
-order by r.line, r.id";
+order by r.line, r.id");
 
-const TALLY: &str = "
+const TALLY: Sql = Sql::shared("
 select t.state, t.kind, count(*), max(t.expires_at) from clerk_token t join recipient r on r.id = t.recipient_id
     join occasion o on o.id = r.occasion_id
-where o.campaign = ?1 and (t.state not in ('asked', 'orphan') or t.expires_at > ?2) group by t.state, t.kind";
+where o.campaign = ?1 and (t.state not in ('asked', 'orphan') or t.expires_at > ?2) group by t.state, t.kind");
 
 impl Ledger {
     /// The tokens that a service minted for a campaign, by state.
@@ -69,17 +73,13 @@ impl Ledger {
 
 /// Whose links were used, of an occasion.
 async fn used(
-    readers: &SqlitePool,
+    readers: &ReadPool,
     campaign: &CampaignId,
     occasion: &str,
     only: &[String],
 ) -> Result<Vec<UsedLink>, LedgerError> {
-    let rows: Vec<(i64, Option<String>, Option<String>)> = sqlx::query_as(USED)
-        .bind(campaign.as_str())
-        .bind(occasion)
-        .bind(json(only))
-        .fetch_all(readers)
-        .await?;
+    let rows: Vec<(i64, Option<String>, Option<String>)> =
+        readers.all(USED, values![campaign.as_str(), occasion, json(only)]).await?;
     let used = |(line, user_id, address)| UsedLink {
         line: u64::try_from(line).unwrap_or_default(),
         user_id,
@@ -90,9 +90,8 @@ async fn used(
 
 /// The minted tokens of a campaign by state; of those whose answer was lost the ones that may still live at `now`, Unix
 /// seconds.
-async fn tally(readers: &SqlitePool, campaign: &CampaignId, now: i64) -> Result<TokenTally, LedgerError> {
-    let rows: Vec<(String, String, i64, i64)> =
-        sqlx::query_as(TALLY).bind(campaign.as_str()).bind(now).fetch_all(readers).await?;
+async fn tally(readers: &ReadPool, campaign: &CampaignId, now: i64) -> Result<TokenTally, LedgerError> {
+    let rows: Vec<(String, String, i64, i64)> = readers.all(TALLY, values![campaign.as_str(), now]).await?;
     let mut tally = TokenTally::default();
     for (state, kind, count, end) in rows {
         let count = u64::try_from(count).unwrap_or_default();

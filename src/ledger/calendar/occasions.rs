@@ -4,7 +4,6 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
-use sqlx::{SqliteConnection, SqlitePool};
 
 use crate::{
     campaign::CampaignId,
@@ -12,7 +11,7 @@ use crate::{
         handle::Ledger,
         rules::{LedgerError, printable},
         run::Run,
-        store::json,
+        store::{Connection, ReadPool, Sql, json, values},
     },
     schedule::{History, Open},
 };
@@ -35,11 +34,14 @@ struct Written<'a> {
     reason: &'a str,
 }
 
-const WATCH: &str = "insert into watch (campaign, since) values (?1, ?2) on conflict (campaign) do nothing";
+const WATCH: Sql =
+    Sql::shared("insert into watch (campaign, since) values (?1, ?2) on conflict (campaign) do nothing");
 
-const NEWEST: &str = "
+const NEWEST: Sql = Sql::shared(
+    "
 select (select max(due_at) from occasion where campaign = ?1 and due_at is not null),
-    (select since from watch where campaign = ?1)";
+    (select since from watch where campaign = ?1)",
+);
 
 /// Begun and not at its end, or begun by nobody yet.
 macro_rules! open {
@@ -54,37 +56,46 @@ macro_rules! open {
     };
 }
 
-const OPEN: &str = concat!(open!("o.due_at, o.begun_at"), " order by o.due_at desc limit 1");
+const OPEN: Sql = Sql::shared(concat!(open!("o.due_at, o.begun_at"), " order by o.due_at desc limit 1"));
 
-const OPEN_BEFORE: &str = concat!(open!("o.occasion"), " and o.due_at < ?2 order by o.due_at");
+const OPEN_BEFORE: Sql = Sql::shared(concat!(open!("o.occasion"), " and o.due_at < ?2 order by o.due_at"));
 
 /// As a run counts them: of the current list. After a purge there is nobody to decide about.
-pub(in crate::ledger) const UNDECIDED: &str = "
+pub(in crate::ledger) const UNDECIDED: Sql = Sql::sqlite(
+    "
 select count(*) from occasion o cross join recipient r
 where o.campaign = ?1 and o.purged_at is null
-    and r.occasion_id = o.id and r.state = 'unknown' and r.seen = o.generation";
+    and r.occasion_id = o.id and r.state = 'unknown' and r.seen = o.generation",
+);
 
-const SKIP: &str = "
+const SKIP: Sql = Sql::sqlite(
+    "
 insert into occasion (campaign, occasion, due_at, closed)
 select ?1, j.value ->> 'occasion', j.value ->> 'due', j.value ->> 'reason' from json_each(?2) j where true
 on conflict (campaign, occasion) do nothing
-returning occasion";
+returning occasion",
+);
 
-const PLAN: &str = "
-update occasion set due_at = coalesce(due_at, ?2), once_in = ?3 where id = ?1 returning occasion, closed";
+const PLAN: Sql = Sql::shared(
+    "
+update occasion set due_at = coalesce(due_at, ?2), once_in = ?3 where id = ?1 returning occasion, closed",
+);
 
-const GIVE_UP: &str = "
+const GIVE_UP: Sql = Sql::shared(
+    "
 update recipient set state = 'expired', reply = coalesce(reason, reply), reason = ?2, next_attempt_at = null,
     held_until = null, changed_at = ?3
-where occasion_id = ?1 and state in ('pending', 'deferred')";
+where occasion_id = ?1 and state in ('pending', 'deferred')",
+);
 
-const CLOSE: &str = "update occasion set closed = ?2 where id = ?1 and closed is null";
+const CLOSE: Sql = Sql::shared("update occasion set closed = ?2 where id = ?1 and closed is null");
 
-const OVER: &str = "select closed from occasion where id = ?1";
+const OVER: Sql = Sql::shared("select closed from occasion where id = ?1");
 
-const BEGAN: &str = "update occasion set begun_at = ?2 where id = ?1 and begun_at < due_at and due_at <= ?2";
+const BEGAN: Sql =
+    Sql::shared("update occasion set begun_at = ?2 where id = ?1 and begun_at < due_at and due_at <= ?2");
 
-const TELL: &str = "update occasion set told = ?2 where id = ?1 and told is not ?2";
+const TELL: Sql = Sql::sqlite("update occasion set told = ?2 where id = ?1 and told is not ?2");
 
 impl Ledger {
     /// What is known of a campaign's due times.
@@ -152,7 +163,7 @@ impl Run {
     pub async fn began(&self) -> Result<(), LedgerError> {
         self.write(|connection, run, now| {
             Box::pin(async move {
-                sqlx::query(BEGAN).bind(run.occasion).bind(now).execute(connection).await?;
+                connection.execute(BEGAN, values![run.occasion, now]).await?;
                 Ok(())
             })
         })
@@ -164,8 +175,8 @@ impl Run {
         let words = words.map(printable);
         self.write(|connection, run, _| {
             Box::pin(async move {
-                let told = sqlx::query(TELL).bind(run.occasion).bind(&words).execute(connection).await?;
-                Ok(told.rows_affected() > 0)
+                let told = connection.execute(TELL, values![run.occasion, &words]).await?;
+                Ok(told > 0)
             })
         })
         .await
@@ -173,17 +184,16 @@ impl Run {
 
     /// Why the occasion is over, if it was skipped or given up: no run sends its mails any more.
     pub async fn over(&self) -> Result<Option<String>, LedgerError> {
-        Ok(sqlx::query_scalar(OVER).bind(self.core.occasion).fetch_one(&self.ledger.readers).await?)
+        self.ledger.readers.one(OVER, values![self.core.occasion]).await
     }
 }
 
 /// What is known of a campaign's occasions.
-async fn history(readers: &SqlitePool, campaign: &CampaignId) -> Result<History, LedgerError> {
-    let mut transaction = readers.begin().await?;
+async fn history(readers: &ReadPool, campaign: &CampaignId) -> Result<History, LedgerError> {
+    let mut transaction = readers.snapshot().await?;
     let (newest, since): (Option<i64>, Option<i64>) =
-        sqlx::query_as(NEWEST).bind(campaign.as_str()).fetch_one(&mut *transaction).await?;
-    let open: Option<(i64, Option<i64>)> =
-        sqlx::query_as(OPEN).bind(campaign.as_str()).fetch_optional(&mut *transaction).await?;
+        transaction.one(NEWEST, values![campaign.as_str()]).await?;
+    let open: Option<(i64, Option<i64>)> = transaction.first(OPEN, values![campaign.as_str()]).await?;
     let time = |at: i64| Timestamp::from_millisecond(at).ok();
     let open = open.and_then(|(due, begun)| Some(Open { due: time(due)?, begun: begun.and_then(time) }));
     Ok(History { newest: newest.and_then(time), since: since.and_then(time), open })
@@ -191,33 +201,32 @@ async fn history(readers: &SqlitePool, campaign: &CampaignId) -> Result<History,
 
 /// The occasions that were due before `due` and are not at their end, oldest first.
 async fn open_before(
-    readers: &SqlitePool,
+    readers: &ReadPool,
     campaign: &CampaignId,
     due: Timestamp,
 ) -> Result<Vec<String>, LedgerError> {
-    let query = sqlx::query_scalar(OPEN_BEFORE).bind(campaign.as_str()).bind(due.as_millisecond());
-    Ok(query.fetch_all(readers).await?)
+    readers.all(OPEN_BEFORE, values![campaign.as_str(), due.as_millisecond()]).await
 }
 
 /// How many mails wait for a decision.
-async fn undecided(readers: &SqlitePool, campaign: &CampaignId) -> Result<u64, LedgerError> {
-    let rows: i64 = sqlx::query_scalar(UNDECIDED).bind(campaign.as_str()).fetch_one(readers).await?;
+async fn undecided(readers: &ReadPool, campaign: &CampaignId) -> Result<u64, LedgerError> {
+    let rows: i64 = readers.one(UNDECIDED, values![campaign.as_str()]).await?;
     Ok(u64::try_from(rows).unwrap_or_default())
 }
 
 /// Sets from when on due times count; the first time stays.
 async fn watch(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     campaign: &CampaignId,
     since: Timestamp,
 ) -> Result<(), LedgerError> {
-    sqlx::query(WATCH).bind(campaign.as_str()).bind(since.as_millisecond()).execute(connection).await?;
+    connection.execute(WATCH, values![campaign.as_str(), since.as_millisecond()]).await?;
     Ok(())
 }
 
 /// Records due times that pass by; returns the names of those that nobody had begun or recorded.
 async fn skip(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     campaign: &CampaignId,
     skipped: &[Skipped],
 ) -> Result<Vec<String>, LedgerError> {
@@ -225,19 +234,19 @@ async fn skip(
         .iter()
         .map(|Skipped { occasion, due, reason }| Written { occasion, due: due.as_millisecond(), reason })
         .collect();
-    Ok(sqlx::query_scalar(SKIP).bind(campaign.as_str()).bind(json(&rows)).fetch_all(connection).await?)
+    connection.all(SKIP, values![campaign.as_str(), json(&rows)]).await
 }
 
 /// Notes what the campaign file says about an occasion; refused where it is over.
 async fn plan(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     occasion: i64,
     due: Option<Timestamp>,
     once_in: Option<&str>,
 ) -> Result<(), LedgerError> {
     let due = due.map(Timestamp::as_millisecond);
     let (name, closed): (String, Option<String>) =
-        sqlx::query_as(PLAN).bind(occasion).bind(due).bind(once_in).fetch_one(connection).await?;
+        connection.one(PLAN, values![occasion, due, once_in]).await?;
     match closed {
         None => Ok(()),
         Some(reason) => Err(LedgerError::Over { occasion: name, reason }),
@@ -246,12 +255,12 @@ async fn plan(
 
 /// Ends an occasion: what waits expires, and no run begins it again. Returns how many rows waited.
 async fn give_up(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     occasion: i64,
     reason: &str,
     now: i64,
 ) -> Result<u64, LedgerError> {
-    let done = sqlx::query(GIVE_UP).bind(occasion).bind(reason).bind(now).execute(&mut *connection).await?;
-    sqlx::query(CLOSE).bind(occasion).bind(reason).execute(connection).await?;
-    Ok(done.rows_affected())
+    let done = connection.execute(GIVE_UP, values![occasion, reason, now]).await?;
+    connection.execute(CLOSE, values![occasion, reason]).await?;
+    Ok(done)
 }

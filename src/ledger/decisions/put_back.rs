@@ -3,15 +3,13 @@
 
 use std::collections::HashMap;
 
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
-
 use super::unknown::{self, Source, Written};
 use crate::{
     audience::Address,
     ledger::{
         rules::{Event, LedgerError, State, kept, next, printable},
         run::Run,
-        store::{anew, json, parse_state},
+        store::{Connection, Row, Sql, anew, json, values},
         tries::mail_once::{self, Elsewhere},
         writer::RunCore,
     },
@@ -58,7 +56,7 @@ pub enum Stays {
 }
 
 /// All that decides about a row.
-pub(in crate::ledger) const FACTS: &str = "
+pub(in crate::ledger) const FACTS: Sql = Sql::sqlite("
 select r.id, r.state, r.seen = o.generation as listed, r.key, r.user_id, r.address, o.once_in is not null as once,
     r.redeemed_at is not null
         or exists (select 1 from clerk_token t where t.recipient_id = r.id and t.state = 'used') as used,
@@ -68,20 +66,22 @@ select r.id, r.state, r.seen = o.generation as listed, r.key, r.user_id, r.addre
             and (m.state in ('sending', 'sent', 'unknown')
                 or (m.seen = o.generation and m.state in ('pending', 'claimed', 'deferred')))) as taken
 from json_each(?2) j cross join recipient r on r.id = j.value cross join occasion o on o.id = r.occasion_id
-where r.occasion_id = ?1";
+where r.occasion_id = ?1");
 
 /// The reason stays until there is another.
-pub(in crate::ledger) const PUT_BACK: &str = concat!(
+pub(in crate::ledger) const PUT_BACK: Sql = Sql::sqlite(concat!(
     "update recipient set ",
     anew!("?2"),
     " from json_each(?1) j
 where recipient.id = j.value ->> 'id' and recipient.state in ('rejected', 'expired', 'suppressed')
 returning recipient.id"
-);
+));
 
 /// As if no list had been taken in with these bytes.
-const READ_AGAIN: &str = "
-update occasion set list_digest = zeroblob(32) where id = ?1 and list_digest is not null";
+const READ_AGAIN: Sql = Sql::sqlite(
+    "
+update occasion set list_digest = zeroblob(32) where id = ?1 and list_digest is not null",
+);
 
 /// What the ledger has of a row.
 struct Facts {
@@ -100,7 +100,7 @@ impl Run {
     /// What [`put_back`](Self::put_back) would make of these rows now. Changes nothing; rows of another occasion are
     /// left out.
     pub async fn look_back(&self, rows: &[i64]) -> Result<Vec<(i64, Back)>, LedgerError> {
-        let mut connection = self.ledger.readers.acquire().await?;
+        let mut connection = self.ledger.readers.get().await?;
         Ok(decide_all(&mut connection, self.core.occasion, rows)
             .await?
             .into_iter()
@@ -122,7 +122,7 @@ impl Run {
     pub async fn read_again(&self) -> Result<(), LedgerError> {
         self.start(|connection, run, _| {
             Box::pin(async move {
-                sqlx::query(READ_AGAIN).bind(run.occasion).execute(connection).await?;
+                connection.execute(READ_AGAIN, values![run.occasion]).await?;
                 Ok(())
             })
         })
@@ -131,7 +131,7 @@ impl Run {
 }
 
 async fn put_back(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     run: &RunCore,
     rows: &[PutBack],
     now: i64,
@@ -154,10 +154,9 @@ async fn put_back(
         .collect();
     for written in written.chunks(BATCH) {
         let values = json(written);
-        let moved: Vec<i64> =
-            sqlx::query_scalar(PUT_BACK).bind(&values).bind(now).fetch_all(&mut *connection).await?;
+        let moved: Vec<i64> = connection.all(PUT_BACK, values![&values, now]).await?;
         if moved.len() != written.len() {
-            return Err(LedgerError::Storage(format!(
+            return Err(LedgerError::broken(format!(
                 "{} of {} rows would have been put back, so none was",
                 moved.len(),
                 written.len()
@@ -170,7 +169,7 @@ async fn put_back(
 
 /// Decides about rows of one occasion, in the order of their numbers.
 async fn decide_all(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     occasion: i64,
     rows: &[i64],
 ) -> Result<Vec<(Facts, Back)>, LedgerError> {
@@ -181,8 +180,7 @@ async fn decide_all(
     // Whose mails go to a mailbox once these rows wait again.
     let mut goes_to: HashMap<String, String> = HashMap::new();
     for batch in rows.chunks(BATCH) {
-        let query = sqlx::query(FACTS).bind(occasion).bind(json(batch));
-        let all = query.fetch_all(&mut *connection).await?;
+        let all = connection.rows(FACTS, values![occasion, json(batch)]).await?;
         let mut facts = all.iter().map(Facts::read).collect::<Result<Vec<_>, _>>()?;
         facts.sort_unstable_by_key(|facts| facts.id);
         let keys: Vec<_> = facts.iter().filter(|facts| facts.once).map(|facts| facts.key.as_str()).collect();
@@ -213,24 +211,23 @@ fn decide(facts: &Facts, rival: bool, elsewhere: Option<&Elsewhere>) -> Back {
 }
 
 impl Facts {
-    fn read(row: &SqliteRow) -> Result<Self, LedgerError> {
-        let text = |column| row.try_get::<Option<String>, _>(column).map(Option::unwrap_or_default);
-        let state = parse_state(row.try_get("state")?)?;
+    fn read(row: &Row) -> Result<Self, LedgerError> {
+        let state = row.get("state")?;
         let stays = [
             (next(state, Event::Retry, false).is_none(), Stays::State(state)),
-            (!row.try_get::<bool, _>("listed")?, Stays::LeftTheList),
-            (row.try_get("used")?, Stays::LinkUsed),
-            (row.try_get("suppressed")?, Stays::Suppressed),
-            (row.try_get("taken")?, Stays::MailboxTaken),
+            (!row.get::<bool>("listed")?, Stays::LeftTheList),
+            (row.get("used")?, Stays::LinkUsed),
+            (row.get("suppressed")?, Stays::Suppressed),
+            (row.get("taken")?, Stays::MailboxTaken),
         ];
         Ok(Self {
-            id: row.try_get("id")?,
+            id: row.get("id")?,
             state,
             stays: stays.into_iter().find(|(holds, _)| *holds).map(|(_, stays)| stays),
-            once: row.try_get("once")?,
-            key: text("key")?,
-            user_id: text("user_id")?,
-            address: text("address")?,
+            once: row.get("once")?,
+            key: row.text("key")?,
+            user_id: row.text("user_id")?,
+            address: row.text("address")?,
         })
     }
 }

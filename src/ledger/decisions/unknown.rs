@@ -2,14 +2,13 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 use crate::{
     audience::Address,
     ledger::{
         rules::{LedgerError, State, kept, printable},
         run::Run,
-        store::{json, parse_state},
+        store::{Connection, Row, Sql, json, parse_state, values},
     },
 };
 
@@ -80,18 +79,21 @@ pub(in crate::ledger) struct Written {
     pub(in crate::ledger) reason: String,
 }
 
-const UNKNOWN: &str = "
+const UNKNOWN: Sql = Sql::shared(
+    "
 select r.id, r.line, r.seen = o.generation as listed, r.user_id, r.address, r.message_id, r.changed_at,
     (select max(a.started_at) from attempts a where a.recipient_id = r.id) as began,
     (select max(a.ended_at) from attempts a where a.recipient_id = r.id) as ended
 from occasion o join recipient r on r.occasion_id = o.id
-where o.id = ?1 and r.state = 'unknown' and r.id > ?2 order by r.id limit ?3";
+where o.id = ?1 and r.state = 'unknown' and r.id > ?2 order by r.id limit ?3",
+);
 
-const ADDRESSES: &str = "
-select r.id, coalesce(r.address, '') from json_each(?1) j cross join recipient r where r.id = j.value ->> 'id'";
+const ADDRESSES: Sql = Sql::sqlite("
+select r.id, coalesce(r.address, '') from json_each(?1) j cross join recipient r where r.id = j.value ->> 'id'");
 
 /// A row that left the list is not mailed again, whatever was decided. One that is has its time anew.
-pub(in crate::ledger) const RESOLVE: &str = "
+pub(in crate::ledger) const RESOLVE: Sql = Sql::sqlite(
+    "
 update recipient set
     state = case when j.value ->> 'state' = 'pending' and recipient.seen <>
             (select o.generation from occasion o where o.id = recipient.occasion_id)
@@ -104,18 +106,21 @@ update recipient set
     next_attempt_at = null, changed_at = ?3
 from json_each(?1) j
 where recipient.id = j.value ->> 'id' and recipient.occasion_id = ?2 and recipient.state = 'unknown'
-returning recipient.id, recipient.state";
+returning recipient.id, recipient.state",
+);
 
-const AUDIT: &str = "
+const AUDIT: Sql = Sql::sqlite(
+    "
 insert into resolution (recipient_id, attempt, epoch, source, state, was, reason, at)
 select r.id, r.attempts, ?2, j.value ->> 'source', r.state, j.value ->> 'was', j.value ->> 'reason', ?3
-from json_each(?1) j cross join recipient r where r.id = j.value ->> 'id'";
+from json_each(?1) j cross join recipient r where r.id = j.value ->> 'id'",
+);
 
 /// Of the current list, those whom a person or a log has decided about.
-const DECIDED: &str = "
+const DECIDED: Sql = Sql::shared("
 select count(*) from recipient r join occasion o on o.id = r.occasion_id
 where o.id = ?1 and r.state = 'rejected' and r.seen = o.generation
-    and (select d.state from resolution d where d.recipient_id = r.id order by d.id desc limit 1) = 'rejected'";
+    and (select d.state from resolution d where d.recipient_id = r.id order by d.id desc limit 1) = 'rejected'");
 
 impl Decision {
     const fn name(self) -> &'static str {
@@ -140,15 +145,19 @@ impl Source {
 impl Run {
     /// How many rows are `rejected` since somebody decided so: no news to anybody.
     pub async fn decided_rejected(&self) -> Result<u64, LedgerError> {
-        let rows: i64 =
-            sqlx::query_scalar(DECIDED).bind(self.core.occasion).fetch_one(&self.ledger.readers).await?;
+        let rows: i64 = self.ledger.readers.one(DECIDED, values![self.core.occasion]).await?;
         Ok(u64::try_from(rows).unwrap_or_default())
     }
 
     /// Up to `limit` rows whose outcome is unknown, behind the row `after` (0 for the first page).
     pub async fn unknown(&self, after: i64, limit: u32) -> Result<Vec<UnknownRow>, LedgerError> {
-        let query = sqlx::query(UNKNOWN).bind(self.core.occasion).bind(after).bind(limit);
-        query.fetch_all(&self.ledger.readers).await?.iter().map(view).collect()
+        self.ledger
+            .readers
+            .rows(UNKNOWN, values![self.core.occasion, after, limit])
+            .await?
+            .iter()
+            .map(view)
+            .collect()
     }
 
     /// Decides about rows whose outcome is unknown, and writes down who decided and why. Rows that are not unknown are
@@ -161,20 +170,19 @@ impl Run {
     }
 }
 
-fn view(row: &SqliteRow) -> Result<UnknownRow, LedgerError> {
+fn view(row: &Row) -> Result<UnknownRow, LedgerError> {
     let time = |column| -> Result<Option<Timestamp>, LedgerError> {
-        let at: Option<i64> = row.try_get(column)?;
+        let at: Option<i64> = row.get(column)?;
         Ok(at.and_then(|at| Timestamp::from_millisecond(at).ok()))
     };
     let changed = time("changed_at")?.unwrap_or_default();
-    let text = |column| row.try_get::<Option<String>, _>(column).map(Option::unwrap_or_default);
     Ok(UnknownRow {
-        id: row.try_get("id")?,
-        line: u64::try_from(row.try_get::<i64, _>("line")?).unwrap_or_default(),
-        listed: row.try_get("listed")?,
-        user_id: text("user_id")?,
-        address: text("address")?,
-        message_id: text("message_id")?,
+        id: row.get("id")?,
+        line: row.get("line")?,
+        listed: row.get("listed")?,
+        user_id: row.text("user_id")?,
+        address: row.text("address")?,
+        message_id: row.text("message_id")?,
         began: time("began")?.unwrap_or(changed),
         ended: time("ended")?.unwrap_or(changed),
     })
@@ -183,7 +191,7 @@ fn view(row: &SqliteRow) -> Result<UnknownRow, LedgerError> {
 /// Writes decisions, inside a transaction; rows that are not unknown (any more) are left alone. Returns the states of
 /// the others.
 async fn resolve(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     occasion: i64,
     epoch: i64,
     resolutions: &[Resolution],
@@ -199,8 +207,7 @@ async fn resolve(
             reason: resolution.reason.clone(),
         })
         .collect();
-    let addresses: Vec<(i64, String)> =
-        sqlx::query_as(ADDRESSES).bind(json(&written)).fetch_all(&mut *connection).await?;
+    let addresses: Vec<(i64, String)> = connection.all(ADDRESSES, values![json(&written)]).await?;
     for one in &mut written {
         let address =
             addresses.iter().find(|(id, _)| *id == one.id).and_then(|(_, it)| Address::parse(it).ok());
@@ -209,12 +216,7 @@ async fn resolve(
             None => printable(&one.reason),
         };
     }
-    let changed: Vec<(i64, String)> = sqlx::query_as(RESOLVE)
-        .bind(json(&written))
-        .bind(occasion)
-        .bind(now)
-        .fetch_all(&mut *connection)
-        .await?;
+    let changed: Vec<(i64, String)> = connection.all(RESOLVE, values![json(&written), occasion, now]).await?;
     written.retain(|one| changed.iter().any(|(id, _)| *id == one.id));
     audit(connection, epoch, &json(&written), now).await?;
     changed.into_iter().map(|(id, state)| Ok((id, parse_state(&state)?))).collect()
@@ -222,11 +224,11 @@ async fn resolve(
 
 /// Writes decisions down for good, behind the change that they made: [`Written`] as JSON.
 pub(in crate::ledger) async fn audit(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     epoch: i64,
     written: &str,
     now: i64,
 ) -> Result<(), LedgerError> {
-    sqlx::query(AUDIT).bind(written).bind(epoch).bind(now).execute(connection).await?;
+    connection.execute(AUDIT, values![written, epoch, now]).await?;
     Ok(())
 }

@@ -1,10 +1,12 @@
 //! What people answered on the pages of a survey's links.
 
-use sqlx::SqliteConnection;
-
 use crate::{
     campaign::CampaignId,
-    ledger::{handle::Ledger, rules::LedgerError},
+    ledger::{
+        handle::Ledger,
+        rules::LedgerError,
+        store::{Connection, Sql, values},
+    },
 };
 
 /// An answer, as it was given on the page.
@@ -39,49 +41,41 @@ pub struct Returns {
 }
 
 /// The first answer stays: a person answers a question once.
-const RECORD: &str = "
+const RECORD: Sql = Sql::shared(
+    "
 insert into answer (recipient_id, question, answer, words, answered_at) values (?1, ?2, ?3, ?4, ?5)
-on conflict (recipient_id, question) do nothing";
+on conflict (recipient_id, question) do nothing",
+);
 
-const REDEEMED: &str = "
+const REDEEMED: Sql = Sql::shared(
+    "
 select count(*) from occasion o join recipient r on r.occasion_id = o.id
-where o.campaign = ?1 and o.occasion = ?2 and r.redeemed_at is not null";
+where o.campaign = ?1 and o.occasion = ?2 and r.redeemed_at is not null",
+);
 
-const ANSWERS: &str = "
+const ANSWERS: Sql = Sql::shared(
+    "
 select a.question, a.answer, count(*) from occasion o join recipient r on r.occasion_id = o.id
 join answer a on a.recipient_id = r.id
-where o.campaign = ?1 and o.occasion = ?2 group by a.question, a.answer order by a.question, a.answer";
+where o.campaign = ?1 and o.occasion = ?2 group by a.question, a.answer order by a.question, a.answer",
+);
 
 pub(in crate::ledger) async fn record(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     recipient: i64,
     given: &Given,
     now: i64,
 ) -> Result<(), LedgerError> {
-    sqlx::query(RECORD)
-        .bind(recipient)
-        .bind(&given.question)
-        .bind(&given.answer)
-        .bind(&given.words)
-        .bind(now)
-        .execute(connection)
-        .await?;
+    connection.execute(RECORD, values![recipient, &given.question, &given.answer, &given.words, now]).await?;
     Ok(())
 }
 
 impl Ledger {
     /// What came back to the links of an occasion.
     pub async fn returns(&self, campaign: &CampaignId, occasion: &str) -> Result<Returns, LedgerError> {
-        let redeemed: i64 = sqlx::query_scalar(REDEEMED)
-            .bind(campaign.as_str())
-            .bind(occasion)
-            .fetch_one(&self.inner.readers)
-            .await?;
-        let answers: Vec<(String, String, i64)> = sqlx::query_as(ANSWERS)
-            .bind(campaign.as_str())
-            .bind(occasion)
-            .fetch_all(&self.inner.readers)
-            .await?;
+        let redeemed: i64 = self.inner.readers.one(REDEEMED, values![campaign.as_str(), occasion]).await?;
+        let answers: Vec<(String, String, i64)> =
+            self.inner.readers.all(ANSWERS, values![campaign.as_str(), occasion]).await?;
         let whole = |number: i64| u64::try_from(number).unwrap_or_default();
         let answers = answers
             .into_iter()

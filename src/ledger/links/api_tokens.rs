@@ -1,10 +1,9 @@
 //! Tokens that were asked for one by one, through the token API.
 
-use sqlx::SqliteConnection;
-
 use crate::ledger::{
     handle::Ledger,
     rules::{LedgerError, TokenRecord},
+    store::{Connection, Sql, values},
 };
 
 /// A token to be kept: its id and what it is rebuilt from, never its text.
@@ -38,16 +37,20 @@ pub enum Revoked {
     Unknown,
 }
 
-const ADD: &str = "
+const ADD: Sql = Sql::shared(
+    "
 insert into sign_in_token (id, user_id, jti_hash, kid, issued_at, expires_at, created_at, updated_at)
-values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)";
+values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)",
+);
 
-const REVOKE: &str = "
+const REVOKE: Sql = Sql::shared(
+    "
 update sign_in_token set revoked_at = ?2, updated_at = ?2
 where id = ?1 and redeemed_at is null and revoked_at is null
-returning user_id, created_at";
+returning user_id, created_at",
+);
 
-const STANDING: &str = "select redeemed_at is not null from sign_in_token where id = ?1";
+const STANDING: Sql = Sql::shared("select redeemed_at is not null from sign_in_token where id = ?1");
 
 impl Ledger {
     /// Keeps a token that belongs to no mail. Durable when this returns.
@@ -67,27 +70,30 @@ impl Ledger {
     }
 }
 
-async fn add(connection: &mut SqliteConnection, minted: &Minted, now: i64) -> Result<(), LedgerError> {
-    sqlx::query(ADD)
-        .bind(&minted.id)
-        .bind(&minted.user_id)
-        .bind(minted.record.jti_hash.as_slice())
-        .bind(&minted.record.kid)
-        .bind(minted.record.issued_at)
-        .bind(minted.record.expires_at)
-        .bind(now)
-        .execute(connection)
+async fn add(connection: &mut Connection, minted: &Minted, now: i64) -> Result<(), LedgerError> {
+    connection
+        .execute(
+            ADD,
+            values![
+                &minted.id,
+                &minted.user_id,
+                minted.record.jti_hash.as_slice(),
+                &minted.record.kid,
+                minted.record.issued_at,
+                minted.record.expires_at,
+                now
+            ],
+        )
         .await?;
     Ok(())
 }
 
-async fn revoke(connection: &mut SqliteConnection, id: &str, now: i64) -> Result<Revoked, LedgerError> {
-    let done: Option<(String, i64)> =
-        sqlx::query_as(REVOKE).bind(id).bind(now).fetch_optional(&mut *connection).await?;
+async fn revoke(connection: &mut Connection, id: &str, now: i64) -> Result<Revoked, LedgerError> {
+    let done: Option<(String, i64)> = connection.first(REVOKE, values![id, now]).await?;
     if let Some((user_id, created_at)) = done {
         return Ok(Revoked::Done { user_id, created_at, updated_at: now });
     }
-    let used: Option<bool> = sqlx::query_scalar(STANDING).bind(id).fetch_optional(connection).await?;
+    let used: Option<bool> = connection.first(STANDING, values![id]).await?;
     Ok(match used {
         None => Revoked::Unknown,
         Some(true) => Revoked::WasUsed,

@@ -3,13 +3,16 @@
 //! Two kinds of token are looked up by the hash of their `jti`: those of a mail (`recipient`) and those that were asked
 //! for one by one (`sign_in_token`).
 
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
-
 use super::answers::{self, Given};
 use crate::{
     audience::Address,
     campaign::Question,
-    ledger::{handle::Ledger, rules::LedgerError, run::Run, store::json},
+    ledger::{
+        handle::Ledger,
+        rules::LedgerError,
+        run::Run,
+        store::{Connection, Row, Sql, json, values},
+    },
 };
 
 /// How long the browser that redeemed may ask again: its answer may have been lost.
@@ -89,37 +92,46 @@ pub enum Redeemed {
     Unknown,
 }
 
-const DESCRIBE: &str = "update occasion set title = ?2, link_parameters = ?3, questions = ?4 where id = ?1";
+const DESCRIBE: Sql =
+    Sql::shared("update occasion set title = ?2, link_parameters = ?3, questions = ?4 where id = ?1");
 
-const TICKET: &str = "
+const TICKET: Sql = Sql::shared(
+    "
 select r.user_id, r.address, r.redeemed_at, r.revoked_at, r.token_expires_at as expires_at,
     o.campaign, o.occasion, o.title, o.link_parameters, o.questions
 from recipient r join occasion o on o.id = r.occasion_id
-where r.jti_hash = ?1 and r.user_id is not null and r.state in ('sending', 'unknown', 'sent')";
+where r.jti_hash = ?1 and r.user_id is not null and r.state in ('sending', 'unknown', 'sent')",
+);
 
-const MINTED_TICKET: &str = "
+const MINTED_TICKET: Sql = Sql::shared(
+    "
 select user_id, null as address, redeemed_at, revoked_at, expires_at, null as campaign
-from sign_in_token where jti_hash = ?1";
+from sign_in_token where jti_hash = ?1",
+);
 
 /// The whole of single use: whoever's statement finds the token unspent has spent it.
-const REDEEM: &str = "
+const REDEEM: Sql = Sql::shared(
+    "
 update recipient set redeemed_at = coalesce(redeemed_at, ?3), redeemed_by = coalesce(redeemed_by, ?4)
 where jti_hash = ?1 and user_id = ?2 and state in ('sending', 'unknown', 'sent')
     and revoked_at is null and token_expires_at > ?3 / 1000
     and (redeemed_at is null or (redeemed_by = ?4 and redeemed_at > ?3 - ?5))
-returning id, redeemed_at = ?3 as first";
+returning id, redeemed_at = ?3 as first",
+);
 
-const REDEEM_MINTED: &str = "
+const REDEEM_MINTED: Sql = Sql::shared(
+    "
 update sign_in_token set redeemed_at = coalesce(redeemed_at, ?3), redeemed_by = coalesce(redeemed_by, ?4),
     updated_at = case when redeemed_at is null then ?3 else updated_at end
 where jti_hash = ?1 and user_id = ?2 and revoked_at is null and expires_at > ?3 / 1000
     and (redeemed_at is null or (redeemed_by = ?4 and redeemed_at > ?3 - ?5))
-returning 0 as id, redeemed_at = ?3 as first";
+returning 0 as id, redeemed_at = ?3 as first",
+);
 
 impl Ledger {
     /// What the token with this hash of its `jti` stands for. Nothing is spent by looking.
     pub async fn ticket(&self, jti_hash: &[u8; 32]) -> Result<Option<Ticket>, LedgerError> {
-        let mut connection = self.inner.readers.acquire().await?;
+        let mut connection = self.inner.readers.get().await?;
         find(&mut connection, jti_hash, self.inner.clock.now().as_millisecond()).await
     }
 
@@ -143,36 +155,32 @@ impl Run {
 }
 
 /// Keeps what the pages of an occasion show.
-async fn describe(
-    connection: &mut SqliteConnection,
-    occasion: i64,
-    facts: &PageFacts,
-) -> Result<(), LedgerError> {
+async fn describe(connection: &mut Connection, occasion: i64, facts: &PageFacts) -> Result<(), LedgerError> {
     let questions: Vec<_> =
         facts.questions.iter().map(|question| (&question.id, &question.text, &question.answers)).collect();
-    sqlx::query(DESCRIBE)
-        .bind(occasion)
-        .bind(&facts.title)
-        .bind(json(&facts.link_parameters))
-        .bind(json(&questions))
-        .execute(connection)
+    connection
+        .execute(DESCRIBE, values![occasion, &facts.title, json(&facts.link_parameters), json(&questions)])
         .await?;
     Ok(())
 }
 
 async fn redeem(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     redemption: &Redemption,
     now: i64,
 ) -> Result<Redeemed, LedgerError> {
     for (statement, of_a_mail) in [(REDEEM, true), (REDEEM_MINTED, false)] {
-        let row: Option<(i64, bool)> = sqlx::query_as(statement)
-            .bind(redemption.jti_hash.as_slice())
-            .bind(&redemption.user_id)
-            .bind(now)
-            .bind(redemption.by.as_slice())
-            .bind(AGAIN_MS)
-            .fetch_optional(&mut *connection)
+        let row: Option<(i64, bool)> = connection
+            .first(
+                statement,
+                values![
+                    redemption.jti_hash.as_slice(),
+                    &redemption.user_id,
+                    now,
+                    redemption.by.as_slice(),
+                    AGAIN_MS
+                ],
+            )
             .await?;
         if let Some((id, first)) = row {
             if let Some(given) = redemption.given.as_ref().filter(|_| of_a_mail) {
@@ -190,12 +198,12 @@ async fn redeem(
 }
 
 async fn find(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     jti_hash: &[u8; 32],
     now: i64,
 ) -> Result<Option<Ticket>, LedgerError> {
     for statement in [TICKET, MINTED_TICKET] {
-        let row = sqlx::query(statement).bind(jti_hash.as_slice()).fetch_optional(&mut *connection).await?;
+        let row = connection.row(statement, values![jti_hash.as_slice()]).await?;
         if let Some(row) = row {
             return read(&row, now).map(Some);
         }
@@ -203,10 +211,9 @@ async fn find(
     Ok(None)
 }
 
-fn read(row: &SqliteRow, now: i64) -> Result<Ticket, LedgerError> {
-    let (redeemed, revoked): (Option<i64>, Option<i64>) =
-        (row.try_get("redeemed_at")?, row.try_get("revoked_at")?);
-    let expires: i64 = row.try_get("expires_at")?;
+fn read(row: &Row, now: i64) -> Result<Ticket, LedgerError> {
+    let (redeemed, revoked): (Option<i64>, Option<i64>) = (row.get("redeemed_at")?, row.get("revoked_at")?);
+    let expires: i64 = row.get("expires_at")?;
     let standing = if redeemed.is_some() {
         Standing::Used
     } else if revoked.is_some() {
@@ -216,32 +223,28 @@ fn read(row: &SqliteRow, now: i64) -> Result<Ticket, LedgerError> {
     } else {
         Standing::Open
     };
-    let address: Option<String> = row.try_get("address")?;
-    let campaign: Option<String> = row.try_get("campaign")?;
+    let address: Option<String> = row.get("address")?;
+    let campaign: Option<String> = row.get("campaign")?;
     let source = match campaign {
         None => None,
-        Some(campaign) => {
-            Some(Sending { campaign, occasion: row.try_get("occasion")?, page: page_facts(row)? })
-        }
+        Some(campaign) => Some(Sending { campaign, occasion: row.get("occasion")?, page: page_facts(row)? }),
     };
     Ok(Ticket {
-        user_id: row.try_get("user_id")?,
+        user_id: row.get("user_id")?,
         address: address.and_then(|address| Address::parse(&address).ok()),
         standing,
         source,
     })
 }
 
-fn page_facts(row: &SqliteRow) -> Result<PageFacts, LedgerError> {
+fn page_facts(row: &Row) -> Result<PageFacts, LedgerError> {
     type Questions = Vec<(String, String, Vec<(String, String)>)>;
-    let broken =
-        |_| LedgerError::Storage("the ledger holds a campaign's page that cannot be read".to_owned());
-    let text = |column| row.try_get::<Option<String>, _>(column).map(Option::unwrap_or_default);
+    let broken = |_| LedgerError::broken("the ledger holds a campaign's page that cannot be read");
     let or_empty = |text: String| if text.is_empty() { "[]".to_owned() } else { text };
-    let questions: Questions = serde_json::from_str(&or_empty(text("questions")?)).map_err(broken)?;
+    let questions: Questions = serde_json::from_str(&or_empty(row.text("questions")?)).map_err(broken)?;
     Ok(PageFacts {
-        title: text("title")?,
-        link_parameters: serde_json::from_str(&or_empty(text("link_parameters")?)).map_err(broken)?,
+        title: row.text("title")?,
+        link_parameters: serde_json::from_str(&or_empty(row.text("link_parameters")?)).map_err(broken)?,
         questions: questions.into_iter().map(|(id, text, answers)| Question { id, text, answers }).collect(),
     })
 }
@@ -258,10 +261,8 @@ impl std::fmt::Debug for Ticket {
 
 #[cfg(test)]
 mod tests {
-    use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
-
     use super::*;
-    use crate::ledger::store::schema;
+    use crate::ledger::store::Connection;
 
     /// Unix milliseconds.
     const NOW: i64 = 1_800_000_000_000;
@@ -270,35 +271,26 @@ mod tests {
     const TOKENS: [(&str, [u8; 32]); 2] = [("recipient", [1; 32]), ("sign_in_token", [2; 32])];
 
     /// A ledger with both tokens, for Ada, each with what was done to it.
-    async fn ledger(done: &str) -> SqliteConnection {
-        let mut connection = SqliteConnectOptions::new().in_memory(true).connect().await.unwrap();
-        schema::migrate(&mut connection, std::path::Path::new("test.db")).await.unwrap();
+    async fn ledger(done: &str) -> Connection {
+        let mut connection = Connection::in_memory().await;
         let [(_, mail), (_, alone)] = TOKENS;
-        sqlx::query("insert into occasion (id, campaign, occasion) values (1, 'spring', 'once')")
-            .execute(&mut connection)
-            .await
-            .unwrap();
+        let occasion = "insert into occasion (id, campaign, occasion) values (1, 'spring', 'once')";
+        connection.execute(Sql::shared(occasion), &[]).await.unwrap();
         let of_mail = "insert into recipient
             (occasion_id, key, line, user_id, address, seen, state, jti_hash, token_expires_at, changed_at)
             values (1, 'ada', 2, 'ada', 'ada@example.com', 1, 'sent', ?1, ?2, 0)";
-        sqlx::query(of_mail).bind(&mail[..]).bind(END).execute(&mut connection).await.unwrap();
+        connection.execute(Sql::shared(of_mail), values![&mail, END]).await.unwrap();
         let asked_for = "insert into sign_in_token
             (id, user_id, jti_hash, kid, issued_at, expires_at, created_at, updated_at)
             values ('sit_1', 'ada', ?1, 'k', 0, ?2, 0, 0)";
-        sqlx::query(asked_for).bind(&alone[..]).bind(END).execute(&mut connection).await.unwrap();
+        connection.execute(Sql::shared(asked_for), values![&alone, END]).await.unwrap();
         for (table, _) in TOKENS.iter().filter(|_| !done.is_empty()) {
-            let change = sqlx::AssertSqlSafe(format!("update {table} set {done}"));
-            sqlx::query(change).execute(&mut connection).await.unwrap();
+            connection.script(format!("update {table} set {done}")).await;
         }
         connection
     }
 
-    async fn ask(
-        connection: &mut SqliteConnection,
-        jti_hash: [u8; 32],
-        whom: (&str, u8),
-        now: i64,
-    ) -> Redeemed {
+    async fn ask(connection: &mut Connection, jti_hash: [u8; 32], whom: (&str, u8), now: i64) -> Redeemed {
         let (user, by) = whom;
         let redemption = Redemption { jti_hash, user_id: user.to_owned(), by: [by; 32], given: None };
         redeem(connection, &redemption, now).await.unwrap()

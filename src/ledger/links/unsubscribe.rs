@@ -1,10 +1,12 @@
 //! Unsubscribing by the opaque id of a mail (RFC 8058), and taking it back for a minute.
 
-use sqlx::SqliteConnection;
-
 use crate::{
     audience::Address,
-    ledger::{handle::Ledger, rules::LedgerError},
+    ledger::{
+        handle::Ledger,
+        rules::LedgerError,
+        store::{Connection, Sql, values},
+    },
 };
 
 /// How long a wish can be taken back.
@@ -37,23 +39,27 @@ pub enum Left {
     Unknown,
 }
 
-const WHO: &str = "
+const WHO: Sql = Sql::shared("
 select r.address, o.campaign, exists (select 1 from suppression s where s.address = r.address) as gone,
     exists (select 1 from suppression s where s.address = r.address and s.undo = ?2 and s.since > ?3) as can_return
-from recipient r join occasion o on o.id = r.occasion_id where r.unsubscribe_id = ?1";
+from recipient r join occasion o on o.id = r.occasion_id where r.unsubscribe_id = ?1");
 
 /// The first wish can be taken back, and so can the same one that is said again in its minute. Any other wish for the
 /// address stands by itself: nobody takes it back with the first.
-const LEAVE: &str = "
+const LEAVE: Sql = Sql::shared(
+    "
 insert into suppression (address, reason, since, undo, undo_of) values (?1, ?2, ?3, ?4, ?5)
 on conflict (address) do update set
     undo = case when undo_of = ?5 and since > ?6 then ?4 end,
     undo_of = case when undo_of = ?5 and since > ?6 then ?5 end
-returning undo is not null";
+returning undo is not null",
+);
 
-const RETURN: &str = "
+const RETURN: Sql = Sql::shared(
+    "
 delete from suppression where undo = ?2 and since > ?3
-    and address = (select r.address from recipient r where r.unsubscribe_id = ?1)";
+    and address = (select r.address from recipient r where r.unsubscribe_id = ?1)",
+);
 
 type Found = (Option<String>, String, bool, bool);
 
@@ -61,7 +67,7 @@ impl Ledger {
     /// Whom an unsubscribe link is about; `None`: no mail has this id. `undo` is the SHA-256 of the secret of a wish.
     pub async fn leaver(&self, id: &str, undo: Option<[u8; 32]>) -> Result<Option<Leaver>, LedgerError> {
         let now = self.inner.clock.now().as_millisecond();
-        let mut connection = self.inner.readers.acquire().await?;
+        let mut connection = self.inner.readers.get().await?;
         Ok(match find(&mut connection, id, undo, now).await? {
             None => None,
             Some((address, _, gone, can_return)) => {
@@ -94,7 +100,7 @@ impl Ledger {
 /// Puts the address of the link on the suppression list, for every campaign. Whoever has the secret of the hash `undo`
 /// may take it back.
 async fn leave(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     id: &str,
     undo: Option<[u8; 32]>,
     now: i64,
@@ -104,41 +110,44 @@ async fn leave(
     };
     let Some(address) = parse(address)? else { return Ok(Left::Forgotten) };
     let reason = format!("unsubscribed by a mail of `{campaign}`");
-    let can_return: bool = sqlx::query_scalar(LEAVE)
-        .bind(address.to_string())
-        .bind(reason)
-        .bind(now)
-        .bind(undo.as_ref().map(<[u8; 32]>::as_slice))
-        .bind(undo.map(|_| id))
-        .bind(now - UNDO_MS)
-        .fetch_one(connection)
+    let can_return: bool = connection
+        .one(
+            LEAVE,
+            values![
+                address.to_string(),
+                reason,
+                now,
+                undo.as_ref().map(<[u8; 32]>::as_slice),
+                undo.map(|_| id),
+                now - UNDO_MS
+            ],
+        )
         .await?;
     Ok(Left::Done { address, can_return })
 }
 
 /// Takes a wish back: the one whose secret has this hash, within its minute, and no other. Says whether it did.
 async fn take_back(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     id: &str,
     undo: [u8; 32],
     now: i64,
 ) -> Result<bool, LedgerError> {
-    let done =
-        sqlx::query(RETURN).bind(id).bind(undo.as_slice()).bind(now - UNDO_MS).execute(connection).await?;
-    Ok(done.rows_affected() > 0)
+    let done = connection.execute(RETURN, values![id, undo.as_slice(), now - UNDO_MS]).await?;
+    Ok(done > 0)
 }
 
 async fn find(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     id: &str,
     undo: Option<[u8; 32]>,
     now: i64,
 ) -> Result<Option<Found>, LedgerError> {
     let undo = undo.as_ref().map(<[u8; 32]>::as_slice);
-    Ok(sqlx::query_as(WHO).bind(id).bind(undo).bind(now - UNDO_MS).fetch_optional(connection).await?)
+    connection.first(WHO, values![id, undo, now - UNDO_MS]).await
 }
 
 fn parse(address: Option<String>) -> Result<Option<Address>, LedgerError> {
-    let broken = |_| LedgerError::Storage("the ledger holds an address that cannot be read".to_owned());
+    let broken = |_| LedgerError::broken("the ledger holds an address that cannot be read");
     address.map(|address| Address::parse(&address).map_err(broken)).transpose()
 }

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, HashMap};
 use aws_lc_rs::digest;
 use serde::Serialize;
 use serde_json::Value;
-use sqlx::SqliteConnection;
 
 use super::plan::{Duplicate, Plan};
 use crate::{
@@ -16,7 +15,7 @@ use crate::{
     campaign::ZONE_COLUMN,
     ledger::{
         rules::{Known, LedgerError, Rival, SameBy, State, Verdict, decide, printable},
-        store::{anew, hex, json, parse_state},
+        store::{Connection, Sql, anew, hex, json, parse_state, values},
         tries::mail_once::{self, Elsewhere},
     },
 };
@@ -32,30 +31,34 @@ pub(in crate::ledger) struct List {
     pub(in crate::ledger) now: i64,
 }
 
-pub(in crate::ledger) const BY_KEY: &str = "
+pub(in crate::ledger) const BY_KEY: Sql = Sql::sqlite(
+    "
 select r.id, r.key, r.line, r.seen, r.state, r.row_hash, r.address, r.redeemed_at is not null
 from json_each(?2) j cross join recipient r
-where r.occasion_id = ?1 and r.key = j.value";
+where r.occasion_id = ?1 and r.key = j.value",
+);
 
 /// Who holds a mailbox: only those that this list has shown or that were mailed. A line only where this list has it.
 /// Left to itself `SQLite` takes `key is not null` for a range and reads the whole list for each mailbox.
-pub(in crate::ledger) const BY_MAILBOX: &str = "
+pub(in crate::ledger) const BY_MAILBOX: Sql = Sql::sqlite(
+    "
 select r.address, r.user_id, min(case when r.seen = ?3 then r.line end)
 from json_each(?2) j cross join recipient r indexed by recipient_mailbox
 where r.occasion_id = ?1 and r.address = j.value and r.key is not null
     and (r.seen = ?3 or r.state in ('sending', 'sent', 'unknown'))
-group by r.address, r.user_id";
+group by r.address, r.user_id",
+);
 
-const ADD: &str = "
+const ADD: Sql = Sql::sqlite("
 insert into recipient
     (occasion_id, key, line, user_id, address, name, fields, row_hash, seen, state, reason, changed_at, zone)
 select ?1, j.value ->> 'key', j.value ->> 'line', j.value ->> 'user_id', j.value ->> 'address', j.value ->> 'name',
     j.value ->> 'fields', unhex(j.value ->> 'row_hash'), ?3, j.value ->> 'state', j.value ->> 'reason', ?4,
     j.value ->> 'zone'
-from json_each(?2) j";
+from json_each(?2) j");
 
 /// A row that waits takes what the list says now. One that is back starts anew.
-pub(in crate::ledger) const CHANGE: &str = "
+pub(in crate::ledger) const CHANGE: Sql = Sql::sqlite("
 update recipient set
     line = j.value ->> 'line', user_id = j.value ->> 'user_id', address = j.value ->> 'address',
     name = j.value ->> 'name', fields = j.value ->> 'fields', row_hash = unhex(j.value ->> 'row_hash'), seen = ?2,
@@ -63,10 +66,10 @@ update recipient set
     state = case recipient.state when 'withdrawn' then 'pending' else recipient.state end,
     zone = j.value ->> 'zone', changed_at = ?3
 from json_each(?1) j
-where recipient.id = j.value ->> 'id' and recipient.state in ('pending', 'deferred', 'withdrawn')";
+where recipient.id = j.value ->> 'id' and recipient.state in ('pending', 'deferred', 'withdrawn')");
 
 /// A row that came to its end without a mail takes the address that the list has now, and waits as one that was put back.
-pub(in crate::ledger) const CORRECT: &str = concat!(
+pub(in crate::ledger) const CORRECT: Sql = Sql::sqlite(concat!(
     "update recipient set
     line = j.value ->> 'line', user_id = j.value ->> 'user_id', address = j.value ->> 'address',
     name = j.value ->> 'name', fields = j.value ->> 'fields', row_hash = unhex(j.value ->> 'row_hash'), seen = ?2,
@@ -75,10 +78,12 @@ pub(in crate::ledger) const CORRECT: &str = concat!(
     anew!("?3"),
     " from json_each(?1) j
 where recipient.id = j.value ->> 'id' and recipient.state in ('rejected', 'expired')"
-);
+));
 
-pub(in crate::ledger) const SEE: &str = "
-update recipient set line = j.value ->> 1, seen = ?2 from json_each(?1) j where recipient.id = j.value ->> 0";
+pub(in crate::ledger) const SEE: Sql = Sql::sqlite(
+    "
+update recipient set line = j.value ->> 1, seen = ?2 from json_each(?1) j where recipient.id = j.value ->> 0",
+);
 
 /// What the ledger has under a key.
 struct Found {
@@ -125,7 +130,7 @@ struct Writes {
 
 /// Adds rows to the list, inside the enlistment's transaction.
 pub(in crate::ledger) async fn add(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     list: &List,
     rows: Vec<Row>,
     plan: &mut Plan,
@@ -142,7 +147,7 @@ pub(in crate::ledger) async fn add(
 }
 
 async fn add_batch(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     list: &List,
     batch: Vec<Row>,
     plan: &mut Plan,
@@ -193,17 +198,15 @@ async fn add_batch(
     }
     let List { occasion, generation, now } = *list;
     if !writes.add.is_empty() {
-        let query = sqlx::query(ADD).bind(occasion).bind(json(&writes.add)).bind(generation).bind(now);
-        query.execute(&mut *connection).await?;
+        connection.execute(ADD, values![occasion, json(&writes.add), generation, now]).await?;
     }
     for (statement, rows) in [(CHANGE, &writes.change), (CORRECT, &writes.correct)] {
         if !rows.is_empty() {
-            let query = sqlx::query(statement).bind(json(rows)).bind(generation).bind(now);
-            query.execute(&mut *connection).await?;
+            connection.execute(statement, values![json(rows), generation, now]).await?;
         }
     }
     if !writes.see.is_empty() {
-        sqlx::query(SEE).bind(json(&writes.see)).bind(generation).execute(connection).await?;
+        connection.execute(SEE, values![json(&writes.see), generation]).await?;
     }
     Ok(())
 }
@@ -310,13 +313,12 @@ fn note(
 }
 
 async fn by_key(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     list: &List,
     keys: &str,
 ) -> Result<HashMap<String, Found>, LedgerError> {
     type FoundRow = (i64, String, i64, i64, String, Vec<u8>, String, bool);
-    let rows: Vec<FoundRow> =
-        sqlx::query_as(BY_KEY).bind(list.occasion).bind(keys).fetch_all(connection).await?;
+    let rows: Vec<FoundRow> = connection.all(BY_KEY, values![list.occasion, keys]).await?;
     rows.into_iter()
         .map(|(id, key, line, seen, state, row_hash, address, mailed)| {
             let seen_on = (seen == list.generation).then(|| u64::try_from(line).unwrap_or_default());
@@ -337,16 +339,12 @@ async fn by_key(
 }
 
 async fn by_mailbox(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     list: &List,
     mailboxes: &str,
 ) -> Result<HashMap<String, Vec<Holder>>, LedgerError> {
-    let rows: Vec<(String, String, Option<i64>)> = sqlx::query_as(BY_MAILBOX)
-        .bind(list.occasion)
-        .bind(mailboxes)
-        .bind(list.generation)
-        .fetch_all(connection)
-        .await?;
+    let rows: Vec<(String, String, Option<i64>)> =
+        connection.all(BY_MAILBOX, values![list.occasion, mailboxes, list.generation]).await?;
     let mut holders: HashMap<String, Vec<Holder>> = HashMap::new();
     for (address, user_id, line) in rows {
         let line = line.and_then(|line| u64::try_from(line).ok());

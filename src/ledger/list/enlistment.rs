@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use sqlx::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
@@ -18,7 +17,8 @@ use crate::{
         books::counts,
         rules::{LedgerError, State},
         run::Run,
-        writer::{self, Answer, RunCore},
+        store::{Connection, Sql, values},
+        writer::{Answer, RunCore},
     },
 };
 
@@ -69,7 +69,7 @@ impl Enlistment {
         if let Some(cause) = &self.broken {
             return Err(cause.clone());
         }
-        let over = || LedgerError::Storage("the list could not be taken in, nothing has changed".to_owned());
+        let over = || LedgerError::broken("the list could not be taken in, nothing has changed");
         let (answer, answered) = oneshot::channel();
         let sent = self.steps.send(step(answer)).await;
         let done = if sent.is_ok() { answered.await.unwrap_or_else(|_| Err(over())) } else { Err(over()) };
@@ -96,38 +96,34 @@ impl Run {
     }
 }
 
-const GENERATION: &str = "select generation + 1 from occasion where id = ?1";
+const GENERATION: Sql = Sql::shared("select generation + 1 from occasion where id = ?1");
 
 /// Rows that cannot be mailed belong to a list, not to a person: the new list brings its own.
-const FORGET: &str = "delete from recipient where occasion_id = ?1 and state in ('invalid', 'duplicate')";
+const FORGET: Sql =
+    Sql::shared("delete from recipient where occasion_id = ?1 and state in ('invalid', 'duplicate')");
 
-pub(in crate::ledger) const WITHDRAW: &str = "
+pub(in crate::ledger) const WITHDRAW: Sql = Sql::shared("
 update recipient set state = 'withdrawn', reply = coalesce(reason, reply), reason = 'not in the list any more',
     next_attempt_at = null, changed_at = ?3
-where occasion_id = ?1 and state in ('pending', 'deferred') and seen <> ?2";
+where occasion_id = ?1 and state in ('pending', 'deferred') and seen <> ?2");
 
-pub(in crate::ledger) const SUPPRESS: &str = "
+pub(in crate::ledger) const SUPPRESS: Sql = Sql::shared("
 update recipient set state = 'suppressed', reason = 'the address is on the suppression list', next_attempt_at = null,
     changed_at = ?2
 where occasion_id = ?1 and state in ('pending', 'deferred')
-    and exists (select 1 from suppression s where s.address = recipient.address)";
+    and exists (select 1 from suppression s where s.address = recipient.address)");
 
-const MARK: &str = "
+const MARK: Sql = Sql::shared("
 update occasion set generation = ?2, list = ?3, list_digest = ?4, content_digest = ?5, list_rows = ?6, enlisted_at = ?7,
     begun_at = coalesce(begun_at, ?7)
-where id = ?1 and closed is null";
+where id = ?1 and closed is null");
 
 /// Serves one enlistment from the first row to the last, on the writer's connection.
-async fn session(
-    connection: &mut SqliteConnection,
-    run: &RunCore,
-    now: i64,
-    answer: Answer<mpsc::Sender<Step>>,
-) {
+async fn session(connection: &mut Connection, run: &RunCore, now: i64, answer: Answer<mpsc::Sender<Step>>) {
     let list = match begin(connection, run.occasion, now).await {
         Ok(list) => list,
         Err(error) => {
-            writer::roll_back(connection).await;
+            connection.roll_back().await;
             let _ = answer.send(Err(error));
             return;
         }
@@ -151,67 +147,70 @@ async fn session(
                 let finished = finish(connection, &list, plan, Some(&mark)).await;
                 let finished = match finished {
                     Ok(plan) => {
-                        let committed = commit(connection).await;
+                        let committed = connection.commit("commit the list").await;
                         failpoint::reach("listed");
                         committed.map(|()| plan)
                     }
                     Err(error) => Err(error),
                 };
                 if finished.is_err() {
-                    writer::roll_back(connection).await;
+                    connection.roll_back().await;
                 }
                 let _ = answer.send(finished);
                 return;
             }
             Step::Abandon(answer) => {
                 let finished = finish(connection, &list, plan, None).await;
-                writer::roll_back(connection).await;
+                connection.roll_back().await;
                 let _ = answer.send(finished);
                 return;
             }
         }
     }
-    writer::roll_back(connection).await;
+    connection.roll_back().await;
 }
 
-async fn begin(connection: &mut SqliteConnection, occasion: i64, now: i64) -> Result<List, LedgerError> {
-    writer::open(connection).await?;
-    let generation = sqlx::query_scalar(GENERATION).bind(occasion).fetch_one(&mut *connection).await?;
-    sqlx::query(FORGET).bind(occasion).execute(connection).await?;
+async fn begin(connection: &mut Connection, occasion: i64, now: i64) -> Result<List, LedgerError> {
+    connection.begin().await?;
+    let generation = connection.one(GENERATION, values![occasion]).await?;
+    connection.execute(FORGET, values![occasion]).await?;
     Ok(List { occasion, generation, now })
 }
 
 async fn finish(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     list: &List,
     mut plan: Plan,
     mark: Option<&NewMark>,
 ) -> Result<Plan, LedgerError> {
     let List { occasion, generation, now } = *list;
-    let withdrawn =
-        sqlx::query(WITHDRAW).bind(occasion).bind(generation).bind(now).execute(&mut *connection).await?;
-    plan.withdrawn = withdrawn.rows_affected();
-    sqlx::query(SUPPRESS).bind(occasion).bind(now).execute(&mut *connection).await?;
-    (plan.tally, _) = counts(&mut *connection, occasion, generation).await?;
+    let withdrawn = connection.execute(WITHDRAW, values![occasion, generation, now]).await?;
+    plan.withdrawn = withdrawn;
+    connection.execute(SUPPRESS, values![occasion, now]).await?;
+    (plan.tally, _) = counts(connection, occasion, generation).await?;
     if plan.tally.total() != plan.rows || plan.tally.get(State::Withdrawn) != 0 {
-        return Err(LedgerError::Storage(format!(
+        return Err(LedgerError::broken(format!(
             "the list has {} rows and the ledger would hold {} of it, so nothing was changed",
             plan.rows,
             plan.tally.total()
         )));
     }
     if let Some(mark) = mark {
-        let marked = sqlx::query(MARK)
-            .bind(occasion)
-            .bind(generation)
-            .bind(&mark.list)
-            .bind(mark.list_digest.as_slice())
-            .bind(mark.content_digest.as_slice())
-            .bind(i64::try_from(plan.rows).unwrap_or(i64::MAX))
-            .bind(now)
-            .execute(&mut *connection)
+        let marked = connection
+            .execute(
+                MARK,
+                values![
+                    occasion,
+                    generation,
+                    &mark.list,
+                    mark.list_digest.as_slice(),
+                    mark.content_digest.as_slice(),
+                    i64::try_from(plan.rows).unwrap_or(i64::MAX),
+                    now
+                ],
+            )
             .await?;
-        if marked.rows_affected() == 0 {
+        if marked == 0 {
             return Err(LedgerError::refused(
                 "the occasion was skipped or given up meanwhile, so the list was not taken in",
                 "`linkpost due --explain` says why",
@@ -220,9 +219,4 @@ async fn finish(
         files::add(connection, occasion, generation, &mark.files).await?;
     }
     Ok(plan)
-}
-
-async fn commit(connection: &mut SqliteConnection) -> Result<(), LedgerError> {
-    let committed = sqlx::query("commit").execute(connection).await;
-    committed.map(drop).map_err(|error| LedgerError::storage("commit the list", error))
 }

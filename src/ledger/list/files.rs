@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
-use sqlx::{Row, SqliteConnection, SqlitePool};
-
 use crate::{
     campaign::CampaignId,
-    ledger::{handle::Ledger, rules::LedgerError},
+    ledger::{
+        handle::Ledger,
+        rules::LedgerError,
+        store::{Connection, ReadPool, Sql, values},
+    },
 };
 
 /// A file of a list that is taken in.
@@ -33,14 +35,18 @@ pub struct TakenFile {
     pub settled: bool,
 }
 
-const ADD: &str = "
-insert into list_file (occasion_id, generation, lines_before, path, sha256) values (?1, ?2, ?3, ?4, ?5)";
+const ADD: Sql = Sql::shared(
+    "
+insert into list_file (occasion_id, generation, lines_before, path, sha256) values (?1, ?2, ?3, ?4, ?5)",
+);
 
-const TAKEN: &str = "
+const TAKEN: Sql = Sql::shared(
+    "
 select o.occasion, f.generation, f.lines_before, f.path, f.sha256, not exists (select 1 from recipient r
         where r.occasion_id = o.id and r.state in ('pending', 'claimed', 'sending', 'deferred')) as settled
 from occasion o join list_file f on f.occasion_id = o.id
-where o.campaign = ?1 order by o.id, f.generation, f.lines_before";
+where o.campaign = ?1 order by o.id, f.generation, f.lines_before",
+);
 
 impl Ledger {
     /// The files of which the lists of a campaign were made, those of the oldest occasion first.
@@ -51,33 +57,37 @@ impl Ledger {
 
 /// Notes the files of a new list. Those of the former one stay: what was taken once is not new any more.
 pub(in crate::ledger) async fn add(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     occasion: i64,
     generation: i64,
     files: &[NewFile],
 ) -> Result<(), LedgerError> {
     for NewFile { lines_before, path, digest } in files {
         let lines_before = i64::try_from(*lines_before).unwrap_or(i64::MAX);
-        let add = sqlx::query(ADD).bind(occasion).bind(generation).bind(lines_before);
-        let add = add.bind(path.to_string_lossy().into_owned()).bind(digest.as_slice());
-        add.execute(&mut *connection).await?;
+        let values = values![
+            occasion,
+            generation,
+            lines_before,
+            path.to_string_lossy().into_owned(),
+            digest.as_slice()
+        ];
+        connection.execute(ADD, values).await?;
     }
     Ok(())
 }
 
 /// The files that the occasions of a campaign took, the oldest occasion first.
-async fn taken(readers: &SqlitePool, campaign: &CampaignId) -> Result<Vec<TakenFile>, LedgerError> {
-    let rows = sqlx::query(TAKEN).bind(campaign.as_str()).fetch_all(readers).await?;
-    let broken = |_| LedgerError::Storage("the ledger holds a digest that cannot be read".to_owned());
+async fn taken(readers: &ReadPool, campaign: &CampaignId) -> Result<Vec<TakenFile>, LedgerError> {
+    let rows = readers.rows(TAKEN, values![campaign.as_str()]).await?;
     rows.iter()
         .map(|row| {
             let file = NewFile {
-                lines_before: u64::try_from(row.try_get::<i64, _>("lines_before")?).unwrap_or_default(),
-                path: row.try_get::<String, _>("path")?.into(),
-                digest: row.try_get::<Vec<u8>, _>("sha256")?.try_into().map_err(broken)?,
+                lines_before: row.get("lines_before")?,
+                path: row.get::<String>("path")?.into(),
+                digest: row.get("sha256")?,
             };
-            let (occasion, generation) = (row.try_get("occasion")?, row.try_get("generation")?);
-            Ok(TakenFile { occasion, generation, file, settled: row.try_get("settled")? })
+            let (occasion, generation) = (row.get("occasion")?, row.get("generation")?);
+            Ok(TakenFile { occasion, generation, file, settled: row.get("settled")? })
         })
         .collect()
 }

@@ -1,11 +1,14 @@
 //! What the ledger remembers of a list.
 
-use sqlx::SqlitePool;
-
 use super::files::NewFile;
 use crate::{
     campaign::CampaignId,
-    ledger::{handle::Ledger, rules::LedgerError, run::Run},
+    ledger::{
+        handle::Ledger,
+        rules::LedgerError,
+        run::Run,
+        store::{ReadPool, Sql, values},
+    },
 };
 
 /// What the ledger remembers of a list, to see that another one, or another template, is something else.
@@ -48,22 +51,20 @@ impl ListMark {
     }
 }
 
-const KNOWN: &str = "
+const KNOWN: Sql = Sql::shared(
+    "
 select list, list_digest, content_digest, list_rows, first_try_at is not null, told is not null,
     coalesce(begun_at < due_at, false)
-from occasion where id = ?1 and enlisted_at is not null";
+from occasion where id = ?1 and enlisted_at is not null",
+);
 
-const OCCASION: &str = "select id from occasion where campaign = ?1 and occasion = ?2";
+const OCCASION: Sql = Sql::shared("select id from occasion where campaign = ?1 and occasion = ?2");
 
 impl Ledger {
     /// What the ledger remembers of the last list of an occasion; `None` before the first.
     pub async fn mark(&self, campaign: &CampaignId, occasion: &str) -> Result<Option<ListMark>, LedgerError> {
         let readers = &self.inner.readers;
-        let id: Option<i64> = sqlx::query_scalar(OCCASION)
-            .bind(campaign.as_str())
-            .bind(occasion)
-            .fetch_optional(readers)
-            .await?;
+        let id: Option<i64> = readers.first(OCCASION, values![campaign.as_str(), occasion]).await?;
         match id {
             Some(id) => mark(readers, id).await,
             None => Ok(None),
@@ -79,11 +80,11 @@ impl Run {
 }
 
 /// The same by the occasion's number.
-async fn mark(readers: &SqlitePool, occasion: i64) -> Result<Option<ListMark>, LedgerError> {
+async fn mark(readers: &ReadPool, occasion: i64) -> Result<Option<ListMark>, LedgerError> {
     type Known = (String, Vec<u8>, Vec<u8>, i64, bool, bool, bool);
-    let row: Option<Known> = sqlx::query_as(KNOWN).bind(occasion).fetch_optional(readers).await?;
+    let row: Option<Known> = readers.first(KNOWN, values![occasion]).await?;
     let Some((list, list_digest, content_digest, rows, tried, told, early)) = row else { return Ok(None) };
-    let broken = |_| LedgerError::Storage("the ledger holds a digest that cannot be read".to_owned());
+    let broken = |_| LedgerError::broken("the ledger holds a digest that cannot be read");
     Ok(Some(ListMark {
         list,
         list_digest: list_digest.try_into().map_err(broken)?,

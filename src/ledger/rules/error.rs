@@ -1,6 +1,6 @@
 //! What can keep a run from working with the ledger.
 
-use std::fmt;
+use std::{fmt, io};
 
 /// Why the ledger could not do it. A caller decides by the variant: try later, stop, or have it put right.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +18,12 @@ pub enum LedgerError {
         reason: String,
     },
     /// The ledger cannot be read or written. Nothing new may be started.
-    Storage(String),
+    Storage {
+        /// What failed.
+        words: String,
+        /// What it means for a caller.
+        cause: StorageCause,
+    },
     /// The ledger is in order but must not be used like this.
     Refused {
         /// What was found and what was expected.
@@ -28,10 +33,51 @@ pub enum LedgerError {
     },
 }
 
+/// What kept the storage from doing it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StorageCause {
+    /// The disk is full.
+    Full,
+    /// Another program holds the database.
+    Locked,
+    /// The database cannot be reached.
+    Gone,
+    /// Another transaction came first: the same one may work a moment later.
+    Conflict,
+    /// Anything else, damage included.
+    Other,
+}
+
+/// An error that knows what it means for the storage.
+pub(in crate::ledger) trait Caused: fmt::Display {
+    /// What it means.
+    fn cause(&self) -> StorageCause;
+}
+
 impl LedgerError {
     /// A failure of the storage while `doing` something.
-    pub(in crate::ledger) fn storage(doing: &str, cause: impl fmt::Display) -> Self {
-        Self::Storage(format!("failed to {doing}: {cause}"))
+    #[expect(clippy::needless_pass_by_value, reason = "the error ends here, as `map_err` hands it over")]
+    pub(in crate::ledger) fn storage(doing: &str, error: impl Caused) -> Self {
+        Self::Storage { words: format!("failed to {doing}: {error}"), cause: error.cause() }
+    }
+
+    /// A ledger that holds what it cannot hold.
+    pub(in crate::ledger) fn broken(words: impl Into<String>) -> Self {
+        Self::Storage { words: words.into(), cause: StorageCause::Other }
+    }
+
+    /// A ledger that is not there any more.
+    pub(in crate::ledger) fn gone(words: &str) -> Self {
+        Self::Storage { words: words.to_owned(), cause: StorageCause::Gone }
+    }
+
+    /// The same failure with more to say.
+    pub(in crate::ledger) fn with_words(&self, words: String) -> Self {
+        let cause = match self {
+            Self::Storage { cause, .. } => *cause,
+            Self::Busy { .. } | Self::Over { .. } | Self::Refused { .. } => StorageCause::Other,
+        };
+        Self::Storage { words, cause }
     }
 
     /// A refusal with its remedy.
@@ -45,7 +91,7 @@ impl fmt::Display for LedgerError {
         match self {
             Self::Busy { holder } => write!(f, "another run is at work on this campaign: {holder}"),
             Self::Over { occasion, reason } => write!(f, "the occasion `{occasion}` is over: {reason}"),
-            Self::Storage(what) => f.write_str(what),
+            Self::Storage { words, .. } => f.write_str(words),
             Self::Refused { message, hint } => write!(f, "{message}\n  hint: {hint}"),
         }
     }
@@ -53,9 +99,15 @@ impl fmt::Display for LedgerError {
 
 impl std::error::Error for LedgerError {}
 
-/// An SQL error becomes a storage error; the statement's values are not in its text.
-impl From<sqlx::Error> for LedgerError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::storage("use the ledger", error)
+impl Caused for io::Error {
+    fn cause(&self) -> StorageCause {
+        let kind = self.kind();
+        if matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+            StorageCause::Full
+        } else if kind == io::ErrorKind::NotFound {
+            StorageCause::Gone
+        } else {
+            StorageCause::Other
+        }
     }
 }

@@ -8,7 +8,8 @@ mod waits;
 mod words;
 
 pub use claim::{Claim, Held, Intended, Intent, Outcome, TokenRecord, Try};
-pub use error::LedgerError;
+pub(super) use error::Caused;
+pub use error::{LedgerError, StorageCause};
 pub use reconcile::SameBy;
 pub(super) use reconcile::{Known, Rival, Verdict, decide};
 pub use states::State;

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::handle::Run;
 use crate::{
@@ -12,7 +11,7 @@ use crate::{
     failpoint,
     ledger::{
         rules::{Claim, LONGEST_WAIT_MS, LedgerError, State, TokenRecord},
-        store::{json, parse_state},
+        store::{Connection, Row, Sql, json, values},
         writer::Grouped,
     },
 };
@@ -25,9 +24,11 @@ pub struct Selection {
 }
 
 /// A clock that was set back must not park a row for longer than the longest wait.
-const CLAMP: &str = "
+const CLAMP: Sql = Sql::shared(
+    "
 update recipient set next_attempt_at = ?2
-where occasion_id = ?1 and state = 'deferred' and next_attempt_at > ?2 and held_until is null";
+where occasion_id = ?1 and state = 'deferred' and next_attempt_at > ?2 and held_until is null",
+);
 
 macro_rules! take {
     ($which:literal) => {
@@ -53,7 +54,7 @@ returning id, state, line, key, user_id, address, name, fields, attempts, deferr
 
 /// The next in list order: those that wait, and those that were deferred and are due. Whether any is due is asked
 /// first, so that a long row of deferred ones is not walked for nothing.
-pub(in crate::ledger) const TAKE: &str = take!(
+pub(in crate::ledger) const TAKE: Sql = Sql::shared(take!(
     "
     select id from (
         select * from (
@@ -65,10 +66,10 @@ pub(in crate::ledger) const TAKE: &str = take!(
                     where d.occasion_id = ?1 and d.state = 'deferred' and d.next_attempt_at <= ?3)
             order by line limit ?4)
     ) order by line limit ?4"
-);
+));
 
 /// The same among those that were named.
-pub(in crate::ledger) const TAKE_NAMED: &str = take!(
+pub(in crate::ledger) const TAKE_NAMED: Sql = Sql::sqlite(take!(
     "
     select r.id from (
         select a.id from json_each(?5) j cross join recipient a indexed by recipient_mailbox
@@ -79,16 +80,18 @@ pub(in crate::ledger) const TAKE_NAMED: &str = take!(
     ) named cross join recipient r
     where r.id = named.id and (r.state = 'pending' or (r.state = 'deferred' and r.next_attempt_at <= ?3))
     order by r.line limit ?4"
-);
+));
 
-const RELEASE_ALL: &str = "
+const RELEASE_ALL: Sql = Sql::shared("
 update recipient set state = case when next_attempt_at is null then 'pending' else 'deferred' end, changed_at = ?3
-where occasion_id = ?1 and state = 'claimed' and epoch = ?2";
+where occasion_id = ?1 and state = 'claimed' and epoch = ?2");
 
-pub(in crate::ledger) const EXPIRE: &str = "
+pub(in crate::ledger) const EXPIRE: Sql = Sql::shared(
+    "
 update recipient set state = 'expired', reply = coalesce(reason, reply), reason = ?3, next_attempt_at = null,
     held_until = null, changed_at = ?4
-where occasion_id = ?1 and state in ('pending', 'deferred') and first_try_at < ?2";
+where occasion_id = ?1 and state in ('pending', 'deferred') and first_try_at < ?2",
+);
 
 /// From when on the time of an occasion runs: its due time, or its beginning where that was later.
 macro_rules! time {
@@ -98,7 +101,7 @@ macro_rules! time {
 }
 
 /// What was never tried. Null where no schedule wanted the occasion, and then nothing is ended.
-pub(in crate::ledger) const LAPSE: &str = concat!(
+pub(in crate::ledger) const LAPSE: Sql = Sql::sqlite(concat!(
     "update recipient set state = 'expired',
     reason = case when held_until is null then ?3 else ?3 || ': its window was closed' end,
     next_attempt_at = null, held_until = null, changed_at = ?4
@@ -107,12 +110,13 @@ where occasion_id = ?1 and state in ('pending', 'deferred') and first_try_at is 
     and (select ",
     time!(),
     " from occasion where id = ?1) < ?2"
-);
+));
 
-pub(in crate::ledger) const TIME: &str = concat!("select ", time!(), " from occasion where id = ?1");
+pub(in crate::ledger) const TIME: Sql =
+    Sql::sqlite(concat!("select ", time!(), " from occasion where id = ?1"));
 
-pub(in crate::ledger) const NEXT_DUE: &str =
-    "select min(next_attempt_at) from recipient where occasion_id = ?1 and state = 'deferred'";
+pub(in crate::ledger) const NEXT_DUE: Sql =
+    Sql::shared("select min(next_attempt_at) from recipient where occasion_id = ?1 and state = 'deferred'");
 
 impl Run {
     /// Claims up to `limit` recipients in list order: those that wait, and those that were deferred and are due. Empty
@@ -132,8 +136,7 @@ impl Run {
 
     /// When the next deferred row is due: at most four hours from now, whatever clock wrote it. `None`: none waits.
     pub async fn next_due(&self) -> Result<Option<Timestamp>, LedgerError> {
-        let due: Option<i64> =
-            sqlx::query_scalar(NEXT_DUE).bind(self.core.occasion).fetch_one(&self.ledger.readers).await?;
+        let due: Option<i64> = self.ledger.readers.one(NEXT_DUE, values![self.core.occasion]).await?;
         let latest = self.ledger.clock.now().as_millisecond().saturating_add(LONGEST_WAIT_MS);
         Ok(due.and_then(|due| Timestamp::from_millisecond(due.min(latest)).ok()))
     }
@@ -149,10 +152,9 @@ impl Run {
     /// many. Claims that somebody still has are void after it.
     pub async fn release_all(&self) -> Result<u64, LedgerError> {
         self.write(|connection, run, now| {
-            Box::pin(async move {
-                let query = sqlx::query(RELEASE_ALL).bind(run.occasion).bind(run.epoch).bind(now);
-                Ok(query.execute(connection).await?.rows_affected())
-            })
+            Box::pin(
+                async move { connection.execute(RELEASE_ALL, values![run.occasion, run.epoch, now]).await },
+            )
         })
         .await
     }
@@ -172,7 +174,7 @@ impl Run {
 
     async fn end_late(
         &self,
-        statement: &'static str,
+        statement: Sql,
         not_after: SignedDuration,
         reason: String,
     ) -> Result<u64, LedgerError> {
@@ -180,8 +182,7 @@ impl Run {
         self.start(move |connection, run, now| {
             Box::pin(async move {
                 let limit = now.saturating_sub(span);
-                let query = sqlx::query(statement).bind(run.occasion).bind(limit).bind(reason).bind(now);
-                Ok(query.execute(connection).await?.rows_affected())
+                connection.execute(statement, values![run.occasion, limit, reason, now]).await
             })
         })
         .await
@@ -189,8 +190,7 @@ impl Run {
 
     /// Until when a mail that was never tried may leave; `None` where no schedule wanted the occasion.
     pub async fn last_call(&self, not_after: SignedDuration) -> Result<Option<Timestamp>, LedgerError> {
-        let time: Option<i64> =
-            sqlx::query_scalar(TIME).bind(self.core.occasion).fetch_one(&self.ledger.readers).await?;
+        let time: Option<i64> = self.ledger.readers.one(TIME, values![self.core.occasion]).await?;
         let time = time.and_then(|time| Timestamp::from_millisecond(time).ok());
         Ok(time.map(|time| time.saturating_add(not_after).unwrap_or(Timestamp::MAX)))
     }
@@ -198,37 +198,30 @@ impl Run {
 
 /// Claims up to `limit` recipients in list order. A suppressed one is put aside on the way.
 async fn claim(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     occasion: i64,
     epoch: i64,
     selection: &Selection,
     limit: u32,
     now: i64,
 ) -> Result<Vec<Claim>, LedgerError> {
-    sqlx::query(CLAMP)
-        .bind(occasion)
-        .bind(now.saturating_add(LONGEST_WAIT_MS))
-        .execute(&mut *connection)
-        .await?;
+    connection.execute(CLAMP, values![occasion, now.saturating_add(LONGEST_WAIT_MS)]).await?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut claims = Vec::new();
     while claims.len() < limit {
         let wanted = i64::try_from(limit - claims.len()).unwrap_or(i64::MAX);
         let all = selection.only.is_empty();
-        let mut query = sqlx::query(if all { TAKE } else { TAKE_NAMED })
-            .bind(occasion)
-            .bind(epoch)
-            .bind(now)
-            .bind(wanted);
-        if !all {
-            query = query.bind(json(&selection.only));
-        }
-        let rows = query.fetch_all(&mut *connection).await?;
+        let rows = if all {
+            connection.rows(TAKE, values![occasion, epoch, now, wanted]).await?
+        } else {
+            let only = json(&selection.only);
+            connection.rows(TAKE_NAMED, values![occasion, epoch, now, wanted, only]).await?
+        };
         if rows.is_empty() {
             break;
         }
         for row in &rows {
-            if parse_state(row.try_get("state")?)? == State::Claimed {
+            if row.get::<State>("state")? == State::Claimed {
                 claims.push(read(row)?);
             }
         }
@@ -238,38 +231,38 @@ async fn claim(
 }
 
 /// A claim out of the row that `TAKE` returned. A token that was called back has no life left, so it is not rebuilt.
-fn read(row: &SqliteRow) -> Result<Claim, LedgerError> {
-    let id: i64 = row.try_get("id")?;
+fn read(row: &Row) -> Result<Claim, LedgerError> {
+    let id: i64 = row.get("id")?;
     let broken =
-        |what: &str| LedgerError::Storage(format!("row {id} of the ledger holds {what} that cannot be read"));
-    let address: String = row.try_get("address")?;
-    let fields: String = row.try_get("fields")?;
+        |what: &str| LedgerError::broken(format!("row {id} of the ledger holds {what} that cannot be read"));
+    let address: String = row.get("address")?;
+    let fields: String = row.get("fields")?;
     let Ok(Value::Object(fields)) = serde_json::from_str(&fields) else { return Err(broken("fields")) };
-    let time = |column: &str| match row.try_get::<Option<i64>, _>(column)? {
+    let time = |column: &str| match row.get::<Option<i64>>(column)? {
         None => Ok::<_, LedgerError>(None),
         Some(at) => Ok(Some(Timestamp::from_millisecond(at).map_err(|_| broken("a date"))?)),
     };
     let (first_date, again) = (time("first_date")?, time("again_at")?);
     let recipient = Recipient {
-        line: u64::try_from(row.try_get::<i64, _>("line")?).map_err(|_| broken("a line"))?,
-        key: RecipientKey(row.try_get("key")?),
-        user_id: row.try_get("user_id")?,
+        line: u64::try_from(row.get::<i64>("line")?).map_err(|_| broken("a line"))?,
+        key: RecipientKey(row.get("key")?),
+        user_id: row.get("user_id")?,
         address: Address::parse(&address).map_err(|_| broken("an address"))?,
-        name: row.try_get("name")?,
+        name: row.get("name")?,
         fields,
     };
-    let token = match row.try_get::<Option<Vec<u8>>, _>("jti_hash")? {
+    let token = match row.get::<Option<Vec<u8>>>("jti_hash")? {
         None => None,
         Some(hash) => Some(TokenRecord {
             jti_hash: hash.try_into().map_err(|_| broken("a hash"))?,
-            kid: row.try_get("kid")?,
-            issued_at: row.try_get("token_issued_at")?,
-            expires_at: row.try_get("token_expires_at")?,
-            generation: row.try_get("token_generation")?,
+            kid: row.get("kid")?,
+            issued_at: row.get("token_issued_at")?,
+            expires_at: row.get("token_expires_at")?,
+            generation: row.get("token_generation")?,
         }),
     };
-    let attempts = row.try_get("attempts")?;
-    let deferrals = row.try_get("deferrals")?;
-    let untried = row.try_get("untried")?;
+    let attempts = row.get("attempts")?;
+    let deferrals = row.get("deferrals")?;
+    let untried = row.get("untried")?;
     Ok(Claim { id, recipient, attempts, deferrals, token, first_date, untried, again })
 }

@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use sqlx::SqliteConnection;
-
 use super::handle::Run;
 use crate::{
     audience::Recipient,
     ledger::{
         rules::{Claim, LedgerError},
-        store::json,
+        store::{Connection, Sql, json, values},
         tries::{Asked, LiveToken, Note, Noted, Question, TokenEnd, TokenKind, clerk_notes::live},
         writer::Grouped,
     },
@@ -19,30 +17,35 @@ use crate::{
 pub const MINTED: &str = "clerk";
 
 /// A token is of use only where its mail left or may have left, and only the one that the mail carries.
-const USELESS: &str = "
+const USELESS: Sql = Sql::sqlite(
+    "
 select t.id, t.clerk_id, t.kind from clerk_token t join recipient r on r.id = t.recipient_id
 where t.state = 'live' and r.occasion_id = ?1 and t.expires_at > ?2 and t.id > ?3
     and not (r.state in ('claimed', 'sending', 'sent', 'unknown') and t.jti_hash is r.jti_hash)
-order by t.id limit ?4";
+order by t.id limit ?4",
+);
 
-const UNUSED: &str = "
+const UNUSED: Sql = Sql::sqlite("
 select t.id, t.clerk_id, t.kind from clerk_token t join recipient r on r.id = t.recipient_id
 where t.state = 'live' and r.occasion_id = ?1 and t.expires_at > ?2 and t.id > ?3
     and (?5 = '[]' or r.user_id in (select value from json_each(?5)) or r.address in (select value from json_each(?5)))
-order by t.id limit ?4";
+order by t.id limit ?4");
 
-const REVOKE_LOCAL: &str = "
+const REVOKE_LOCAL: Sql = Sql::sqlite("
 update recipient set revoked_at = ?2
 where occasion_id = ?1 and jti_hash is not null and kid <> ?3 and redeemed_at is null and revoked_at is null
     and token_expires_at > ?2 / 1000
-    and (?4 = '[]' or user_id in (select value from json_each(?4)) or address in (select value from json_each(?4)))";
+    and (?4 = '[]' or user_id in (select value from json_each(?4)) or address in (select value from json_each(?4)))");
 
-const WITHOUT_USER: &str = "
+const WITHOUT_USER: Sql = Sql::shared(
+    "
 select count(*) from recipient
-where occasion_id = ?1 and state in ('pending', 'deferred') and user_id = lower(address)";
+where occasion_id = ?1 and state in ('pending', 'deferred') and user_id = lower(address)",
+);
 
 /// Those that wait for a token, from a line on. Whoever has no user is left out: there is nobody to look at.
-const WAITING_USERS: &str = "
+const WAITING_USERS: Sql = Sql::shared(
+    "
 select line, user_id from (
     select * from (select line, user_id, address from recipient
         where occasion_id = ?1 and state = 'pending' and line >= ?2 order by line limit ?3)
@@ -52,7 +55,8 @@ select line, user_id from (
     union all
     select * from (select line, user_id, address from recipient
         where occasion_id = ?1 and state = 'deferred' and line >= ?2 order by line limit ?3)
-) where user_id is not null and user_id <> lower(address) order by line limit ?3";
+) where user_id is not null and user_id <> lower(address) order by line limit ?3",
+);
 
 impl Run {
     /// What is to be asked for a claimed recipient. `latest_end`, Unix seconds, is when the token ends at the latest.
@@ -112,8 +116,11 @@ impl Run {
     /// Up to `limit` tokens behind the number `after` that no mail needs: that of a mail which was refused, withdrawn
     /// or never left, and that which a later token replaced.
     pub async fn useless_tokens(&self, after: i64, limit: u32) -> Result<Vec<LiveToken>, LedgerError> {
-        let query = sqlx::query(USELESS).bind(self.core.occasion).bind(self.now_seconds());
-        let rows = query.bind(after).bind(limit).fetch_all(&self.ledger.readers).await?;
+        let rows = self
+            .ledger
+            .readers
+            .rows(USELESS, values![self.core.occasion, self.now_seconds(), after, limit])
+            .await?;
         rows.iter().map(live).collect()
     }
 
@@ -125,23 +132,25 @@ impl Run {
         after: i64,
         limit: u32,
     ) -> Result<Vec<LiveToken>, LedgerError> {
-        let query = sqlx::query(UNUSED).bind(self.core.occasion).bind(self.now_seconds());
-        let rows = query.bind(after).bind(limit).bind(json(only)).fetch_all(&self.ledger.readers).await?;
+        let rows = self
+            .ledger
+            .readers
+            .rows(UNUSED, values![self.core.occasion, self.now_seconds(), after, limit, json(only)])
+            .await?;
         rows.iter().map(live).collect()
     }
 
     /// How many of those that wait have no user: their user id is their address.
     pub async fn waiting_without_user(&self) -> Result<u64, LedgerError> {
-        let count: i64 =
-            sqlx::query_scalar(WITHOUT_USER).bind(self.core.occasion).fetch_one(&self.ledger.readers).await?;
+        let count: i64 = self.ledger.readers.one(WITHOUT_USER, values![self.core.occasion]).await?;
         Ok(u64::try_from(count).unwrap_or_default())
     }
 
     /// Up to `limit` people that wait for a token, from this line of the list on: line and user id.
     pub async fn waiting_users(&self, from: u64, limit: u32) -> Result<Vec<(u64, String)>, LedgerError> {
         let from = i64::try_from(from).unwrap_or(i64::MAX);
-        let query = sqlx::query_as(WAITING_USERS).bind(self.core.occasion).bind(from).bind(limit);
-        let rows: Vec<(i64, String)> = query.fetch_all(&self.ledger.readers).await?;
+        let rows: Vec<(i64, String)> =
+            self.ledger.readers.all(WAITING_USERS, values![self.core.occasion, from, limit]).await?;
         Ok(rows.into_iter().map(|(line, user)| (u64::try_from(line).unwrap_or_default(), user)).collect())
     }
 
@@ -166,11 +175,10 @@ impl Run {
 
 /// Ends the local tokens of an occasion. Runs inside the caller's transaction.
 async fn revoke_local(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     occasion: i64,
     only: &[String],
     now: i64,
 ) -> Result<u64, LedgerError> {
-    let query = sqlx::query(REVOKE_LOCAL).bind(occasion).bind(now).bind(MINTED).bind(json(only));
-    Ok(query.execute(connection).await?.rows_affected())
+    connection.execute(REVOKE_LOCAL, values![occasion, now, MINTED, json(only)]).await
 }

@@ -2,8 +2,6 @@
 
 use std::sync::{Arc, Mutex, OnceLock};
 
-use sqlx::SqliteConnection;
-
 use super::start::{Accept, Recovered, Start};
 use crate::{
     campaign::CampaignId,
@@ -11,7 +9,7 @@ use crate::{
     ledger::{
         handle::{Inner, Ledger},
         rules::LedgerError,
-        store::{Holder, RunLock, occasion_file},
+        store::{Connection, Holder, RunLock, occasion_file},
         writer::{Doing, Journal, RunCore},
     },
 };
@@ -101,7 +99,7 @@ impl Run {
     /// Runs `work` in a transaction of its own, whether or not the caller waits for it.
     pub(in crate::ledger) async fn write<T: Send + 'static>(
         &self,
-        work: impl for<'c> FnOnce(&'c mut SqliteConnection, &'c RunCore, i64) -> Doing<'c, Result<T, LedgerError>>
+        work: impl for<'c> FnOnce(&'c mut Connection, &'c RunCore, i64) -> Doing<'c, Result<T, LedgerError>>
         + Send
         + 'static,
     ) -> Result<T, LedgerError> {
@@ -115,7 +113,7 @@ impl Run {
     /// Like [`write`](Self::write), and refused once an outcome could not be written: work that starts something.
     pub(in crate::ledger) async fn start<T: Send + 'static>(
         &self,
-        work: impl for<'c> FnOnce(&'c mut SqliteConnection, &'c RunCore, i64) -> Doing<'c, Result<T, LedgerError>>
+        work: impl for<'c> FnOnce(&'c mut Connection, &'c RunCore, i64) -> Doing<'c, Result<T, LedgerError>>
         + Send
         + 'static,
     ) -> Result<T, LedgerError> {

@@ -1,12 +1,12 @@
 //! What limits the sending beyond one run: relays whose quota is used up, and how many mails left lately.
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
 
 use super::handle::Run;
 use crate::ledger::{
     handle::Ledger,
     rules::{LedgerError, printable},
+    store::{Connection, Sql, values},
 };
 
 /// A relay or a token service whose quota is used up.
@@ -25,23 +25,24 @@ impl Rest {
     pub const TOKEN_SERVICE: &str = "Clerk";
 }
 
-const RESTS: &str = "select name, until, reason from rest where until > ?1 order by until";
+const RESTS: Sql = Sql::shared("select name, until, reason from rest where until > ?1 order by until");
 
-const ENTER: &str = "
+const ENTER: Sql = Sql::shared(
+    "
 insert into rest (name, until, reason, since) values (?1, ?2, ?3, ?4)
-on conflict (name) do update set until = excluded.until, reason = excluded.reason, since = excluded.since";
+on conflict (name) do update set until = excluded.until, reason = excluded.reason, since = excluded.since",
+);
 
-const LEAVE: &str = "delete from rest where name = ?1";
+const LEAVE: Sql = Sql::shared("delete from rest where name = ?1");
 
 /// The tries of all campaigns, newest first. Their numbers grow with time.
-const NEWEST_TRIES: &str = "select started_at from attempts order by id desc limit ?1";
+const NEWEST_TRIES: Sql = Sql::shared("select started_at from attempts order by id desc limit ?1");
 
 impl Ledger {
     /// The relays and services that rest now, the first to open again first.
     pub async fn rests(&self) -> Result<Vec<Rest>, LedgerError> {
         let now = self.inner.clock.now().as_millisecond();
-        let rows: Vec<(String, i64, String)> =
-            sqlx::query_as(RESTS).bind(now).fetch_all(&self.inner.readers).await?;
+        let rows: Vec<(String, i64, String)> = self.inner.readers.all(RESTS, values![now]).await?;
         let rest = |(name, until, reason)| {
             Some(Rest { name, until: Timestamp::from_millisecond(until).ok()?, reason })
         };
@@ -50,8 +51,7 @@ impl Ledger {
 
     /// When mails left, of whatever campaign: the newest so many, oldest first.
     pub async fn tries(&self, newest: u32) -> Result<Vec<Timestamp>, LedgerError> {
-        let mut times: Vec<i64> =
-            sqlx::query_scalar(NEWEST_TRIES).bind(newest).fetch_all(&self.inner.readers).await?;
+        let mut times: Vec<i64> = self.inner.readers.all(NEWEST_TRIES, values![newest]).await?;
         times.sort_unstable();
         Ok(times.into_iter().filter_map(|time| Timestamp::from_millisecond(time).ok()).collect())
     }
@@ -71,14 +71,13 @@ impl Run {
     }
 }
 
-async fn enter(connection: &mut SqliteConnection, rest: &Rest, now: i64) -> Result<(), LedgerError> {
+async fn enter(connection: &mut Connection, rest: &Rest, now: i64) -> Result<(), LedgerError> {
     let Rest { name, until, reason } = rest;
-    let query = sqlx::query(ENTER).bind(name).bind(until.as_millisecond()).bind(reason).bind(now);
-    query.execute(connection).await?;
+    connection.execute(ENTER, values![name, until.as_millisecond(), reason, now]).await?;
     Ok(())
 }
 
-async fn leave(connection: &mut SqliteConnection, name: &str) -> Result<(), LedgerError> {
-    sqlx::query(LEAVE).bind(name).execute(connection).await?;
+async fn leave(connection: &mut Connection, name: &str) -> Result<(), LedgerError> {
+    connection.execute(LEAVE, values![name]).await?;
     Ok(())
 }

@@ -4,14 +4,13 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
 
 use crate::{
     campaign::CampaignId,
     failpoint,
     ledger::{
         rules::LedgerError,
-        store::{Holder, KnownRun},
+        store::{Connection, Holder, KnownRun, Sql, values},
         tries::{Settlement, settlement},
     },
 };
@@ -48,41 +47,53 @@ pub(in crate::ledger) struct Begun {
     pub(in crate::ledger) recovered: Recovered,
 }
 
-const FIND: &str = "
+const FIND: Sql = Sql::shared(
+    "
 insert into occasion (campaign, occasion) values (?1, ?2)
 on conflict (campaign, occasion) do update set campaign = excluded.campaign
-returning id, purged_at";
+returning id, purged_at",
+);
 
 /// The tables grow at the end, so the last row is as good as the greatest time.
-const NEWEST: &str = "
+const NEWEST: Sql = Sql::sqlite(
+    "
 select max(at) from (
     select * from (select started_at as at from epoch order by id desc limit 1)
     union all
     select * from (select max(started_at, coalesce(ended_at, 0)) from attempts order by id desc limit 1)
     union all
-    select enlisted_at from occasion)";
+    select enlisted_at from occasion)",
+);
 
-const DRAW: &str = "
-insert into epoch (id, occasion_id, host, pid, started_at) values (?5, ?1, ?2, ?3, ?4) returning id";
+const DRAW: Sql = Sql::shared(
+    "
+insert into epoch (id, occasion_id, host, pid, started_at) values (?5, ?1, ?2, ?3, ?4) returning id",
+);
 
 /// Nothing was sent for a claim, so whoever held it, it goes back.
-pub(in crate::ledger) const RECOVER_CLAIMED: &str = "
+pub(in crate::ledger) const RECOVER_CLAIMED: Sql = Sql::shared("
 update recipient set state = case when next_attempt_at is null then 'pending' else 'deferred' end, changed_at = ?3
-where occasion_id = ?1 and state = 'claimed' and epoch <> ?2";
+where occasion_id = ?1 and state = 'claimed' and epoch <> ?2");
 
-const LOST: &str = "
+const LOST: Sql = Sql::shared(
+    "
 select e.id, e.host, e.pid, e.started_at from epoch e
-where e.id in (select epoch from recipient where occasion_id = ?1 and state = 'sending' and epoch <> ?2)";
+where e.id in (select epoch from recipient where occasion_id = ?1 and state = 'sending' and epoch <> ?2)",
+);
 
-const LOST_ATTEMPTS: &str = "
+const LOST_ATTEMPTS: Sql = Sql::shared(
+    "
 update attempts set outcome = 'unknown', reply = ?3, ended_at = ?4
 where outcome is null and recipient_id in (
-    select id from recipient where occasion_id = ?1 and state = 'sending' and epoch = ?2)";
+    select id from recipient where occasion_id = ?1 and state = 'sending' and epoch = ?2)",
+);
 
 /// Perhaps it was sent, so it never goes back. The epoch stays: should that run be alive after all, its answer counts.
-pub(in crate::ledger) const RECOVER_SENDING: &str = "
+pub(in crate::ledger) const RECOVER_SENDING: Sql = Sql::shared(
+    "
 update recipient set state = 'unknown', reason = ?3, changed_at = ?4
-where occasion_id = ?1 and state = 'sending' and epoch = ?2";
+where occasion_id = ?1 and state = 'sending' and epoch = ?2",
+);
 
 /// What a run starts with.
 pub(in crate::ledger) struct Start {
@@ -98,10 +109,7 @@ pub(in crate::ledger) struct Start {
 
 impl Start {
     /// Starts a run. The caller holds the lock.
-    pub(in crate::ledger) async fn begin(
-        &self,
-        connection: &mut SqliteConnection,
-    ) -> Result<Begun, LedgerError> {
+    pub(in crate::ledger) async fn begin(&self, connection: &mut Connection) -> Result<Begun, LedgerError> {
         let now = self.holder.since.as_millisecond();
         if !self.accept.clock {
             check_clock(connection, self.holder.since).await?;
@@ -110,18 +118,17 @@ impl Start {
         let epoch = self.draw(connection, id).await?;
         let journal: Vec<_> = self.journal.iter().collect();
         let replayed = settlement::settle(connection, &journal).await?.len() as u64;
-        let released =
-            sqlx::query(RECOVER_CLAIMED).bind(id).bind(epoch).bind(now).execute(&mut *connection).await?;
+        let released = connection.execute(RECOVER_CLAIMED, values![id, epoch, now]).await?;
         let unknown = recover_sending(connection, id, epoch, now).await?;
-        let recovered = Recovered { released: released.rows_affected(), unknown, replayed };
+        let recovered = Recovered { released, unknown, replayed };
         Ok(Begun { occasion: id, epoch, recovered })
     }
 
     /// The occasion's number; made if it is new.
-    async fn occasion(&self, connection: &mut SqliteConnection) -> Result<i64, LedgerError> {
+    async fn occasion(&self, connection: &mut Connection) -> Result<i64, LedgerError> {
         let Self { campaign, occasion, .. } = self;
         let (id, purged_at): (i64, Option<i64>) =
-            sqlx::query_as(FIND).bind(campaign.as_str()).bind(occasion).fetch_one(connection).await?;
+            connection.one(FIND, values![campaign.as_str(), occasion]).await?;
         match purged_at {
             None => Ok(id),
             Some(at) => Err(LedgerError::refused(
@@ -136,16 +143,11 @@ impl Start {
 
     /// Draws the run's number. One that was drawn before, as the file outside the database knows, means that the
     /// database is older than that run.
-    async fn draw(&self, connection: &mut SqliteConnection, occasion: i64) -> Result<i64, LedgerError> {
-        let draw = |id: Option<i64>| {
-            sqlx::query_scalar(DRAW)
-                .bind(occasion)
-                .bind(&self.holder.host)
-                .bind(self.holder.pid)
-                .bind(self.holder.since.as_millisecond())
-                .bind(id)
-        };
-        let epoch: i64 = draw(None).fetch_one(&mut *connection).await?;
+    async fn draw(&self, connection: &mut Connection, occasion: i64) -> Result<i64, LedgerError> {
+        let since = self.holder.since.as_millisecond();
+        let epoch: i64 = connection
+            .one(DRAW, values![occasion, &self.holder.host, self.holder.pid, since, None::<i64>])
+            .await?;
         let Some((known, path)) = self.last_run.as_ref().filter(|(known, _)| epoch <= known.epoch) else {
             return Ok(epoch);
         };
@@ -162,36 +164,30 @@ impl Start {
                  `--accept-restored-ledger` goes on without them, and they may be mailed twice",
             ));
         }
-        sqlx::query("delete from epoch where id = ?1").bind(epoch).execute(&mut *connection).await?;
-        Ok(draw(Some(known.epoch + 1)).fetch_one(connection).await?)
+        connection.execute(Sql::shared("delete from epoch where id = ?1"), values![epoch]).await?;
+        let next = known.epoch + 1;
+        connection.one(DRAW, values![occasion, &self.holder.host, self.holder.pid, since, next]).await
     }
 }
 
 /// Rows whose answer a dead run never recorded.
 async fn recover_sending(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     id: i64,
     epoch: i64,
     now: i64,
 ) -> Result<u64, LedgerError> {
     let mut unknown = 0;
-    let lost: Vec<(i64, String, i64, i64)> =
-        sqlx::query_as(LOST).bind(id).bind(epoch).fetch_all(&mut *connection).await?;
+    let lost: Vec<(i64, String, i64, i64)> = connection.all(LOST, values![id, epoch]).await?;
     for (old, host, pid, started_at) in lost {
         let reason = format!(
             "the run that began {} ({host}, process {pid}) never recorded the answer",
             day(started_at)
         );
         for statement in [LOST_ATTEMPTS, RECOVER_SENDING] {
-            let done = sqlx::query(statement)
-                .bind(id)
-                .bind(old)
-                .bind(&reason)
-                .bind(now)
-                .execute(&mut *connection)
-                .await?;
+            let done = connection.execute(statement, values![id, old, &reason, now]).await?;
             if statement == RECOVER_SENDING {
-                unknown += done.rows_affected();
+                unknown += done;
             }
         }
     }
@@ -200,8 +196,8 @@ async fn recover_sending(
 }
 
 /// A clock that was set back would stamp mails and tokens with the past.
-async fn check_clock(connection: &mut SqliteConnection, now: Timestamp) -> Result<(), LedgerError> {
-    let newest: Option<i64> = sqlx::query_scalar(NEWEST).fetch_one(connection).await?;
+async fn check_clock(connection: &mut Connection, now: Timestamp) -> Result<(), LedgerError> {
+    let newest: Option<i64> = connection.one(NEWEST, &[]).await?;
     match newest {
         Some(newest) if now.as_millisecond() < newest.saturating_sub(CLOCK_SLACK_MS) => {
             Err(LedgerError::refused(

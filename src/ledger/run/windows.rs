@@ -1,26 +1,37 @@
 //! Rows that wait for their window: put off until it opens, by the clock of each recipient.
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::SqliteConnection;
 
 use super::handle::Run;
-use crate::{ledger::rules::LedgerError, schedule::Window};
+use crate::{
+    ledger::{
+        rules::LedgerError,
+        store::{Connection, Sql, values},
+    },
+    schedule::Window,
+};
 
-const ZONES: &str = "
-select distinct zone from recipient where occasion_id = ?1 and state in ('pending', 'deferred')";
+const ZONES: Sql = Sql::shared(
+    "
+select distinct zone from recipient where occasion_id = ?1 and state in ('pending', 'deferred')",
+);
 
 /// A row that the relay put off for longer keeps its time. One that waited already is put right, whatever clock wrote it.
-const HOLD: &str = "
+const HOLD: Sql = Sql::sqlite(
+    "
 update recipient set state = 'deferred', held_until = ?3,
     reason = case when recipient.state = 'pending' then 'waits for its window' else recipient.reason end,
     next_attempt_at = case when recipient.held_until is null
         then max(coalesce(recipient.next_attempt_at, ?3), ?3) else ?3 end
-where occasion_id = ?1 and state in ('pending', 'deferred') and zone is ?2 and held_until is not ?3";
+where occasion_id = ?1 and state in ('pending', 'deferred') and zone is ?2 and held_until is not ?3",
+);
 
 /// A window that is open after all: the file says more now, or a clock was wrong.
-const FREE: &str = "
+const FREE: Sql = Sql::sqlite(
+    "
 update recipient set held_until = null, next_attempt_at = ?3
-where occasion_id = ?1 and state = 'deferred' and zone is ?2 and held_until > ?3";
+where occasion_id = ?1 and state = 'deferred' and zone is ?2 and held_until > ?3",
+);
 
 impl Run {
     /// Puts off every waiting row whose window is closed now until it opens. Returns how many.
@@ -34,15 +45,14 @@ impl Run {
 
 /// Puts off every row whose window is closed at `now`. Returns how many.
 async fn hold(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     occasion: i64,
     window: &Window,
     now: i64,
 ) -> Result<u64, LedgerError> {
-    let zones: Vec<Option<String>> =
-        sqlx::query_scalar(ZONES).bind(occasion).fetch_all(&mut *connection).await?;
+    let zones: Vec<Option<String>> = connection.all(ZONES, values![occasion]).await?;
     let now = Timestamp::from_millisecond(now)
-        .map_err(|_| LedgerError::Storage("the clock is out of the calendar".to_owned()))?;
+        .map_err(|_| LedgerError::broken("the clock is out of the calendar"))?;
     let mut held = 0;
     for name in zones {
         let opens = match window.zone_of(name.as_deref()) {
@@ -50,9 +60,8 @@ async fn hold(
             // The list is checked for zones, so the window is newer than the list: nobody is mailed on a guess.
             None => now.saturating_add(SignedDuration::from_hours(24)).unwrap_or(now),
         };
-        let query = sqlx::query(if opens > now { HOLD } else { FREE });
-        let query = query.bind(occasion).bind(&name).bind(opens.as_millisecond());
-        let changed = query.execute(&mut *connection).await?.rows_affected();
+        let sql = if opens > now { HOLD } else { FREE };
+        let changed = connection.execute(sql, values![occasion, &name, opens.as_millisecond()]).await?;
         held += if opens > now { changed } else { 0 };
     }
     Ok(held)

@@ -9,7 +9,7 @@ use crate::ledger::rules::{LedgerError, State};
 /// A state out of the database.
 pub(in crate::ledger) fn parse_state(name: &str) -> Result<State, LedgerError> {
     State::parse(name)
-        .ok_or_else(|| LedgerError::Storage(format!("the ledger holds an unknown state `{name}`")))
+        .ok_or_else(|| LedgerError::broken(format!("the ledger holds an unknown state `{name}`")))
 }
 
 /// The values of a set-based statement.

@@ -4,9 +4,11 @@
 //! either known by its id, and can be revoked, or counted as an orphan.
 
 use aws_lc_rs::digest;
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
-use crate::ledger::rules::LedgerError;
+use crate::ledger::{
+    rules::LedgerError,
+    store::{Connection, Row, Sql, values},
+};
 
 /// What a minted token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,27 +79,32 @@ pub(in crate::ledger) enum Noted {
     Rows(u64),
 }
 
-const ASK: &str = "
+const ASK: Sql = Sql::shared(
+    "
 insert into clerk_token (recipient_id, user_id, kind, asked_at, expires_at, state, changed_at)
 select id, ?3, ?4, ?5, ?6, 'asked', ?5 from recipient where id = ?1 and epoch = ?2 and state = 'claimed'
-returning id";
+returning id",
+);
 
-const LIVE_OF: &str = "
-select id, clerk_id, kind from clerk_token where recipient_id = ?1 and state = 'live' and expires_at > ?2 order by id";
+const LIVE_OF: Sql = Sql::shared("
+select id, clerk_id, kind from clerk_token where recipient_id = ?1 and state = 'live' and expires_at > ?2 order by id");
 
 /// Not where another token has this id already: then the answer is none to this question.
-const MADE: &str = "
+const MADE: Sql = Sql::sqlite("
 update or ignore clerk_token set state = 'live', clerk_id = ?2, jti_hash = ?3, created_at = ?4, expires_at = ?5, changed_at = ?4
-where id = ?1 and state = 'asked'";
+where id = ?1 and state = 'asked'");
 
-const END: &str =
-    "update clerk_token set state = ?2, changed_at = ?3 where id = ?1 and state in ('asked', 'live')";
+const END: Sql = Sql::shared(
+    "update clerk_token set state = ?2, changed_at = ?3 where id = ?1 and state in ('asked', 'live')",
+);
 
-const REFUSED: &str = "delete from clerk_token where id = ?1 and state = 'asked'";
+const REFUSED: Sql = Sql::shared("delete from clerk_token where id = ?1 and state = 'asked'");
 
-const LOST: &str = "
+const LOST: Sql = Sql::shared(
+    "
 update clerk_token set state = 'orphan', changed_at = ?2
-where state = 'asked' and recipient_id in (select id from recipient where occasion_id = ?1)";
+where state = 'asked' and recipient_id in (select id from recipient where occasion_id = ?1)",
+);
 
 impl Asked {
     /// The question's number in the ledger, which becomes the token's.
@@ -118,38 +125,29 @@ impl TokenKind {
 
 /// Writes a note. Runs inside the caller's transaction.
 pub(in crate::ledger) async fn note(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     note: &Note,
     now: i64,
 ) -> Result<Noted, LedgerError> {
-    let query = match note {
+    let rows = match note {
         Note::Ask(Question { recipient, epoch, user_id, kind, latest_end, .. }) => {
-            let asked: Option<i64> = sqlx::query_scalar(ASK)
-                .bind(recipient)
-                .bind(epoch)
-                .bind(user_id)
-                .bind(kind.name())
-                .bind(now)
-                .bind(latest_end)
-                .fetch_optional(&mut *connection)
+            let asked: Option<i64> = connection
+                .first(ASK, values![recipient, epoch, user_id, kind.name(), now, latest_end])
                 .await?;
             let Some(number) = asked else { return Ok(Noted::Rows(0)) };
-            let rows =
-                sqlx::query(LIVE_OF).bind(recipient).bind(now / 1000).fetch_all(&mut *connection).await?;
+            let rows = connection.rows(LIVE_OF, values![recipient, now / 1000]).await?;
             let live = rows.iter().map(live).collect::<Result<_, _>>()?;
             return Ok(Noted::Asked(Asked { number, live }));
         }
-        Note::Made { number, clerk_id, expires_at } => sqlx::query(MADE)
-            .bind(number)
-            .bind(clerk_id)
-            .bind(hash_of(clerk_id).to_vec())
-            .bind(now)
-            .bind(expires_at),
-        Note::End { number, end: TokenEnd::Refused } => sqlx::query(REFUSED).bind(number),
-        Note::End { number, end } => sqlx::query(END).bind(number).bind(state_after(*end)).bind(now),
-        Note::Lost { occasion } => sqlx::query(LOST).bind(occasion).bind(now),
+        Note::Made { number, clerk_id, expires_at } => {
+            let values = values![number, clerk_id, hash_of(clerk_id), now, expires_at];
+            connection.execute(MADE, values).await?
+        }
+        Note::End { number, end: TokenEnd::Refused } => connection.execute(REFUSED, values![number]).await?,
+        Note::End { number, end } => connection.execute(END, values![number, state_after(*end), now]).await?,
+        Note::Lost { occasion } => connection.execute(LOST, values![occasion, now]).await?,
     };
-    Ok(Noted::Rows(query.execute(connection).await?.rows_affected()))
+    Ok(Noted::Rows(rows))
 }
 
 /// SHA-256 of a service's id: the `jti_hash` of its record.
@@ -169,8 +167,8 @@ const fn state_after(end: TokenEnd) -> &'static str {
     }
 }
 
-pub(in crate::ledger) fn live(row: &SqliteRow) -> Result<LiveToken, LedgerError> {
-    let kind: String = row.try_get("kind")?;
+pub(in crate::ledger) fn live(row: &Row) -> Result<LiveToken, LedgerError> {
+    let kind: String = row.get("kind")?;
     let kind = if kind == TokenKind::Invitation.name() { TokenKind::Invitation } else { TokenKind::SignIn };
-    Ok(LiveToken { number: row.try_get("id")?, clerk_id: row.try_get("clerk_id")?, kind })
+    Ok(LiveToken { number: row.get("id")?, clerk_id: row.get("clerk_id")?, kind })
 }

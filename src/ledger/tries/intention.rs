@@ -6,12 +6,11 @@
 use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
-use sqlx::SqliteConnection;
 
 use super::mail_once::{self, key_hash};
 use crate::ledger::{
     rules::{Claim, LedgerError, State, Try},
-    store::{hex, json, parse_state},
+    store::{Connection, Sql, hex, json, parse_state, values},
 };
 
 /// A try as it is written. Hashes in hexadecimal.
@@ -59,14 +58,14 @@ impl Intention {
     }
 }
 
-pub(in crate::ledger) const SUPPRESS: &str = "
+pub(in crate::ledger) const SUPPRESS: Sql = Sql::sqlite("
 update recipient set
     state = 'suppressed', reason = 'the address is on the suppression list', next_attempt_at = null, changed_at = ?2
 from json_each(?1) j
 where recipient.id = j.value ->> 'id' and recipient.epoch = j.value ->> 'epoch' and recipient.state = 'claimed'
-    and exists (select 1 from suppression s where s.address = recipient.address)";
+    and exists (select 1 from suppression s where s.address = recipient.address)");
 
-pub(in crate::ledger) const INTEND: &str = "
+pub(in crate::ledger) const INTEND: Sql = Sql::sqlite("
 update recipient set
     state = 'sending', reason = null, attempts = j.value ->> 'attempt',
     first_try_at = coalesce(recipient.first_try_at, ?2), first_date = coalesce(recipient.first_date, j.value ->> 'date'),
@@ -81,25 +80,29 @@ update recipient set
 from json_each(?1) j
 where recipient.id = j.value ->> 'id' and recipient.epoch = j.value ->> 'epoch' and recipient.state = 'claimed'
     and recipient.attempts = (j.value ->> 'attempt') - 1
-returning recipient.id";
+returning recipient.id");
 
-pub(in crate::ledger) const ADD_ATTEMPTS: &str = "
+pub(in crate::ledger) const ADD_ATTEMPTS: Sql = Sql::sqlite(
+    "
 insert into attempts (recipient_id, n, epoch, message_id, message_sha256, jti_hash, started_at)
 select j.value ->> 'id', j.value ->> 'attempt', j.value ->> 'epoch', j.value ->> 'message_id',
     unhex(j.value ->> 'message_sha256'), unhex(j.value ->> 'jti_hash'), ?2
-from json_each(?1) j";
+from json_each(?1) j",
+);
 
-pub(in crate::ledger) const STATES: &str = "
-select r.id, r.state from json_each(?1) j cross join recipient r where r.id = j.value";
+pub(in crate::ledger) const STATES: Sql = Sql::sqlite(
+    "
+select r.id, r.state from json_each(?1) j cross join recipient r where r.id = j.value",
+);
 
-const FIRST_TRY: &str = "
+const FIRST_TRY: Sql = Sql::sqlite("
 update occasion set first_try_at = ?2
-where first_try_at is null and id in (select r.occasion_id from json_each(?1) j cross join recipient r where r.id = j.value)";
+where first_try_at is null and id in (select r.occasion_id from json_each(?1) j cross join recipient r where r.id = j.value)");
 
 /// Writes tries; tells for each row that may not go the state it is in. Runs inside the caller's transaction, which
 /// holds the write lock, so an address that is suppressed meanwhile is either seen here or comes after the intent.
 pub(in crate::ledger) async fn intend(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     intentions: &[&Intention],
     now: i64,
 ) -> Result<HashMap<i64, State>, LedgerError> {
@@ -107,18 +110,17 @@ pub(in crate::ledger) async fn intend(
         return Ok(HashMap::new());
     }
     let values = json(intentions);
-    sqlx::query(SUPPRESS).bind(&values).bind(now).execute(&mut *connection).await?;
+    connection.execute(SUPPRESS, values![&values, now]).await?;
     let once = intentions.iter().any(|intention| intention.key_hash.is_some());
     if once {
-        sqlx::query(mail_once::TAKEN).bind(&values).bind(now).execute(&mut *connection).await?;
+        connection.execute(mail_once::TAKEN, values![&values, now]).await?;
     }
-    let ids: Vec<i64> =
-        sqlx::query_scalar(INTEND).bind(&values).bind(now).fetch_all(&mut *connection).await?;
+    let ids: Vec<i64> = connection.all(INTEND, values![&values, now]).await?;
     let going: HashSet<i64> = ids.iter().copied().collect();
     let tries: Vec<_> = intentions.iter().filter(|intention| going.contains(&intention.id)).collect();
     if !tries.is_empty() {
-        sqlx::query(ADD_ATTEMPTS).bind(json(&tries)).bind(now).execute(&mut *connection).await?;
-        sqlx::query(FIRST_TRY).bind(json(&ids)).bind(now).execute(&mut *connection).await?;
+        connection.execute(ADD_ATTEMPTS, values![json(&tries), now]).await?;
+        connection.execute(FIRST_TRY, values![json(&ids), now]).await?;
         let keys: Vec<_> = tries
             .iter()
             .filter_map(|intention| Some((intention.id, intention.key_hash.as_deref()?)))
@@ -130,7 +132,6 @@ pub(in crate::ledger) async fn intend(
     if staying.is_empty() {
         return Ok(HashMap::new());
     }
-    let states: Vec<(i64, String)> =
-        sqlx::query_as(STATES).bind(json(&staying)).fetch_all(connection).await?;
+    let states: Vec<(i64, String)> = connection.all(STATES, values![json(&staying)]).await?;
     states.into_iter().map(|(id, state)| Ok((id, parse_state(&state)?))).collect()
 }

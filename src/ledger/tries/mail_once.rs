@@ -8,18 +8,17 @@
 use std::collections::HashMap;
 
 use aws_lc_rs::digest;
-use sqlx::SqliteConnection;
 
 use crate::{
     audience::Recipient,
     ledger::{
         rules::LedgerError,
-        store::{hex, json, parse_state},
+        store::{Connection, Sql, hex, json, parse_state, values},
     },
 };
 
 /// Puts aside what another occasion has mailed; before the intents of a group.
-pub(in crate::ledger) const TAKEN: &str = "
+pub(in crate::ledger) const TAKEN: Sql = Sql::sqlite("
 update recipient set
     state = 'withdrawn', next_attempt_at = null, changed_at = ?2,
     reason = 'mailed on the occasion `' || (select c.occasion from occasion o
@@ -34,18 +33,18 @@ where recipient.id = j.value ->> 'id' and recipient.epoch = j.value ->> 'epoch' 
             and m.key_hash = unhex(j.value ->> 'key_hash')
         join recipient r on r.id = m.recipient_id
         where o.id = recipient.occasion_id and r.id <> recipient.id
-            and r.state in ('sending', 'sent', 'unknown'))";
+            and r.state in ('sending', 'sent', 'unknown'))");
 
 /// Enters who holds a key now; behind the intents of a group, and behind refusals before any intent. A refusal takes no
 /// key from a row that was mailed.
-const HOLD: &str = "
+const HOLD: Sql = Sql::sqlite("
 insert into mailed (campaign, once_in, key_hash, recipient_id)
 select o.campaign, o.once_in, unhex(j.value ->> 1), r.id
 from json_each(?1) j cross join recipient r on r.id = j.value ->> 0 join occasion o on o.id = r.occasion_id
 where o.once_in is not null
 on conflict (campaign, once_in, key_hash) do update set recipient_id = excluded.recipient_id
     where not exists (select 1 from recipient h
-        where h.id = mailed.recipient_id and h.id <> excluded.recipient_id and h.state in ('sending', 'sent', 'unknown'))";
+        where h.id = mailed.recipient_id and h.id <> excluded.recipient_id and h.state in ('sending', 'sent', 'unknown'))");
 
 /// What another occasion has made of a key: its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,13 +71,15 @@ impl Elsewhere {
 }
 
 /// The keys of a list that another occasion has mailed or tried in vain, with that occasion.
-pub(in crate::ledger) const ELSEWHERE: &str = "
+pub(in crate::ledger) const ELSEWHERE: Sql = Sql::sqlite(
+    "
 select lower(hex(m.key_hash)), c.occasion, r.state, coalesce(r.reason, ''), coalesce(r.address, '')
 from json_each(?2) j cross join occasion o on o.id = ?1
     cross join mailed m on m.campaign = o.campaign and m.once_in = o.once_in and m.key_hash = unhex(j.value)
     cross join recipient r on r.id = m.recipient_id
     cross join occasion c on c.id = r.occasion_id
-where r.occasion_id <> ?1 and r.state in ('sending', 'sent', 'unknown', 'rejected')";
+where r.occasion_id <> ?1 and r.state in ('sending', 'sent', 'unknown', 'rejected')",
+);
 
 /// The hash of a key, in hexadecimal: the same that a purge leaves.
 pub(in crate::ledger) fn key_hash(key: &str) -> String {
@@ -87,11 +88,11 @@ pub(in crate::ledger) fn key_hash(key: &str) -> String {
 
 /// Enters the holders of keys. Pairs of row and hash.
 pub(in crate::ledger) async fn hold(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     rows: &[(i64, &str)],
 ) -> Result<(), LedgerError> {
     if !rows.is_empty() {
-        sqlx::query(HOLD).bind(json(rows)).execute(connection).await?;
+        connection.execute(HOLD, values![json(rows)]).await?;
     }
     Ok(())
 }
@@ -99,21 +100,20 @@ pub(in crate::ledger) async fn hold(
 /// What other occasions have made of these keys. Nothing where the occasion counts for itself, and nothing of
 /// refusals that another occasion may see otherwise.
 pub(in crate::ledger) async fn elsewhere(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     occasion: i64,
     keys: &[&str],
 ) -> Result<HashMap<String, Elsewhere>, LedgerError> {
-    let once: bool = sqlx::query_scalar("select once_in is not null from occasion where id = ?1")
-        .bind(occasion)
-        .fetch_one(&mut *connection)
+    let once: bool = connection
+        .one(Sql::shared("select once_in is not null from occasion where id = ?1"), values![occasion])
         .await?;
     if !once {
         return Ok(HashMap::new());
     }
     let keys: HashMap<_, _> = keys.iter().map(|key| (key_hash(key), *key)).collect();
     let hashes: Vec<_> = keys.keys().collect();
-    let query = sqlx::query_as(ELSEWHERE).bind(occasion).bind(json(&hashes));
-    let found: Vec<(String, String, String, String, String)> = query.fetch_all(connection).await?;
+    let found: Vec<(String, String, String, String, String)> =
+        connection.all(ELSEWHERE, values![occasion, json(&hashes)]).await?;
     let mut elsewhere = HashMap::new();
     for (hash, occasion, state, words, address) in found {
         let key = keys.get(&hash).copied().unwrap_or_default().to_owned();

@@ -3,12 +3,11 @@
 use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
-use sqlx::SqliteConnection;
 
 use super::mail_once::{self, key_hash};
 use crate::ledger::{
     rules::{Event, Held, LedgerError, Outcome, State, kept, next, wait_ms},
-    store::json,
+    store::{Connection, Sql, json, values},
 };
 
 /// An outcome as it is written, into the database or, where that fails, into the journal. No address, no token.
@@ -77,7 +76,7 @@ impl Settlement {
 
 /// Outcomes. The epoch is the proof: a row that a later run has recovered is still ours as `unknown`, and a row that
 /// was claimed again is not.
-pub(in crate::ledger) const SETTLE: &str = "
+pub(in crate::ledger) const SETTLE: Sql = Sql::sqlite("
 update recipient set
     state = j.value ->> 'state',
     reason = j.value ->> 'reason',
@@ -93,33 +92,34 @@ where recipient.id = j.value ->> 'id'
     and recipient.epoch = j.value ->> 'epoch'
     and case when j.value ->> 'attempt' is null then recipient.state = 'claimed'
         else recipient.state in ('sending', 'unknown') and recipient.attempts = j.value ->> 'attempt' end
-returning recipient.id";
+returning recipient.id");
 
-pub(in crate::ledger) const SETTLE_ATTEMPTS: &str = "
+pub(in crate::ledger) const SETTLE_ATTEMPTS: Sql = Sql::sqlite(
+    "
 update attempts set
     outcome = case when coalesce(j.value ->> 'requeued', 0) then 'rejected' else j.value ->> 'state' end,
     reply = coalesce(j.value ->> 'reply', j.value ->> 'reason'),
     ended_at = j.value ->> 'at'
 from json_each(?1) j
-where attempts.recipient_id = j.value ->> 'id' and attempts.n = j.value ->> 'attempt'";
+where attempts.recipient_id = j.value ->> 'id' and attempts.n = j.value ->> 'attempt'",
+);
 
 /// Writes outcomes and tells which rows took theirs. Runs inside the caller's transaction.
 pub(in crate::ledger) async fn settle(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     settlements: &[&Settlement],
 ) -> Result<HashSet<i64>, LedgerError> {
     if settlements.is_empty() {
         return Ok(HashSet::new());
     }
-    let ids: Vec<i64> =
-        sqlx::query_scalar(SETTLE).bind(json(settlements)).fetch_all(&mut *connection).await?;
+    let ids: Vec<i64> = connection.all(SETTLE, values![json(settlements)]).await?;
     let taken: HashSet<i64> = ids.into_iter().collect();
     let tries: Vec<_> = settlements
         .iter()
         .filter(|settlement| settlement.attempt.is_some() && taken.contains(&settlement.id))
         .collect();
     if !tries.is_empty() {
-        sqlx::query(SETTLE_ATTEMPTS).bind(json(&tries)).execute(&mut *connection).await?;
+        connection.execute(SETTLE_ATTEMPTS, values![json(&tries)]).await?;
     }
     let refused: Vec<_> = settlements
         .iter()

@@ -5,7 +5,6 @@ use std::{
     sync::Arc,
 };
 
-use sqlx::SqliteConnection;
 use tokio::sync::oneshot;
 
 use super::run_core::RunCore;
@@ -13,6 +12,7 @@ use crate::{
     failpoint,
     ledger::{
         rules::{LedgerError, State},
+        store::Connection,
         tries::{Intention, Note, Noted, Settlement, clerk_notes, intention, release, settlement},
     },
 };
@@ -98,7 +98,7 @@ impl Group {
     /// Writes it inside the caller's transaction.
     pub(in crate::ledger) async fn write(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
         now: i64,
     ) -> Result<Written, LedgerError> {
         let settlements: Vec<_> = self.settles.iter().map(|(_, settlement, _)| settlement).collect();

@@ -7,5 +7,5 @@ mod run_core;
 
 pub(super) use group::{Answer, Grouped};
 pub(super) use journal::Journal;
-pub(super) use queue::{Doing, Requests, open, roll_back, spawn, write};
+pub(super) use queue::{Doing, Requests, spawn};
 pub(super) use run_core::RunCore;

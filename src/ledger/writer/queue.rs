@@ -9,11 +9,13 @@
 
 use std::pin::Pin;
 
-use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
 use super::group::{Answer, Group, Grouped};
-use crate::{clock::Clock, ledger::rules::LedgerError};
+use crate::{
+    clock::Clock,
+    ledger::{rules::LedgerError, store::Connection},
+};
 
 /// How many requests share a commit at most.
 const GROUP: usize = 256;
@@ -23,7 +25,7 @@ const QUEUE: usize = 1024;
 /// Work that borrows a connection while it is done.
 pub(in crate::ledger) type Doing<'c, T> = Pin<Box<dyn Future<Output = T> + Send + 'c>>;
 
-type Work = Box<dyn for<'c> FnOnce(&'c mut SqliteConnection, i64) -> Doing<'c, ()> + Send>;
+type Work = Box<dyn for<'c> FnOnce(&'c mut Connection, i64) -> Doing<'c, ()> + Send>;
 
 /// What can be asked of the writer.
 enum Request {
@@ -42,12 +44,12 @@ enum Alone {
 pub(in crate::ledger) struct Requests(mpsc::Sender<Request>);
 
 struct Writer {
-    connection: SqliteConnection,
+    connection: Connection,
     clock: Clock,
 }
 
 /// Starts the writer. It ends when the last [`Requests`] is gone.
-pub(in crate::ledger) fn spawn(connection: SqliteConnection, clock: Clock) -> Requests {
+pub(in crate::ledger) fn spawn(connection: Connection, clock: Clock) -> Requests {
     let (sender, receiver) = mpsc::channel(QUEUE);
     tokio::spawn(Writer { connection, clock }.work(receiver));
     Requests(sender)
@@ -66,16 +68,14 @@ impl Requests {
     /// time, Unix milliseconds.
     pub(in crate::ledger) async fn alone<T: Send + 'static>(
         &self,
-        work: impl for<'c> FnOnce(&'c mut SqliteConnection, i64) -> Doing<'c, Result<T, LedgerError>>
-        + Send
-        + 'static,
+        work: impl for<'c> FnOnce(&'c mut Connection, i64) -> Doing<'c, Result<T, LedgerError>> + Send + 'static,
     ) -> Result<T, LedgerError> {
         self.lend(move |connection, now, answer| {
             Box::pin(async move {
-                let done = match open(connection).await {
+                let done = match connection.begin().await {
                     Ok(()) => {
                         let done = work(connection, now).await;
-                        end(connection, done).await
+                        connection.end(done).await
                     }
                     Err(error) => Err(error),
                 };
@@ -88,7 +88,7 @@ impl Requests {
     /// Lends the connection to `work`, which sees to its transactions and its answer itself.
     pub(in crate::ledger) async fn lend<T: Send + 'static>(
         &self,
-        work: impl for<'c> FnOnce(&'c mut SqliteConnection, i64, Answer<T>) -> Doing<'c, ()> + Send + 'static,
+        work: impl for<'c> FnOnce(&'c mut Connection, i64, Answer<T>) -> Doing<'c, ()> + Send + 'static,
     ) -> Result<T, LedgerError> {
         self.ask(|answer| {
             Request::Alone(Alone::Work(Box::new(move |connection, now| work(connection, now, answer))))
@@ -118,7 +118,7 @@ impl Requests {
 }
 
 fn closed() -> LedgerError {
-    LedgerError::Storage("the ledger was closed".to_owned())
+    LedgerError::gone("the ledger was closed")
 }
 
 impl Writer {
@@ -140,7 +140,7 @@ impl Writer {
                     Alone::Work(work) => work(&mut self.connection, self.clock.now().as_millisecond()).await,
                     Alone::Close(answer) => {
                         let closed = self.connection.close().await;
-                        let _ = answer.send(closed.map_err(LedgerError::from));
+                        let _ = answer.send(closed);
                         return;
                     }
                 }
@@ -155,44 +155,9 @@ impl Writer {
             return;
         }
         let now = self.clock.now().as_millisecond();
-        match write(&mut self.connection, async |connection| group.write(connection, now).await).await {
+        match self.connection.transaction(async |connection| group.write(connection, now).await).await {
             Ok(written) => group.answer(written),
             Err(error) => group.fail(&error),
         }
     }
-}
-
-/// One transaction.
-pub(in crate::ledger) async fn write<T>(
-    connection: &mut SqliteConnection,
-    work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, LedgerError>,
-) -> Result<T, LedgerError> {
-    open(connection).await?;
-    let done = work(connection).await;
-    end(connection, done).await
-}
-
-/// Opens a transaction that is going to write. It takes the write lock at once: a read that turns into a write fails
-/// past every timeout.
-pub(in crate::ledger) async fn open(connection: &mut SqliteConnection) -> Result<(), LedgerError> {
-    let begun = sqlx::query("begin immediate").execute(connection).await;
-    begun.map(drop).map_err(|error| LedgerError::storage("write to the ledger", error))
-}
-
-/// Commits what was done, or undoes it where it failed.
-async fn end<T>(connection: &mut SqliteConnection, done: Result<T, LedgerError>) -> Result<T, LedgerError> {
-    let done = match done {
-        Ok(value) => match sqlx::query("commit").execute(&mut *connection).await {
-            Ok(_) => return Ok(value),
-            Err(error) => Err(LedgerError::storage("commit to the ledger", error)),
-        },
-        Err(error) => Err(error),
-    };
-    roll_back(connection).await;
-    done
-}
-
-/// Undoes a transaction. After a full disk `SQLite` has done so itself, and the statement fails: that is all right.
-pub(in crate::ledger) async fn roll_back(connection: &mut SqliteConnection) {
-    let _ = sqlx::query("rollback").execute(connection).await;
 }

@@ -30,11 +30,11 @@ impl RunCore {
         let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
         // A write and an fsync on the writer's thread: the run is over, nobody is kept waiting who could go on.
         match journal.append(settlement) {
-            Ok(()) => LedgerError::Storage(format!(
+            Ok(()) => cause.with_words(format!(
                 "{cause}; the outcome is kept in `{}`, and the next run enters it",
                 journal.path().display()
             )),
-            Err(error) => LedgerError::Storage(format!(
+            Err(error) => cause.with_words(format!(
                 "{cause}; the outcome could not be kept in `{}` either ({error}), so the row becomes `unknown`",
                 journal.path().display()
             )),
