@@ -1,6 +1,7 @@
 //! linkpost sends e-mail campaigns with single-use sign-in links: nobody twice, nobody silently skipped.
 //!
-//! The rooms in reading order. Each uses only rooms to its right in the picture of `ARCHITECTURE.md`, and a test says so.
+//! The rooms in reading order. Each uses only the rooms that the table of arrows in `ARCHITECTURE.md` grants it, and no
+//! file imports what leads back to it: a test holds both.
 //!
 //! The path of a mail: [`pipeline`] is the product on one screen.
 //!

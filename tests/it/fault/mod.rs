@@ -42,9 +42,11 @@ mod kills;
 mod lists;
 mod overlap;
 mod relays;
+mod second_run;
 mod signals;
 mod storage;
 mod syscalls;
+mod unwritable;
 
 use std::process::{Child, Command, Stdio};
 

@@ -1,4 +1,16 @@
-//! What the tests share.
+//! What the tests share, and which of its worlds a test wants:
+//!
+//! - [`fixture::Fixture`]: a campaign in a folder and the built program, run as a person or cron runs it. For what a verb
+//!   does and says: `cli`, `mistakes`, `sources`. [`postbox::Postbox`] is the relay beside it, ours or somebody else's.
+//! - [`rig::Rig`]: the pipeline in this process, on a clock that the test pushes. For what takes minutes: `delivery`.
+//! - [`Desk`](crate::ledger::desk::Desk): a ledger alone, called as `pipeline` calls it. For what the books allow: `ledger`.
+//! - `fault::Ordeal`: a fixture with a relay that is hurt, and [`books::check`] after it. For what must hold whatever
+//!   happens: `fault`.
+//! - The `World` in `ledger::model`, `ledger::promise` and `cli::due::year`: a state of its own that a search, a property
+//!   or a year steps through; nobody else uses it.
+//!
+//! A test takes the first that shows what it is about. [`clerk`] is the double of the token service, [`chance`] gives
+//! numbers with a seed that a failing test prints, [`judges`] and [`mails`] read mails without our own code.
 
 use std::{
     io::Write,

@@ -10,7 +10,7 @@ use linkpost::{
 use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use crate::{
-    ledger_desk::{Desk, OCCASION, at, enlist, row, sent},
+    ledger::desk::{Desk, OCCASION, at, enlist, row, sent},
     support::{fixture::Fixture, mails::relay},
 };
 

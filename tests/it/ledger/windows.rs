@@ -8,7 +8,7 @@ use linkpost::{
     schedule::{Hours, Window, WindowZone, weekdays, zone},
 };
 
-use crate::ledger_desk::{Desk, accepted, at, claim, enlist, intend, recipient};
+use crate::ledger::desk::{Desk, accepted, at, claim, enlist, intend, recipient};
 
 pub(crate) const ZONES: [&str; 30] = [
     "Pacific/Kiritimati",

@@ -6,7 +6,7 @@ use linkpost::{
     ledger::{Back, Intended, Outcome, PutBack, Run, Source, State, Stays},
 };
 
-use crate::ledger_desk::{
+use crate::ledger::desk::{
     Desk, accepted, attempt, claim_none, claim_one, deferred, enlist, intend, recipient, rejected, row, sent,
     unknown,
 };

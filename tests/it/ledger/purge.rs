@@ -10,7 +10,7 @@ use linkpost::{
     ledger::{LedgerError, Outcome, State},
 };
 
-use crate::ledger_desk::{
+use crate::ledger::desk::{
     Desk, OCCASION, accepted, claim, claim_one, enlist, intend, recipient, rejected, row,
 };
 

@@ -1,5 +1,12 @@
 //! Tests of `due`: what cron starts, as cron starts it.
 
+mod exit;
+mod explain;
+mod lists;
+mod ping;
+mod together;
+mod year;
+
 use std::{process::Child, sync::Arc};
 
 use linkpost::sandbox::{Act, SandboxRelay, Script, Step};

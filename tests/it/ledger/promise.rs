@@ -10,7 +10,7 @@ use linkpost::{
 };
 use proptest::{collection::vec, prelude::*};
 
-use crate::ledger_desk::{
+use crate::ledger::desk::{
     Desk, OCCASION, accepted, attempt, claim, deferred, enlist, mark, recipient, rejected, row, unknown,
 };
 

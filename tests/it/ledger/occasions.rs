@@ -5,7 +5,7 @@ use linkpost::{
     ledger::{Claim, Intended, LedgerError, Outcome, Run, Skipped, State},
 };
 
-use crate::ledger_desk::{
+use crate::ledger::desk::{
     Desk, accepted, at, attempt, cart, claim, claim_none, claim_one, deferred, enlist, mark, row, unknown,
 };
 

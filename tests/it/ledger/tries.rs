@@ -6,7 +6,7 @@ use linkpost::{
     ledger::{Intended, LedgerError, Outcome, Selection, State},
 };
 
-use crate::ledger_desk::{
+use crate::ledger::desk::{
     Desk, OCCASION, accepted, attempt, claim, claim_none, claim_one, deferred, enlist, intend, recipient,
     rejected, row, unknown,
 };

@@ -16,8 +16,8 @@ use linkpost::{
 };
 
 use crate::{
-    ledger_desk::{Desk, accepted, at, attempt, cart, claim, enlist},
-    ledger_windows::ZONES,
+    ledger::desk::{Desk, accepted, at, attempt, cart, claim, enlist},
+    ledger::windows::ZONES,
     support::long,
 };
 

@@ -10,7 +10,7 @@ use linkpost::{
     ledger::{Ledger, LedgerError},
 };
 
-use crate::ledger_desk::{Desk, OCCASION, at, enlist, row};
+use crate::ledger::desk::{Desk, OCCASION, at, enlist, row};
 
 #[tokio::test]
 async fn the_file_is_private_and_does_what_it_was_told() {

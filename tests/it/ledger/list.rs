@@ -5,7 +5,7 @@ use linkpost::{
     ledger::{SameBy, State},
 };
 
-use crate::ledger_desk::{Desk, bad, cart, claim, enlist, mark, recipient, row, sent};
+use crate::ledger::desk::{Desk, bad, cart, claim, enlist, mark, recipient, row, sent};
 
 #[tokio::test]
 async fn every_row_of_a_list_has_one_state_and_the_sum_is_the_row_count() {

@@ -6,7 +6,7 @@ use std::{future::ready, time::Instant};
 
 use linkpost::ledger::{Intended, LedgerError, Run, Selection, State};
 
-use crate::ledger_desk::{
+use crate::ledger::desk::{
     Desk, OCCASION, accepted, attempt, claim, claim_none, claim_one, deferred, enlist, intend, rejected, row,
     unknown,
 };
