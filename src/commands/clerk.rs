@@ -132,7 +132,7 @@ pub(super) async fn tell_tokens(
             count(tally.orphans, "token")
         ));
     }
-    if !run.useless_tokens(0, 1).await?.is_empty() {
+    if !run.unneeded_tokens(0, 1).await?.is_empty() {
         ui.remark(format_args!(
             "some tokens have no mail and could not be revoked; the next run or `{}` does it",
             CommandLine::new("recall", &campaign.file).settings(global)

@@ -75,7 +75,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: RecallArgs) -> Result<Exit
     let mut recalled = Recalled::default();
     for occasion in books.iter().filter(|books| books.purged.is_none()).map(|books| &books.occasion) {
         let run = Arc::new(ledger.begin(&campaign, occasion).await?);
-        run.lost_tokens().await?;
+        run.mark_orphans().await?;
         recalled.revoked += run.revoke_local(&arguments.user).await?;
         if let Some(issuer) = &issuer {
             add(&mut recalled, revoke(ui, issuer, &run, &arguments.user).await?);

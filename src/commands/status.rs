@@ -9,7 +9,7 @@ use crate::{
     audience::{Places, problems::quoted_row},
     commands::{Failure, Global, again, news::clock_time, owner::Owner, parts},
     exit::Exit,
-    ledger::{Books, Ledger, Returns, State, TakenFile, TokenTally},
+    ledger::{Books, Ledger, Responses, State, TakenFile, TokenTally},
     occasion::ledgers,
     ui::{Ui, count, grouped, table, tally_table},
 };
@@ -58,7 +58,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: StatusArgs) -> Result<Exit
         if let Some(state) = arguments.rows {
             rows(ui, &ledger, &campaign, &books.occasion, state).await?;
         } else {
-            let returns = ledger.returns(&campaign, &books.occasion).await?;
+            let returns = ledger.responses(&campaign, &books.occasion).await?;
             tell(ui, &campaign, books, &returns);
         }
     }
@@ -68,7 +68,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: StatusArgs) -> Result<Exit
     Ok(Exit::Settled)
 }
 
-fn tell(ui: &Ui, campaign: &crate::campaign::CampaignId, books: &Books, returns: &Returns) {
+fn tell(ui: &Ui, campaign: &crate::campaign::CampaignId, books: &Books, returns: &Responses) {
     if ui.json {
         let states: serde_json::Map<_, _> = State::ALL
             .iter()

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::scanner::{self, Unreached};
 use crate::{
-    ledger::{Ledger, LedgerError, Minted, Standing},
+    ledger::{ApiToken, Ledger, LedgerError, TokenStatus},
     token::{Keyring, LocalSettings, mint, mint_id},
 };
 
@@ -85,7 +85,9 @@ impl Probe {
         let text = issued.link.url(parameters).map_err(|error| wrong(&error))?;
         let url = Url::parse(&text).map_err(|error| wrong(&error))?;
         let (id, jti_hash) = (mint_id(), issued.record.jti_hash);
-        ledger.mint(Minted { id: id.clone(), user_id: USER.to_owned(), record: issued.record }).await?;
+        ledger
+            .keep_api_token(ApiToken { id: id.clone(), user_id: USER.to_owned(), record: issued.record })
+            .await?;
         Ok(Self { ledger, id, jti_hash, url })
     }
 
@@ -98,7 +100,7 @@ impl Probe {
         seen: impl FnMut(Seen),
     ) -> Result<Option<&'static str>, ProbeError> {
         let visited = self.look(path, hidden, seen).await;
-        self.ledger.revoke_minted(&self.id).await?;
+        self.ledger.revoke_api_token(&self.id).await?;
         visited
     }
 
@@ -138,6 +140,6 @@ impl Probe {
 
     async fn is_spent(&self) -> Result<bool, LedgerError> {
         let ticket = self.ledger.ticket(&self.jti_hash).await?;
-        Ok(ticket.is_none_or(|ticket| ticket.standing != Standing::Open))
+        Ok(ticket.is_none_or(|ticket| ticket.standing != TokenStatus::Open))
     }
 }

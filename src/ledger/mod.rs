@@ -16,6 +16,8 @@ mod links;
 mod list;
 #[cfg(test)]
 mod plans;
+#[cfg(test)]
+mod races;
 mod rules;
 mod run;
 mod store;
@@ -31,15 +33,15 @@ pub use campaign_file::CampaignFile;
 pub use decisions::{Back, Decision, PutBack, Resolution, Source, Stays, UnknownRow};
 pub use handle::{Ledger, Options};
 pub use links::{
-    AnswerCount, Given, Leaver, Left, Minted, PageFacts, Redeemed, Redemption, Returns, Revoked, Sending,
-    Standing, Ticket,
+    AnswerCount, ApiToken, PageFacts, Redeemed, Redemption, Responses, Revoked, SurveyAnswer, Ticket,
+    TokenOrigin, TokenStatus, UnsubscribeLink, Unsubscribed,
 };
 pub use list::{Duplicate, Enlistment, ListMark, NewFile, NewMark, Plan, TakenFile};
 pub use rules::{
     Claim, Held, Intended, Intent, LedgerError, Outcome, SameBy, State, StorageCause, TokenRecord, Try,
     printable,
 };
-pub use run::{Accept, MINTED, Recovered, Rest, Run, Selection, Settled};
+pub use run::{Accept, CLERK_KID, Recovered, Rest, Run, Selection, Settled};
 pub use tries::{Asked, LiveToken, Question, TokenEnd, TokenKind, hash_of};
 
 pub use crate::private_file::Readers;

@@ -29,7 +29,7 @@ impl Ledger {
 }
 
 /// Puts an address on the suppression list, for good; the first reason stays.
-async fn suppress(
+pub(in crate::ledger) async fn suppress(
     connection: &mut Connection,
     address: &str,
     reason: &str,

@@ -26,9 +26,9 @@ impl Shared {
     }
 
     /// Ends what was never tried, once its time is over. Returns how many.
-    pub(super) async fn lapse(&self) -> Result<u64, Halt> {
+    pub(super) async fn expire_untried(&self) -> Result<u64, Halt> {
         let Some(deadline) = self.deadline.as_ref().filter(|_| self.is_over()) else { return Ok(0) };
-        let rows = self.parts.run.lapse(deadline.not_after).await?;
+        let rows = self.parts.run.expire_untried(deadline.not_after).await?;
         if rows > 0 {
             self.tell(News::Lapsed { rows }).await;
         }

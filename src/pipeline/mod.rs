@@ -121,10 +121,10 @@ async fn rounds(shared: Arc<Shared>, bounds: &Bounds) -> Result<(), Halt> {
     let Shared { parts, halt, .. } = &*shared;
     loop {
         parts.run.expire(bounds.not_after).await?;
-        shared.lapse().await?;
+        shared.expire_untried().await?;
         shared.hold().await?;
         round(&shared, bounds.connections).await?;
-        if shared.lapse().await? > 0 {
+        if shared.expire_untried().await? > 0 {
             // What was tried before has a time of its own, and may still be due.
             continue;
         }

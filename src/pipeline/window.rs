@@ -20,7 +20,7 @@ impl Shared {
     /// Puts off all rows whose window is closed until it opens.
     pub(super) async fn hold(&self) -> Result<(), Halt> {
         if let Some(window) = &self.window {
-            self.parts.run.hold(window.clone()).await?;
+            self.parts.run.put_off(window.clone()).await?;
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     campaign::Question,
-    ledger::{Given, LedgerError, Redeemed, Redemption, Sending, Standing, Ticket},
+    ledger::{LedgerError, Redeemed, Redemption, SurveyAnswer, Ticket, TokenOrigin, TokenStatus},
     token::{Refusal, Session, Verified, verify},
 };
 
@@ -32,7 +32,7 @@ struct Opened {
     ticket: Ticket,
     /// The target and the answer as they were asked for; whether they are allowed is seen when they are used.
     next: Option<String>,
-    given: Option<Given>,
+    given: Option<SurveyAnswer>,
     /// What else the link carries, as a query: it goes on to the target.
     rest: String,
 }
@@ -162,14 +162,14 @@ impl Door<'_> {
     /// Why a link that is known signs nobody in.
     fn refusal(&self, opened: &Opened, session: Option<&Session>) -> Option<End> {
         let (event, end) = match opened.ticket.standing {
-            Standing::Open => return None,
-            Standing::Used => {
+            TokenStatus::Open => return None,
+            TokenStatus::Used => {
                 let yours = session.is_some_and(|session| session.sub == opened.ticket.user_id);
                 let end = if yours { End::UsedByYou { target: self.target(opened) } } else { End::Used };
                 (Event::Used, end)
             }
-            Standing::Revoked => (Event::Revoked, End::Revoked),
-            Standing::Expired => (Event::Expired, End::Expired),
+            TokenStatus::Revoked => (Event::Revoked, End::Revoked),
+            TokenStatus::Expired => (Event::Expired, End::Expired),
         };
         self.web.counts.event(event);
         Some(end)
@@ -314,15 +314,15 @@ fn is_somebody_else(opened: &Opened, session: Option<&Session>) -> bool {
 
 /// The answer, if the campaign has such a question and such an answer.
 pub(super) fn given(
-    source: &Sending,
+    source: &TokenOrigin,
     question: Option<String>,
     answer: Option<String>,
     words: Option<String>,
-) -> Option<Given> {
+) -> Option<SurveyAnswer> {
     let (question, answer) = (question?, answer?);
     let asked = source.page.questions.iter().find(|asked| asked.id == question)?;
     asked.answers.iter().find(|(id, _)| *id == answer)?;
-    Some(Given { question, answer, words: words.filter(|words| !words.is_empty()) })
+    Some(SurveyAnswer { question, answer, words: words.filter(|words| !words.is_empty()) })
 }
 
 fn shown(question: &Question) -> serde_json::Value {

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     audience::Address,
-    ledger::{Leaver, LedgerError, Left},
+    ledger::{LedgerError, UnsubscribeLink, Unsubscribed},
 };
 
 /// What a visit wants.
@@ -67,13 +67,13 @@ impl Web {
         id: &str,
         undo: Option<&str>,
     ) -> Result<Result<(Address, bool), Reply>, LedgerError> {
-        Ok(match self.ledger.leave(id, undo.map(secrets::sha256)).await? {
-            Left::Done { address, can_return } => {
+        Ok(match self.ledger.unsubscribe(id, undo.map(secrets::sha256)).await? {
+            Unsubscribed::Done { address, can_return } => {
                 self.counts.event(Event::Unsubscribed);
                 Ok((address, can_return))
             }
-            Left::Forgotten => Err(self.end(&End::ForgottenLeaver)),
-            Left::Unknown => Err(self.unknown_leaver(visit)),
+            Unsubscribed::Forgotten => Err(self.end(&End::ForgottenLeaver)),
+            Unsubscribed::Unknown => Err(self.unknown_leaver(visit)),
         })
     }
 
@@ -81,15 +81,15 @@ impl Web {
     async fn take_back(&self, visit: &Visit, id: &str) -> Result<Reply, LedgerError> {
         let undo = visit.field("undo").filter(|undo| secrets::is_opaque(undo));
         if let Some(undo) = undo
-            && self.ledger.take_back(id, secrets::sha256(&undo)).await?
+            && self.ledger.undo_unsubscribe(id, secrets::sha256(&undo)).await?
         {
             self.counts.event(Event::TakenBack);
             return Ok(reply::see_other(&here(visit, id, Some(("undone", "yes")))));
         }
-        Ok(match self.ledger.leaver(id, None).await? {
+        Ok(match self.ledger.unsubscribe_link(id, None).await? {
             None => self.unknown_leaver(visit),
-            Some(Leaver { address: None, .. }) => self.end(&End::ForgottenLeaver),
-            Some(Leaver { gone: true, .. }) => self.end(&End::UndoOver),
+            Some(UnsubscribeLink { address: None, .. }) => self.end(&End::ForgottenLeaver),
+            Some(UnsubscribeLink { gone: true, .. }) => self.end(&End::UndoOver),
             // A second press of the same button.
             Some(_) => reply::see_other(&here(visit, id, Some(("undone", "yes")))),
         })
@@ -98,21 +98,21 @@ impl Web {
     async fn show_leaver(&self, visit: &Visit, id: &str, status: StatusCode) -> Result<Reply, LedgerError> {
         let undo = visit.query("undo").filter(|undo| secrets::is_opaque(undo));
         let hash = undo.as_deref().map(secrets::sha256);
-        Ok(match self.ledger.leaver(id, hash).await? {
+        Ok(match self.ledger.unsubscribe_link(id, hash).await? {
             None => self.unknown_leaver(visit),
-            Some(Leaver { address: None, .. }) => self.end(&End::ForgottenLeaver),
-            Some(Leaver { address: Some(address), can_return: true, .. }) => {
+            Some(UnsubscribeLink { address: None, .. }) => self.end(&End::ForgottenLeaver),
+            Some(UnsubscribeLink { address: Some(address), can_return: true, .. }) => {
                 let values = json!({
                     "paragraphs": self.gone_words(&address), "undo": undo, "action": here(visit, id, None),
                 });
                 let page = self.look.page("unsubscribed.html", "You are unsubscribed", &values);
                 reply::html(StatusCode::OK, page)
             }
-            Some(Leaver { address: Some(address), gone: true, .. }) => self.gone(&address),
-            Some(Leaver { address: Some(address), .. }) if visit.query("undone").is_some() => {
+            Some(UnsubscribeLink { address: Some(address), gone: true, .. }) => self.gone(&address),
+            Some(UnsubscribeLink { address: Some(address), .. }) if visit.query("undone").is_some() => {
                 self.back(&address)
             }
-            Some(Leaver { address: Some(address), .. }) => {
+            Some(UnsubscribeLink { address: Some(address), .. }) => {
                 let values = json!({ "who": address.masked(), "action": here(visit, id, None) });
                 // A POST that does not say what it wants changes nothing either.
                 reply::html(status, self.look.page("unsubscribe.html", "Unsubscribe", &values))

@@ -13,7 +13,7 @@ use super::{
     tokens::{self, Wrong},
 };
 use crate::{
-    ledger::{LedgerError, Redeemed, Redemption, Standing},
+    ledger::{LedgerError, Redeemed, Redemption, TokenStatus},
     token::{Refusal, verify},
 };
 
@@ -31,7 +31,7 @@ impl Door<'_> {
         let verified = match verify(&token, &self.keys.now().keyring, issuer, audience, self.web.clock.now())
         {
             Ok(verified) => verified,
-            Err(Refusal::Expired) => return Ok(self.refused(Some(Standing::Expired))),
+            Err(Refusal::Expired) => return Ok(self.refused(Some(TokenStatus::Expired))),
             Err(_) => return Ok(self.refused(None)),
         };
         let ticket = self.web.ledger.ticket(&verified.jti_hash).await?;
@@ -76,22 +76,22 @@ impl Door<'_> {
     }
 
     /// The codes are those that Clerk's Frontend API has for the same ends.
-    fn refused(&self, standing: Option<Standing>) -> Reply {
+    fn refused(&self, standing: Option<TokenStatus>) -> Reply {
         let (event, code, words) = match standing {
-            Some(Standing::Used) => (
+            Some(TokenStatus::Used) => (
                 Event::Used,
                 "sign_in_token_already_used_code",
                 "This sign in token has already been used. Each token can only be used once.",
             ),
-            Some(Standing::Revoked) => (
+            Some(TokenStatus::Revoked) => (
                 Event::Revoked,
                 "sign_in_token_revoked_code",
                 "This sign in token has been revoked and cannot be used anymore.",
             ),
-            Some(Standing::Expired) => {
+            Some(TokenStatus::Expired) => {
                 (Event::Expired, "ticket_expired_code", "This ticket has expired and cannot be used anymore.")
             }
-            Some(Standing::Open) | None => {
+            Some(TokenStatus::Open) | None => {
                 (Event::UnknownToken, "ticket_invalid_code", "This ticket is invalid.")
             }
         };

@@ -17,7 +17,7 @@ use super::{
     secrets,
 };
 use crate::{
-    ledger::{LedgerError, Minted, Revoked},
+    ledger::{ApiToken, LedgerError, Revoked},
     token::{IssueError, mint, mint_id},
 };
 
@@ -127,8 +127,8 @@ impl Door<'_> {
         let Ok(url) = issued.link.url([]) else { return Ok(unavailable()) };
         let id = mint_id();
         // In the ledger first: a token that nobody can call back must not exist.
-        let minted = Minted { id: id.clone(), user_id: user_id.clone(), record: issued.record };
-        self.web.ledger.mint(minted).await?;
+        let minted = ApiToken { id: id.clone(), user_id: user_id.clone(), record: issued.record };
+        self.web.ledger.keep_api_token(minted).await?;
         self.web.counts.event(Event::Minted);
         let at = now.as_millisecond();
         Ok(reply::json(
@@ -154,7 +154,7 @@ impl Door<'_> {
             let code = "sign_in_token_cannot_be_revoked_code";
             Wrong::new(StatusCode::BAD_REQUEST, code, "cannot revoke", long).reply()
         };
-        Ok(match self.web.ledger.revoke_minted(id).await? {
+        Ok(match self.web.ledger.revoke_api_token(id).await? {
             Revoked::Done { user_id, created_at, updated_at } => {
                 self.web.counts.event(Event::MintedRevoked);
                 reply::json(

@@ -224,8 +224,9 @@ async fn watch(
     Ok(())
 }
 
-/// Records due times that pass by; returns the names of those that nobody had begun or recorded.
-async fn skip(
+/// Records due times that pass by; returns the names of those that nobody had begun or recorded. Rests on
+/// the one write lock: `races::a_due_time_that_passes_is_recorded_by_one`.
+pub(in crate::ledger) async fn skip(
     connection: &mut Connection,
     campaign: &CampaignId,
     skipped: &[Skipped],

@@ -11,7 +11,7 @@ use crate::{
 
 /// An answer, as it was given on the page.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Given {
+pub struct SurveyAnswer {
     /// The question's id.
     pub question: String,
     /// The answer's id.
@@ -33,7 +33,7 @@ pub struct AnswerCount {
 
 /// What came back to an occasion's links.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Returns {
+pub struct Responses {
     /// How many links were signed in with.
     pub redeemed: u64,
     /// How often each answer was given, by question and answer.
@@ -63,7 +63,7 @@ where o.campaign = ?1 and o.occasion = ?2 group by a.question, a.answer order by
 pub(in crate::ledger) async fn record(
     connection: &mut Connection,
     recipient: i64,
-    given: &Given,
+    given: &SurveyAnswer,
     now: i64,
 ) -> Result<(), LedgerError> {
     connection.execute(RECORD, values![recipient, &given.question, &given.answer, &given.words, now]).await?;
@@ -72,7 +72,7 @@ pub(in crate::ledger) async fn record(
 
 impl Ledger {
     /// What came back to the links of an occasion.
-    pub async fn returns(&self, campaign: &CampaignId, occasion: &str) -> Result<Returns, LedgerError> {
+    pub async fn responses(&self, campaign: &CampaignId, occasion: &str) -> Result<Responses, LedgerError> {
         let redeemed: i64 = self.inner.readers.one(REDEEMED, values![campaign.as_str(), occasion]).await?;
         let answers: Vec<(String, String, i64)> =
             self.inner.readers.all(ANSWERS, values![campaign.as_str(), occasion]).await?;
@@ -81,14 +81,14 @@ impl Ledger {
             .into_iter()
             .map(|(question, answer, count)| AnswerCount { question, answer, count: whole(count) })
             .collect();
-        Ok(Returns { redeemed: whole(redeemed), answers })
+        Ok(Responses { redeemed: whole(redeemed), answers })
     }
 }
 
 /// What people write is theirs: it is not printed.
-impl std::fmt::Debug for Given {
+impl std::fmt::Debug for SurveyAnswer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Given")
+        f.debug_struct("SurveyAnswer")
             .field("question", &self.question)
             .field("answer", &self.answer)
             .finish_non_exhaustive()

@@ -8,7 +8,7 @@ use crate::ledger::{
 
 /// A token to be kept: its id and what it is rebuilt from, never its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Minted {
+pub struct ApiToken {
     /// `sit_` and 27 letters and digits.
     pub id: String,
     /// Whom it signs in.
@@ -50,19 +50,19 @@ where id = ?1 and redeemed_at is null and revoked_at is null
 returning user_id, created_at",
 );
 
-const STANDING: Sql = Sql::shared("select redeemed_at is not null from sign_in_token where id = ?1");
+const STATUS: Sql = Sql::shared("select redeemed_at is not null from sign_in_token where id = ?1");
 
 impl Ledger {
     /// Keeps a token that belongs to no mail. Durable when this returns.
-    pub async fn mint(&self, minted: Minted) -> Result<(), LedgerError> {
+    pub async fn keep_api_token(&self, token: ApiToken) -> Result<(), LedgerError> {
         let requests = &self.inner.requests;
         requests
-            .alone(move |connection, now| Box::pin(async move { add(connection, &minted, now).await }))
+            .alone(move |connection, now| Box::pin(async move { add(connection, &token, now).await }))
             .await
     }
 
     /// Calls back a token that belongs to no mail.
-    pub async fn revoke_minted(&self, id: &str) -> Result<Revoked, LedgerError> {
+    pub async fn revoke_api_token(&self, id: &str) -> Result<Revoked, LedgerError> {
         let (id, requests) = (id.to_owned(), &self.inner.requests);
         requests
             .alone(move |connection, now| Box::pin(async move { revoke(connection, &id, now).await }))
@@ -70,17 +70,17 @@ impl Ledger {
     }
 }
 
-async fn add(connection: &mut Connection, minted: &Minted, now: i64) -> Result<(), LedgerError> {
+async fn add(connection: &mut Connection, token: &ApiToken, now: i64) -> Result<(), LedgerError> {
     connection
         .execute(
             ADD,
             values![
-                &minted.id,
-                &minted.user_id,
-                minted.record.jti_hash.as_slice(),
-                &minted.record.kid,
-                minted.record.issued_at,
-                minted.record.expires_at,
+                &token.id,
+                &token.user_id,
+                token.record.jti_hash.as_slice(),
+                &token.record.kid,
+                token.record.issued_at,
+                token.record.expires_at,
                 now
             ],
         )
@@ -93,7 +93,7 @@ async fn revoke(connection: &mut Connection, id: &str, now: i64) -> Result<Revok
     if let Some((user_id, created_at)) = done {
         return Ok(Revoked::Done { user_id, created_at, updated_at: now });
     }
-    let used: Option<bool> = connection.first(STANDING, values![id]).await?;
+    let used: Option<bool> = connection.first(STATUS, values![id]).await?;
     Ok(match used {
         None => Revoked::Unknown,
         Some(true) => Revoked::WasUsed,

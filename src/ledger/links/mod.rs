@@ -2,10 +2,10 @@
 
 mod answers;
 mod api_tokens;
-mod redeem;
+pub(super) mod redeem;
 mod unsubscribe;
 
-pub use answers::{AnswerCount, Given, Returns};
-pub use api_tokens::{Minted, Revoked};
-pub use redeem::{PageFacts, Redeemed, Redemption, Sending, Standing, Ticket};
-pub use unsubscribe::{Leaver, Left};
+pub use answers::{AnswerCount, Responses, SurveyAnswer};
+pub use api_tokens::{ApiToken, Revoked};
+pub use redeem::{PageFacts, Redeemed, Redemption, Ticket, TokenOrigin, TokenStatus};
+pub use unsubscribe::{UnsubscribeLink, Unsubscribed};

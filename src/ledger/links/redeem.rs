@@ -3,7 +3,7 @@
 //! Two kinds of token are looked up by the hash of their `jti`: those of a mail (`recipient`) and those that were asked
 //! for one by one (`sign_in_token`).
 
-use super::answers::{self, Given};
+use super::answers::{self, SurveyAnswer};
 use crate::{
     audience::Address,
     campaign::Question,
@@ -31,7 +31,7 @@ pub struct PageFacts {
 
 /// How a token stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum TokenStatus {
     /// It signs in.
     Open,
     /// It has.
@@ -50,14 +50,14 @@ pub struct Ticket {
     /// Where its mail went.
     pub address: Option<Address>,
     /// Whether it still does.
-    pub standing: Standing,
+    pub standing: TokenStatus,
     /// The campaign that it was sent for.
-    pub source: Option<Sending>,
+    pub source: Option<TokenOrigin>,
 }
 
 /// The campaign of a ticket.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sending {
+pub struct TokenOrigin {
     /// Its name.
     pub campaign: String,
     /// Which time of sending.
@@ -76,7 +76,7 @@ pub struct Redemption {
     /// SHA-256 of a secret of the asker: the same one may ask again for two minutes.
     pub by: [u8; 32],
     /// What was answered on the page.
-    pub given: Option<Given>,
+    pub given: Option<SurveyAnswer>,
 }
 
 /// What became of it.
@@ -86,8 +86,8 @@ pub enum Redeemed {
     Now,
     /// Spent by this very asker a moment ago.
     Again,
-    /// Not spent; the token stands like this. Never [`Standing::Open`].
-    Refused(Standing),
+    /// Not spent; the token stands like this. Never [`TokenStatus::Open`].
+    Refused(TokenStatus),
     /// The ledger knows no such token, or not for this user, or its mail never left.
     Unknown,
 }
@@ -103,7 +103,7 @@ from recipient r join occasion o on o.id = r.occasion_id
 where r.jti_hash = ?1 and r.user_id is not null and r.state in ('sending', 'unknown', 'sent')",
 );
 
-const MINTED_TICKET: Sql = Sql::shared(
+const API_TICKET: Sql = Sql::shared(
     "
 select user_id, null as address, redeemed_at, revoked_at, expires_at, null as campaign
 from sign_in_token where jti_hash = ?1",
@@ -119,7 +119,7 @@ where jti_hash = ?1 and user_id = ?2 and state in ('sending', 'unknown', 'sent')
 returning id, redeemed_at = ?3 as first",
 );
 
-const REDEEM_MINTED: Sql = Sql::shared(
+const REDEEM_API: Sql = Sql::shared(
     "
 update sign_in_token set redeemed_at = coalesce(redeemed_at, ?3), redeemed_by = coalesce(redeemed_by, ?4),
     updated_at = case when redeemed_at is null then ?3 else updated_at end
@@ -164,12 +164,14 @@ async fn describe(connection: &mut Connection, occasion: i64, facts: &PageFacts)
     Ok(())
 }
 
-async fn redeem(
+/// Spends a token, inside the transaction of the caller. Rests on the one write lock:
+/// `races::a_token_is_open_or_spent_and_never_between`.
+pub(in crate::ledger) async fn redeem(
     connection: &mut Connection,
     redemption: &Redemption,
     now: i64,
 ) -> Result<Redeemed, LedgerError> {
-    for (statement, of_a_mail) in [(REDEEM, true), (REDEEM_MINTED, false)] {
+    for (statement, of_a_mail) in [(REDEEM, true), (REDEEM_API, false)] {
         let row: Option<(i64, bool)> = connection
             .first(
                 statement,
@@ -191,8 +193,8 @@ async fn redeem(
     }
     let found = find(&mut *connection, &redemption.jti_hash, now).await?;
     Ok(match found.filter(|ticket| ticket.user_id == redemption.user_id) {
-        // Open and not updated cannot be: both happen under the write lock.
-        None | Some(Ticket { standing: Standing::Open, .. }) => Redeemed::Unknown,
+        // Open and not updated cannot be: both happen under the one write lock, see above.
+        None | Some(Ticket { standing: TokenStatus::Open, .. }) => Redeemed::Unknown,
         Some(Ticket { standing, .. }) => Redeemed::Refused(standing),
     })
 }
@@ -202,7 +204,7 @@ async fn find(
     jti_hash: &[u8; 32],
     now: i64,
 ) -> Result<Option<Ticket>, LedgerError> {
-    for statement in [TICKET, MINTED_TICKET] {
+    for statement in [TICKET, API_TICKET] {
         let row = connection.row(statement, values![jti_hash.as_slice()]).await?;
         if let Some(row) = row {
             return read(&row, now).map(Some);
@@ -215,19 +217,21 @@ fn read(row: &Row, now: i64) -> Result<Ticket, LedgerError> {
     let (redeemed, revoked): (Option<i64>, Option<i64>) = (row.get("redeemed_at")?, row.get("revoked_at")?);
     let expires: i64 = row.get("expires_at")?;
     let standing = if redeemed.is_some() {
-        Standing::Used
+        TokenStatus::Used
     } else if revoked.is_some() {
-        Standing::Revoked
+        TokenStatus::Revoked
     } else if expires <= now.div_euclid(1000) {
-        Standing::Expired
+        TokenStatus::Expired
     } else {
-        Standing::Open
+        TokenStatus::Open
     };
     let address: Option<String> = row.get("address")?;
     let campaign: Option<String> = row.get("campaign")?;
     let source = match campaign {
         None => None,
-        Some(campaign) => Some(Sending { campaign, occasion: row.get("occasion")?, page: page_facts(row)? }),
+        Some(campaign) => {
+            Some(TokenOrigin { campaign, occasion: row.get("occasion")?, page: page_facts(row)? })
+        }
     };
     Ok(Ticket {
         user_id: row.get("user_id")?,
@@ -300,7 +304,7 @@ mod tests {
     async fn a_token_is_spent_once_for_its_user_and_asked_for_again_by_its_asker_alone() {
         for (table, jti) in TOKENS {
             let mut ledger = ledger("").await;
-            let used = Redeemed::Refused(Standing::Used);
+            let used = Redeemed::Refused(TokenStatus::Used);
             for (whom, now, expected) in [
                 (("bob", 1), NOW, Redeemed::Unknown),
                 (("ada", 1), NOW, Redeemed::Now),
@@ -318,12 +322,12 @@ mod tests {
     #[tokio::test]
     async fn a_token_whose_time_is_over_or_that_was_called_back_signs_nobody_in() {
         for (table, jti) in TOKENS {
-            let over = Redeemed::Refused(Standing::Expired);
+            let over = Redeemed::Refused(TokenStatus::Expired);
             assert_eq!(ask(&mut ledger("").await, jti, ("ada", 1), END * 1000).await, over, "{table}");
             let last = ask(&mut ledger("").await, jti, ("ada", 1), END * 1000 - 1).await;
             assert_eq!(last, Redeemed::Now, "{table}");
             let mut revoked = ledger("revoked_at = 1").await;
-            let withdrawn = Redeemed::Refused(Standing::Revoked);
+            let withdrawn = Redeemed::Refused(TokenStatus::Revoked);
             assert_eq!(ask(&mut revoked, jti, ("ada", 1), NOW).await, withdrawn, "{table}");
             assert_eq!(ask(&mut revoked, jti, ("bob", 1), NOW).await, Redeemed::Unknown, "{table}");
         }

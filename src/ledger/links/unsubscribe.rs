@@ -14,7 +14,7 @@ const UNDO_MS: i64 = 60_000;
 
 /// Whom an unsubscribe link is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Leaver {
+pub struct UnsubscribeLink {
     /// The address; `None` where the campaign was purged.
     pub address: Option<Address>,
     /// Whether it is on the suppression list already.
@@ -25,7 +25,7 @@ pub struct Leaver {
 
 /// What became of unsubscribing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Left {
+pub enum Unsubscribed {
     /// The address is on the suppression list.
     Done {
         /// The address.
@@ -46,7 +46,7 @@ from recipient r join occasion o on o.id = r.occasion_id where r.unsubscribe_id 
 
 /// The first wish can be taken back, and so can the same one that is said again in its minute. Any other wish for the
 /// address stands by itself: nobody takes it back with the first.
-const LEAVE: Sql = Sql::shared(
+const UNSUBSCRIBE: Sql = Sql::shared(
     "
 insert into suppression (address, reason, since, undo, undo_of) values (?1, ?2, ?3, ?4, ?5)
 on conflict (address) do update set
@@ -55,7 +55,7 @@ on conflict (address) do update set
 returning undo is not null",
 );
 
-const RETURN: Sql = Sql::shared(
+const UNDO: Sql = Sql::shared(
     "
 delete from suppression where undo = ?2 and since > ?3
     and address = (select r.address from recipient r where r.unsubscribe_id = ?1)",
@@ -65,13 +65,17 @@ type Found = (Option<String>, String, bool, bool);
 
 impl Ledger {
     /// Whom an unsubscribe link is about; `None`: no mail has this id. `undo` is the SHA-256 of the secret of a wish.
-    pub async fn leaver(&self, id: &str, undo: Option<[u8; 32]>) -> Result<Option<Leaver>, LedgerError> {
+    pub async fn unsubscribe_link(
+        &self,
+        id: &str,
+        undo: Option<[u8; 32]>,
+    ) -> Result<Option<UnsubscribeLink>, LedgerError> {
         let now = self.inner.clock.now().as_millisecond();
         let mut connection = self.inner.readers.get().await?;
         Ok(match find(&mut connection, id, undo, now).await? {
             None => None,
             Some((address, _, gone, can_return)) => {
-                Some(Leaver { address: parse(address)?, gone, can_return })
+                Some(UnsubscribeLink { address: parse(address)?, gone, can_return })
             }
         })
     }
@@ -79,19 +83,21 @@ impl Ledger {
     /// Keeps the address of an unsubscribe link from getting any mail, those of a run under way included. Durable when
     /// this returns; twice is the same as once. Whoever has the secret whose SHA-256 is `undo` may take it back for a
     /// minute.
-    pub async fn leave(&self, id: &str, undo: Option<[u8; 32]>) -> Result<Left, LedgerError> {
+    pub async fn unsubscribe(&self, id: &str, undo: Option<[u8; 32]>) -> Result<Unsubscribed, LedgerError> {
         let (id, requests) = (id.to_owned(), &self.inner.requests);
         requests
-            .alone(move |connection, now| Box::pin(async move { leave(connection, &id, undo, now).await }))
+            .alone(move |connection, now| {
+                Box::pin(async move { unsubscribe(connection, &id, undo, now).await })
+            })
             .await
     }
 
     /// Takes back the wish whose secret has this SHA-256, in the minute after it was said. Says whether it did.
-    pub async fn take_back(&self, id: &str, undo: [u8; 32]) -> Result<bool, LedgerError> {
+    pub async fn undo_unsubscribe(&self, id: &str, undo: [u8; 32]) -> Result<bool, LedgerError> {
         let (id, requests) = (id.to_owned(), &self.inner.requests);
         requests
             .alone(move |connection, now| {
-                Box::pin(async move { take_back(connection, &id, undo, now).await })
+                Box::pin(async move { undo_unsubscribe(connection, &id, undo, now).await })
             })
             .await
     }
@@ -99,20 +105,20 @@ impl Ledger {
 
 /// Puts the address of the link on the suppression list, for every campaign. Whoever has the secret of the hash `undo`
 /// may take it back.
-async fn leave(
+async fn unsubscribe(
     connection: &mut Connection,
     id: &str,
     undo: Option<[u8; 32]>,
     now: i64,
-) -> Result<Left, LedgerError> {
+) -> Result<Unsubscribed, LedgerError> {
     let Some((address, campaign, ..)) = find(connection, id, None, now).await? else {
-        return Ok(Left::Unknown);
+        return Ok(Unsubscribed::Unknown);
     };
-    let Some(address) = parse(address)? else { return Ok(Left::Forgotten) };
+    let Some(address) = parse(address)? else { return Ok(Unsubscribed::Forgotten) };
     let reason = format!("unsubscribed by a mail of `{campaign}`");
     let can_return: bool = connection
         .one(
-            LEAVE,
+            UNSUBSCRIBE,
             values![
                 address.to_string(),
                 reason,
@@ -123,17 +129,17 @@ async fn leave(
             ],
         )
         .await?;
-    Ok(Left::Done { address, can_return })
+    Ok(Unsubscribed::Done { address, can_return })
 }
 
 /// Takes a wish back: the one whose secret has this hash, within its minute, and no other. Says whether it did.
-async fn take_back(
+async fn undo_unsubscribe(
     connection: &mut Connection,
     id: &str,
     undo: [u8; 32],
     now: i64,
 ) -> Result<bool, LedgerError> {
-    let done = connection.execute(RETURN, values![id, undo.as_slice(), now - UNDO_MS]).await?;
+    let done = connection.execute(UNDO, values![id, undo.as_slice(), now - UNDO_MS]).await?;
     Ok(done > 0)
 }
 

@@ -101,7 +101,7 @@ macro_rules! time {
 }
 
 /// What was never tried. Null where no schedule wanted the occasion, and then nothing is ended.
-pub(in crate::ledger) const LAPSE: Sql = Sql::sqlite(concat!(
+pub(in crate::ledger) const EXPIRE_UNTRIED: Sql = Sql::sqlite(concat!(
     "update recipient set state = 'expired',
     reason = case when held_until is null then ?3 else ?3 || ': its window was closed' end,
     next_attempt_at = null, held_until = null, changed_at = ?4
@@ -167,9 +167,9 @@ impl Run {
 
     /// Ends what waits and was never tried, where the occasion was due, or begun if that was later, longer than
     /// `not_after` ago. Returns how many. An occasion that no schedule wanted has no such time.
-    pub async fn lapse(&self, not_after: SignedDuration) -> Result<u64, LedgerError> {
+    pub async fn expire_untried(&self, not_after: SignedDuration) -> Result<u64, LedgerError> {
         let reason = format!("not sent within {} h of its occasion's time", not_after.as_hours());
-        self.end_late(LAPSE, not_after, reason).await
+        self.end_late(EXPIRE_UNTRIED, not_after, reason).await
     }
 
     async fn end_late(
@@ -196,8 +196,9 @@ impl Run {
     }
 }
 
-/// Claims up to `limit` recipients in list order. A suppressed one is put aside on the way.
-async fn claim(
+/// Claims up to `limit` recipients in list order. A suppressed one is put aside on the way. Rests on the one write lock:
+/// `races::two_claims_never_take_one_row`.
+pub(in crate::ledger) async fn claim(
     connection: &mut Connection,
     occasion: i64,
     epoch: i64,

@@ -14,10 +14,10 @@ use crate::{
 };
 
 /// The `kid` of a record whose token a service minted: nothing can be rebuilt from it.
-pub const MINTED: &str = "clerk";
+pub const CLERK_KID: &str = "clerk";
 
 /// A token is of use only where its mail left or may have left, and only the one that the mail carries.
-const USELESS: Sql = Sql::sqlite(
+const UNNEEDED: Sql = Sql::sqlite(
     "
 select t.id, t.clerk_id, t.kind from clerk_token t join recipient r on r.id = t.recipient_id
 where t.state = 'live' and r.occasion_id = ?1 and t.expires_at > ?2 and t.id > ?3
@@ -68,7 +68,7 @@ impl Run {
     }
 
     /// Writes down that a token is asked for now: from here on nobody knows whether it lives until its answer is here.
-    pub async fn ask_token(&self, question: &Question) -> Result<Asked, LedgerError> {
+    pub async fn record_token_request(&self, question: &Question) -> Result<Asked, LedgerError> {
         match self.note(Note::Ask(question.clone())).await? {
             Noted::Asked(asked) => Ok(asked),
             Noted::Rows(_) => Err(LedgerError::refused(
@@ -80,7 +80,7 @@ impl Run {
 
     /// Writes down the token's id. When this returns `true` it is on disk, and the mail may go. `false`: a token with
     /// this id was made before, and what became of this question nobody knows.
-    pub async fn made_token(
+    pub async fn record_token(
         &self,
         asked: Asked,
         clerk_id: &str,
@@ -96,7 +96,7 @@ impl Run {
     }
 
     /// Writes down that there is no token, or that nobody knows whether there is one.
-    pub async fn unmade_token(&self, asked: Asked, end: TokenEnd) -> Result<(), LedgerError> {
+    pub async fn record_no_token(&self, asked: Asked, end: TokenEnd) -> Result<(), LedgerError> {
         self.end_token(asked.number, end).await
     }
 
@@ -106,7 +106,7 @@ impl Run {
     }
 
     /// Counts the questions that nobody awaits an answer to any more as orphans: those of a run that is gone.
-    pub async fn lost_tokens(&self) -> Result<u64, LedgerError> {
+    pub async fn mark_orphans(&self) -> Result<u64, LedgerError> {
         match self.note(Note::Lost { occasion: self.core.occasion }).await? {
             Noted::Rows(rows) => Ok(rows),
             Noted::Asked(_) => Ok(0),
@@ -115,11 +115,11 @@ impl Run {
 
     /// Up to `limit` tokens behind the number `after` that no mail needs: that of a mail which was refused, withdrawn
     /// or never left, and that which a later token replaced.
-    pub async fn useless_tokens(&self, after: i64, limit: u32) -> Result<Vec<LiveToken>, LedgerError> {
+    pub async fn unneeded_tokens(&self, after: i64, limit: u32) -> Result<Vec<LiveToken>, LedgerError> {
         let rows = self
             .ledger
             .readers
-            .rows(USELESS, values![self.core.occasion, self.now_seconds(), after, limit])
+            .rows(UNNEEDED, values![self.core.occasion, self.now_seconds(), after, limit])
             .await?;
         rows.iter().map(live).collect()
     }
@@ -180,5 +180,5 @@ async fn revoke_local(
     only: &[String],
     now: i64,
 ) -> Result<u64, LedgerError> {
-    connection.execute(REVOKE_LOCAL, values![occasion, now, MINTED, json(only)]).await
+    connection.execute(REVOKE_LOCAL, values![occasion, now, CLERK_KID, json(only)]).await
 }

@@ -9,7 +9,7 @@ mod tries;
 mod windows;
 
 pub use claims::Selection;
-pub use clerk_tokens::MINTED;
+pub use clerk_tokens::CLERK_KID;
 pub use handle::Run;
 pub use rests::Rest;
 pub use start::{Accept, Recovered};

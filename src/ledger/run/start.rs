@@ -70,7 +70,8 @@ const DRAW: Sql = Sql::shared(
 insert into epoch (id, occasion_id, host, pid, started_at) values (?5, ?1, ?2, ?3, ?4) returning id",
 );
 
-/// Nothing was sent for a claim, so whoever held it, it goes back.
+/// Nothing was sent for a claim, so whoever held it, it goes back. Rests on the lock of the occasion:
+/// `races::every_other_epoch_of_an_occasion_is_dead_when_a_run_begins`.
 pub(in crate::ledger) const RECOVER_CLAIMED: Sql = Sql::shared("
 update recipient set state = case when next_attempt_at is null then 'pending' else 'deferred' end, changed_at = ?3
 where occasion_id = ?1 and state = 'claimed' and epoch <> ?2");

@@ -17,7 +17,7 @@ select distinct zone from recipient where occasion_id = ?1 and state in ('pendin
 );
 
 /// A row that the relay put off for longer keeps its time. One that waited already is put right, whatever clock wrote it.
-const HOLD: Sql = Sql::sqlite(
+const PUT_OFF: Sql = Sql::sqlite(
     "
 update recipient set state = 'deferred', held_until = ?3,
     reason = case when recipient.state = 'pending' then 'waits for its window' else recipient.reason end,
@@ -35,16 +35,16 @@ where occasion_id = ?1 and state = 'deferred' and zone is ?2 and held_until > ?3
 
 impl Run {
     /// Puts off every waiting row whose window is closed now until it opens. Returns how many.
-    pub async fn hold(&self, window: Window) -> Result<u64, LedgerError> {
+    pub async fn put_off(&self, window: Window) -> Result<u64, LedgerError> {
         self.start(|connection, run, now| {
-            Box::pin(async move { hold(connection, run.occasion, &window, now).await })
+            Box::pin(async move { put_off(connection, run.occasion, &window, now).await })
         })
         .await
     }
 }
 
 /// Puts off every row whose window is closed at `now`. Returns how many.
-async fn hold(
+async fn put_off(
     connection: &mut Connection,
     occasion: i64,
     window: &Window,
@@ -60,7 +60,7 @@ async fn hold(
             // The list is checked for zones, so the window is newer than the list: nobody is mailed on a guess.
             None => now.saturating_add(SignedDuration::from_hours(24)).unwrap_or(now),
         };
-        let sql = if opens > now { HOLD } else { FREE };
+        let sql = if opens > now { PUT_OFF } else { FREE };
         let changed = connection.execute(sql, values![occasion, &name, opens.as_millisecond()]).await?;
         held += if opens > now { changed } else { 0 };
     }

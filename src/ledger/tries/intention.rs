@@ -99,8 +99,9 @@ const FIRST_TRY: Sql = Sql::sqlite("
 update occasion set first_try_at = ?2
 where first_try_at is null and id in (select r.occasion_id from json_each(?1) j cross join recipient r where r.id = j.value)");
 
-/// Writes tries; tells for each row that may not go the state it is in. Runs inside the caller's transaction, which
-/// holds the write lock, so an address that is suppressed meanwhile is either seen here or comes after the intent.
+/// Writes tries; tells for each row that may not go the state it is in. Runs inside the caller's transaction and rests
+/// on the one write lock: `races::a_suppression_is_seen_by_the_intent_or_comes_after_it` and
+/// `races::two_occasions_never_both_take_a_key`.
 pub(in crate::ledger) async fn intend(
     connection: &mut Connection,
     intentions: &[&Intention],
@@ -125,7 +126,7 @@ pub(in crate::ledger) async fn intend(
             .iter()
             .filter_map(|intention| Some((intention.id, intention.key_hash.as_deref()?)))
             .collect();
-        mail_once::hold(connection, &keys).await?;
+        mail_once::enter(connection, &keys).await?;
     }
     let staying: Vec<i64> =
         intentions.iter().map(|intention| intention.id).filter(|id| !going.contains(id)).collect();

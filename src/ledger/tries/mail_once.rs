@@ -37,7 +37,7 @@ where recipient.id = j.value ->> 'id' and recipient.epoch = j.value ->> 'epoch' 
 
 /// Enters who holds a key now; behind the intents of a group, and behind refusals before any intent. A refusal takes no
 /// key from a row that was mailed.
-const HOLD: Sql = Sql::sqlite("
+const ENTER: Sql = Sql::sqlite("
 insert into mailed (campaign, once_in, key_hash, recipient_id)
 select o.campaign, o.once_in, unhex(j.value ->> 1), r.id
 from json_each(?1) j cross join recipient r on r.id = j.value ->> 0 join occasion o on o.id = r.occasion_id
@@ -87,12 +87,12 @@ pub(in crate::ledger) fn key_hash(key: &str) -> String {
 }
 
 /// Enters the holders of keys. Pairs of row and hash.
-pub(in crate::ledger) async fn hold(
+pub(in crate::ledger) async fn enter(
     connection: &mut Connection,
     rows: &[(i64, &str)],
 ) -> Result<(), LedgerError> {
     if !rows.is_empty() {
-        connection.execute(HOLD, values![json(rows)]).await?;
+        connection.execute(ENTER, values![json(rows)]).await?;
     }
     Ok(())
 }

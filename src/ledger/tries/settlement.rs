@@ -126,6 +126,6 @@ pub(in crate::ledger) async fn settle(
         .filter(|settlement| taken.contains(&settlement.id))
         .filter_map(|settlement| Some((settlement.id, settlement.key_hash.as_deref()?)))
         .collect();
-    mail_once::hold(connection, &refused).await?;
+    mail_once::enter(connection, &refused).await?;
     Ok(taken)
 }

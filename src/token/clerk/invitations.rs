@@ -156,7 +156,7 @@ impl Invitations {
             Reply::Refused(_) if batch.len() > 1 => {
                 let mut alone = Vec::with_capacity(batch.len());
                 for (one, asked) in batch {
-                    match run.unmade_token(asked, TokenEnd::Refused).await {
+                    match run.record_no_token(asked, TokenEnd::Refused).await {
                         Ok(()) => alone.push(one),
                         Err(error) => drop(one.answer.send(Err(error))),
                     }
@@ -190,13 +190,13 @@ impl Invitations {
 
 /// Writes the question down. `None` where it is not asked: it has to be told why, or that earlier ones go first.
 async fn note(run: &Run, one: Waiting) -> Option<(Waiting, Asked)> {
-    let told = match run.ask_token(&one.wanted.question).await {
+    let told = match run.record_token_request(&one.wanted.question).await {
         Ok(asked) if asked.live.is_empty() => return Some((one, asked)),
         Ok(asked) => one.answer.send(Ok(Turn::Earlier(asked))),
         Err(error) => one.answer.send(Err(error)),
     };
     if let Err(Ok(Turn::Earlier(asked))) = told {
-        let _swept_up_with_the_run = run.unmade_token(asked, TokenEnd::Refused).await;
+        let _swept_up_with_the_run = run.record_no_token(asked, TokenEnd::Refused).await;
     }
     None
 }
@@ -204,7 +204,7 @@ async fn note(run: &Run, one: Waiting) -> Option<(Waiting, Asked)> {
 /// Hands somebody the answer. Where nobody waits for it any more, what was made is an orphan.
 async fn hand(run: &Run, one: Waiting, asked: Asked, reply: Reply) {
     if let Err(Ok(Turn::Answered(asked, _))) = one.answer.send(Ok(Turn::Answered(asked, reply))) {
-        let _swept_up_with_the_run = run.unmade_token(asked, TokenEnd::Orphan).await;
+        let _swept_up_with_the_run = run.record_no_token(asked, TokenEnd::Orphan).await;
     }
 }
 

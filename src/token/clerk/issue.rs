@@ -15,7 +15,7 @@ use super::{
 use crate::{
     audience::Recipient,
     ledger::{
-        Asked, Claim, LedgerError, LiveToken, MINTED, Question, Run, TokenEnd, TokenKind, TokenRecord,
+        Asked, CLERK_KID, Claim, LedgerError, LiveToken, Question, Run, TokenEnd, TokenKind, TokenRecord,
         hash_of,
     },
     token::{IssueError, Issued, SignInLink},
@@ -79,7 +79,7 @@ impl ClerkIssuer {
                 }
                 Reply::Refused(refusal) => {
                     self.minted.beat();
-                    run.unmade_token(asked, TokenEnd::Refused).await?;
+                    run.record_no_token(asked, TokenEnd::Refused).await?;
                     let words = refusal.to_string();
                     return Err(if refusal.is_unclear {
                         IssueError::Unclear(words)
@@ -88,18 +88,18 @@ impl ClerkIssuer {
                     });
                 }
                 Reply::Us(reading, refusal) => {
-                    run.unmade_token(asked, TokenEnd::Refused).await?;
+                    run.record_no_token(asked, TokenEnd::Refused).await?;
                     return Err(IssueError::Us(refusal.of_us(reading)));
                 }
                 Reply::Later(reason) => {
                     // While it waits for its next turn there is no question that could have been answered.
-                    run.unmade_token(asked, TokenEnd::Refused).await?;
+                    run.record_no_token(asked, TokenEnd::Refused).await?;
                     reason
                 }
                 Reply::Lost(reason) => {
                     // Perhaps a token was made. Nobody can ask for it again, so it is counted and another one created.
                     again = true;
-                    run.unmade_token(asked, TokenEnd::Orphan).await?;
+                    run.record_no_token(asked, TokenEnd::Orphan).await?;
                     reason
                 }
             };
@@ -120,7 +120,7 @@ impl ClerkIssuer {
         if !*placed {
             self.client.ready(halt).await?;
         }
-        let asked = run.ask_token(question).await?;
+        let asked = run.record_token_request(question).await?;
         // A place that was not used is kept for the next time.
         *placed = !asked.live.is_empty();
         if *placed {
@@ -138,7 +138,7 @@ impl ClerkIssuer {
         halt: &CancellationToken,
     ) -> Result<(), IssueError> {
         let earlier = std::mem::take(&mut asked.live);
-        run.unmade_token(asked, TokenEnd::Refused).await?;
+        run.record_no_token(asked, TokenEnd::Refused).await?;
         for token in earlier {
             self.revoke(run, &token, halt).await?;
         }
@@ -159,7 +159,7 @@ impl ClerkIssuer {
         let created = match Created::read(kind, body) {
             Ok(created) => created,
             Err(words) => {
-                run.unmade_token(asked, TokenEnd::Orphan).await?;
+                run.record_no_token(asked, TokenEnd::Orphan).await?;
                 return Ok(Made::Unusable(words.to_owned()));
             }
         };
@@ -168,7 +168,7 @@ impl ClerkIssuer {
         let since = created.made_at(now).unwrap_or(now.saturating_sub(LONGEST_ANSWER));
         let expires_at = since.saturating_add(self.life_of(kind));
         let id = created.id.clone();
-        let recorded = run.made_token(asked, &id, expires_at).await;
+        let recorded = run.record_token(asked, &id, expires_at).await;
         let token = LiveToken { number, clerk_id: id, kind };
         if recorded == Ok(false) {
             // Perhaps a copy of an earlier answer: that token is somebody's, and stays as it is.
@@ -223,8 +223,13 @@ impl ClerkIssuer {
 /// A link with what the ledger keeps of its token.
 fn issued(claim: &Claim, link: SignInLink, id: &str, now: i64, expires_at: i64) -> Issued {
     let generation = claim.token().map_or(0, |former| former.generation).saturating_add(1);
-    let record =
-        TokenRecord { jti_hash: hash_of(id), kid: MINTED.to_owned(), issued_at: now, expires_at, generation };
+    let record = TokenRecord {
+        jti_hash: hash_of(id),
+        kid: CLERK_KID.to_owned(),
+        issued_at: now,
+        expires_at,
+        generation,
+    };
     Issued { link, record }
 }
 

@@ -245,10 +245,10 @@ impl ClerkIssuer {
         run: &Arc<Run>,
         halt: &CancellationToken,
     ) -> Result<Swept, IssueError> {
-        let mut swept = Swept { orphans: run.lost_tokens().await?, revoked: 0 };
+        let mut swept = Swept { orphans: run.mark_orphans().await?, revoked: 0 };
         let mut after = 0;
         loop {
-            let page = run.useless_tokens(after, PAGE).await?;
+            let page = run.unneeded_tokens(after, PAGE).await?;
             let Some(last) = page.last() else { return Ok(swept) };
             after = last.number;
             swept.revoked += self.revoke_all(run, page, halt, || {}).await?.revoked;

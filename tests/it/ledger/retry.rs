@@ -222,13 +222,13 @@ async fn what_is_put_back_has_its_time_anew_on_a_scheduled_occasion_too() {
     let run = desk.run_at("2026-11-24T10:00:00Z").await;
     assert_eq!(put_back(&run, State::Rejected).await, [Back::Waits]);
     assert_eq!(
-        (run.expire(day).await.unwrap(), run.lapse(day).await.unwrap()),
+        (run.expire(day).await.unwrap(), run.expire_untried(day).await.unwrap()),
         (0, 1),
         "Bob alone is too late"
     );
     drop(run);
     let run = desk.run_at("2026-11-25T10:00:01Z").await;
-    assert_eq!(run.lapse(day).await.unwrap(), 1, "a day after that so is Ada");
+    assert_eq!(run.expire_untried(day).await.unwrap(), 1, "a day after that so is Ada");
     assert_eq!(put_back(&run, State::Expired).await, [Back::Waits, Back::Waits]);
 }
 

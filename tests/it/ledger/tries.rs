@@ -138,10 +138,10 @@ async fn what_was_never_tried_expires_when_the_time_of_its_occasion_is_over() {
         let over: Timestamp = over.parse().unwrap();
         let run = desk.run_at(&over.to_string()).await;
         assert_eq!(run.last_call(day).await.unwrap(), Some(over));
-        assert_eq!(run.lapse(day).await.unwrap(), 0);
+        assert_eq!(run.expire_untried(day).await.unwrap(), 0);
         drop(run);
         let run = desk.run_at(&(over + SignedDuration::from_secs(1)).to_string()).await;
-        assert_eq!(run.lapse(day).await.unwrap(), 2);
+        assert_eq!(run.expire_untried(day).await.unwrap(), 2);
         let reason = "expired: not sent within 24 h of its occasion's time";
         assert_eq!(
             desk.rows().await,
@@ -155,7 +155,7 @@ async fn what_no_schedule_wanted_waits_for_its_turn_however_long() {
     let desk = begun(None).await;
     let run = desk.run_at("2027-11-22T10:00:00Z").await;
     assert_eq!(run.last_call(SignedDuration::from_hours(1)).await.unwrap(), None);
-    assert_eq!(run.lapse(SignedDuration::from_hours(1)).await.unwrap(), 0);
+    assert_eq!(run.expire_untried(SignedDuration::from_hours(1)).await.unwrap(), 0);
 }
 
 #[tokio::test]

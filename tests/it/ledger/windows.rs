@@ -66,7 +66,7 @@ async fn everybody_is_mailed_once_and_in_their_own_window() {
         if tick == 0 {
             enlist(&run, ZONES.into_iter().zip(2..).map(|(zone, line)| person(line, zone)).collect()).await;
         }
-        run.hold(window.clone()).await.unwrap();
+        run.put_off(window.clone()).await.unwrap();
         for claim in claim(&run, 100).await {
             let line = claim.recipient().line;
             let own = claim.recipient().fields["timezone"].as_str().unwrap().to_owned();
@@ -90,19 +90,19 @@ async fn a_window_that_closes_under_a_claim_keeps_the_mail_until_it_opens() {
     };
     let run = desk.run_at("2026-11-23T15:59Z").await;
     enlist(&run, vec![person(2, "UTC")]).await;
-    assert_eq!(run.hold(window.clone()).await.unwrap(), 0);
+    assert_eq!(run.put_off(window.clone()).await.unwrap(), 0);
     let held = claim(&run, 1).await;
     drop(run);
     let closed = desk.ledger_at(at("2026-11-23T16:00Z")).await.begin(&desk.campaign, "once").await.unwrap();
     drop(held);
-    assert_eq!(closed.hold(window.clone()).await.unwrap(), 1);
+    assert_eq!(closed.put_off(window.clone()).await.unwrap(), 1);
     assert!(claim(&closed, 1).await.is_empty());
     assert_eq!(desk.rows().await, ["2 deferred: waits for its window"]);
     drop(closed);
     // The longest wait of a deferred mail does not wake it before.
     for (time, due) in [("2026-11-23T23:00Z", 0), ("2026-11-24T07:59Z", 0), ("2026-11-24T08:00Z", 1)] {
         let run = desk.run_at(time).await;
-        run.hold(window.clone()).await.unwrap();
+        run.put_off(window.clone()).await.unwrap();
         assert_eq!(claim(&run, 1).await.len(), due, "{time}");
     }
 }

@@ -225,9 +225,9 @@ impl World {
             enlist(&run, (self.people)(now)).await;
             *self.year.begun.entry(due).or_default() += 1;
         }
-        self.year.lapsed += run.lapse(self.campaign.not_after).await.unwrap();
+        self.year.lapsed += run.expire_untried(self.campaign.not_after).await.unwrap();
         if let Some(window) = self.schedule().window.clone() {
-            run.hold(window).await.unwrap();
+            run.put_off(window).await.unwrap();
         }
         if !self.send(&run, now, deadly, &occasion, depth).await {
             self.year.killed += 1;

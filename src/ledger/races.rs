@@ -1,0 +1,195 @@
+//! The rules that rest on the one write lock of `SQLite`, each as a test with its name. A database on which two
+//! transactions write side by side has to keep them by other means.
+//!
+//! In each test one program is in the midst of a transaction that has looked, and another wants to write what would
+//! make the look untrue: it has to wait, and then it sees what the first has done.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Map;
+
+use super::{
+    calendar::{Skipped, occasions},
+    handle::Ledger,
+    links::{Redeemed, Redemption, TokenStatus, redeem},
+    rules::{Claim, LedgerError, State, StorageCause, TokenRecord, Try},
+    run::{Selection, claims},
+    store::{Connection, file_checks, sqlite},
+    suppression,
+    tries::{Intention, intention},
+};
+use crate::{
+    audience::{Address, Recipient, RecipientKey},
+    campaign::CampaignId,
+    clock::Clock,
+};
+
+const NOW: i64 = 1_000_000;
+
+/// Two programs with a ledger of two occasions that mail a key once: one row each for the same key, and a third that
+/// waits. Nobody waits for the lock: whoever does not get it is told so.
+struct Two {
+    first: Connection,
+    second: Connection,
+    folder: tempfile::TempDir,
+}
+
+impl Two {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        file_checks::create(&path).unwrap();
+        let open = async || sqlite::open(&path, Clock::System, Duration::ZERO).await.unwrap().0;
+        let (mut first, second) = (open().await, open().await);
+        let rows = "
+            insert into occasion (id, campaign, occasion, generation, once_in)
+                values (1, 'spring', 'one', 1, ''), (2, 'spring', 'two', 1, '');
+            insert into epoch (id, occasion_id, host, pid, started_at) values (1, 1, 'a', 1, 0), (2, 2, 'b', 2, 0);
+            insert into recipient (id, occasion_id, key, line, user_id, address, fields, seen, state, epoch, changed_at)
+                values (7, 1, 'ada', 2, 'ada', 'ada@example.com', '{}', 1, 'claimed', 1, 0),
+                    (8, 2, 'ada', 2, 'ada', 'ada@example.com', '{}', 1, 'claimed', 2, 0),
+                    (9, 1, 'bob', 3, 'bob', 'bob@example.com', '{}', 1, 'pending', null, 0);
+            insert into sign_in_token (id, user_id, jti_hash, kid, issued_at, expires_at, created_at, updated_at)
+                values ('sit_1', 'ada', zeroblob(32), 'k', 0, 2000, 0, 0)";
+        first.script(rows.to_owned()).await;
+        Self { first, second, folder }
+    }
+
+    /// What the second is told while the first is at it; then the first is done.
+    async fn second_waits(&mut self) {
+        let Err(LedgerError::Storage { cause, .. }) = self.second.begin().await else {
+            panic!("two transactions write at once");
+        };
+        assert_eq!(cause, StorageCause::Locked);
+        self.first.end(Ok(())).await.unwrap();
+    }
+}
+
+/// The intent for Ada's row of an occasion.
+fn intention(id: i64, epoch: i64) -> Intention {
+    let recipient = Recipient {
+        line: 2,
+        key: RecipientKey("ada".to_owned()),
+        user_id: "ada".to_owned(),
+        address: Address::parse("ada@example.com").unwrap(),
+        name: None,
+        fields: Map::new(),
+    };
+    let token = TokenRecord {
+        jti_hash: [u8::try_from(id).unwrap(); 32],
+        kid: "k".to_owned(),
+        issued_at: 0,
+        expires_at: 1,
+        generation: 1,
+    };
+    let attempt = Try {
+        token,
+        message_id: format!("<{id}@example.com>"),
+        message_sha256: [0; 32],
+        date: Timestamp::UNIX_EPOCH,
+        unsubscribe_id: format!("u{id}"),
+    };
+    let claim = Claim {
+        id,
+        recipient,
+        attempts: 0,
+        deferrals: 0,
+        token: None,
+        first_date: None,
+        untried: true,
+        again: None,
+    };
+    Intention::new(&claim, attempt, epoch, true)
+}
+
+async fn suppress(connection: &mut Connection) {
+    connection
+        .transaction(async |connection| {
+            suppression::suppress(connection, "ada@example.com", "asked", NOW).await
+        })
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_suppression_is_seen_by_the_intent_or_comes_after_it() {
+    let mut two = Two::new().await;
+    two.first.begin().await.unwrap();
+    let staying = intention::intend(&mut two.first, &[&intention(7, 1)], NOW).await.unwrap();
+    assert!(staying.is_empty(), "{staying:?}");
+    two.second_waits().await;
+    suppress(&mut two.second).await;
+
+    let mut two = Two::new().await;
+    suppress(&mut two.second).await;
+    two.first.begin().await.unwrap();
+    let staying = intention::intend(&mut two.first, &[&intention(7, 1)], NOW).await.unwrap();
+    assert_eq!(staying.into_iter().collect::<Vec<_>>(), [(7, State::Suppressed)]);
+}
+
+#[tokio::test]
+async fn two_occasions_never_both_take_a_key() {
+    let mut two = Two::new().await;
+    two.first.begin().await.unwrap();
+    assert!(intention::intend(&mut two.first, &[&intention(7, 1)], NOW).await.unwrap().is_empty());
+    two.second_waits().await;
+    two.second.begin().await.unwrap();
+    let staying = intention::intend(&mut two.second, &[&intention(8, 2)], NOW).await.unwrap();
+    assert_eq!(staying.into_iter().collect::<Vec<_>>(), [(8, State::Withdrawn)]);
+}
+
+#[tokio::test]
+async fn a_token_is_open_or_spent_and_never_between() {
+    let redemption =
+        |by| Redemption { jti_hash: [0; 32], user_id: "ada".to_owned(), by: [by; 32], given: None };
+    let mut two = Two::new().await;
+    two.first.begin().await.unwrap();
+    assert_eq!(redeem::redeem(&mut two.first, &redemption(1), NOW).await.unwrap(), Redeemed::Now);
+    two.second_waits().await;
+    two.second.begin().await.unwrap();
+    let late = redeem::redeem(&mut two.second, &redemption(2), NOW).await.unwrap();
+    assert_eq!(late, Redeemed::Refused(TokenStatus::Used));
+}
+
+#[tokio::test]
+async fn two_claims_never_take_one_row() {
+    let all = Selection::default();
+    let mut two = Two::new().await;
+    two.first.begin().await.unwrap();
+    assert_eq!(claims::claim(&mut two.first, 1, 1, &all, 9, NOW).await.unwrap().len(), 1);
+    two.second_waits().await;
+    two.second.begin().await.unwrap();
+    assert_eq!(claims::claim(&mut two.second, 1, 1, &all, 9, NOW).await.unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn a_due_time_that_passes_is_recorded_by_one() {
+    let campaign = CampaignId::parse("spring").unwrap();
+    let due = Timestamp::UNIX_EPOCH;
+    let skipped = [Skipped { occasion: "three".to_owned(), due, reason: "late".to_owned() }];
+    let mut two = Two::new().await;
+    two.first.begin().await.unwrap();
+    assert_eq!(occasions::skip(&mut two.first, &campaign, &skipped).await.unwrap(), ["three"]);
+    two.second_waits().await;
+    two.second.begin().await.unwrap();
+    assert!(occasions::skip(&mut two.second, &campaign, &skipped).await.unwrap().is_empty());
+}
+
+/// This one rests on the lock of the occasion: while it is held no other run looks, so any other epoch is dead.
+#[tokio::test]
+async fn every_other_epoch_of_an_occasion_is_dead_when_a_run_begins() {
+    let Two { first, second, folder } = Two::new().await;
+    drop((first, second));
+    let path = folder.path().join("ledger.db");
+    let open = async || Ledger::open_existing(&path, Clock::System).await.unwrap();
+    let (one, other, campaign) = (open().await, open().await, CampaignId::parse("spring").unwrap());
+    let run = one.begin(&campaign, "one").await.unwrap();
+    assert_eq!(run.recovered().released, 1, "what epoch 1 held");
+    let claimed = run.claim(&Selection::default(), 9).await.unwrap();
+    assert_eq!(claimed.len(), 2);
+    assert!(matches!(other.begin(&campaign, "one").await, Err(LedgerError::Busy { .. })));
+    run.release(claimed).await.unwrap();
+    drop(run);
+    assert_eq!(other.begin(&campaign, "one").await.unwrap().recovered().released, 0);
+}
