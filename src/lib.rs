@@ -26,7 +26,7 @@
 //! - [`ui`]: everything that is printed.
 //! - [`problem`], [`exit`], [`clock`], [`pace`], [`toml_file`], [`private_file`], [`scratch`]: one shape for mistakes,
 //!   what exit codes mean, the time, rates, strict TOML, files that nobody else may read, folders that are gone at the end.
-//! - [`https`], [`ping`]: requests to services, and the monitor that is told how the ticks end.
+//! - [`hash`]: SHA-256; [`https`], [`ping`]: requests to services, and the monitor that is told how the ticks end.
 //! - `failpoint`: where a test lets the program die; empty in a release.
 
 pub mod audience;
@@ -41,6 +41,7 @@ pub mod exit;
 mod failpoint;
 pub mod feedback;
 mod gallery;
+pub mod hash;
 pub mod https;
 pub mod ledger;
 pub mod message;

@@ -6,10 +6,10 @@
 
 use std::io::{self, BufRead, BufReader, Read, Seek};
 
-use aws_lc_rs::digest;
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
+use crate::hash::Sha256;
 use crate::problem::{Place, Problem};
 
 /// How many bytes of the beginning decide between text, UTF-16 and something else.
@@ -210,7 +210,7 @@ struct Count {
 
 fn count<R: Read>(file: &mut BufReader<R>, encoding: Option<&'static Encoding>) -> io::Result<Count> {
     let wide = encoding.filter(|encoding| is_utf16(encoding));
-    let mut hash = digest::Context::new(&digest::SHA256);
+    let mut hash = Sha256::new();
     let mut counted = Count::default();
     // What a block leaves over: half a UTF-16 unit or the beginning of a UTF-8 sequence.
     let mut block = Vec::new();
@@ -234,7 +234,7 @@ fn count<R: Read>(file: &mut BufReader<R>, encoding: Option<&'static Encoding>) 
             break;
         }
     }
-    counted.digest.copy_from_slice(hash.finish().as_ref());
+    counted.digest = hash.finish();
     Ok(counted)
 }
 

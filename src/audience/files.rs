@@ -7,9 +7,8 @@ use std::{
     vec,
 };
 
-use aws_lc_rs::digest;
-
 use super::{Dialect, Row, list::ListFile};
+use crate::hash::Sha256;
 use crate::{
     campaign::AudienceSpec,
     problem::{Place, Problem},
@@ -156,7 +155,7 @@ impl Audience {
     /// SHA-256 of a file, read in blocks.
     pub fn digest(path: &Path) -> io::Result<[u8; 32]> {
         let mut file = File::open(path)?;
-        let mut hash = digest::Context::new(&digest::SHA256);
+        let mut hash = Sha256::new();
         let mut block = vec![0; BLOCK];
         loop {
             match file.read(&mut block) {
@@ -166,9 +165,7 @@ impl Audience {
                 Err(error) => return Err(error),
             }
         }
-        let mut out = [0; 32];
-        out.copy_from_slice(hash.finish().as_ref());
-        Ok(out)
+        Ok(hash.finish())
     }
 }
 

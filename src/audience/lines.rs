@@ -4,10 +4,10 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-use aws_lc_rs::digest;
 use encoding_rs::{CoderResult, Decoder};
 
 use super::encoding::{Survey, fill};
+use crate::hash::Sha256;
 
 /// A file as decoded text. Bytes that cannot be decoded become U+FFFD, which no cell may hold.
 pub(super) struct Lines<R> {
@@ -17,7 +17,7 @@ pub(super) struct Lines<R> {
     at: usize,
     line_end: u8,
     ended: bool,
-    hash: digest::Context,
+    hash: Sha256,
 }
 
 /// A stretch of one physical line, without its end.
@@ -37,7 +37,7 @@ impl<R: Read> Lines<R> {
             at: 0,
             line_end: survey.line_end,
             ended: false,
-            hash: digest::Context::new(&digest::SHA256),
+            hash: Sha256::new(),
         }
     }
 
@@ -83,9 +83,7 @@ impl<R: Read> Lines<R> {
 
     /// SHA-256 of what was read so far.
     pub(super) fn digest(&self) -> [u8; 32] {
-        let mut out = [0; 32];
-        out.copy_from_slice(self.hash.clone().finish().as_ref());
-        out
+        self.hash.clone().finish()
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::time::SystemTime;
 
-use aws_lc_rs::digest;
 use jiff::Timestamp;
 use lettre::message::{
     Body, Mailbox, MessageBuilder, MultiPart, SinglePart,
@@ -14,6 +13,7 @@ use super::{
     headers::{self, raw},
     proof::Proof,
 };
+use crate::hash::sha256;
 use crate::{
     audience::{Address, Recipient},
     message::Message,
@@ -96,8 +96,7 @@ impl Letter {
             return Err(Defect::new("the mail's headers are not the expected ones"));
         }
         Proof::new(letter, recipient, link, email)?.check_message(&bytes, &id)?;
-        let mut sha256 = [0; 32];
-        sha256.copy_from_slice(digest::digest(&digest::SHA256, &bytes).as_ref());
+        let sha256 = sha256(&bytes);
         Ok(Message {
             bytes,
             sender: letter.letterhead.sender.clone(),

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use aws_lc_rs::digest;
 use serde_json::Value;
 
 use super::{
@@ -13,6 +12,7 @@ use super::{
     render,
     templates::{self, REQUIRED, Sources},
 };
+use crate::hash::Sha256;
 use crate::{
     audience::Address,
     campaign::Campaign,
@@ -152,10 +152,10 @@ fn digest_of(
     sources: &Sources,
     attached: &[Attached],
 ) -> [u8; 32] {
-    let mut context = digest::Context::new(&digest::SHA256);
+    let mut hash = Sha256::new();
     let mut add = |bytes: &[u8]| {
-        context.update(&(bytes.len() as u64).to_be_bytes());
-        context.update(bytes);
+        hash.update(&(bytes.len() as u64).to_be_bytes());
+        hash.update(bytes);
     };
     let start: Vec<String> = REQUIRED.iter().map(|file| sources.name_of(file)).collect();
     for (name, text) in sources.reached(&start) {
@@ -187,7 +187,5 @@ fn digest_of(
     add(campaign.title.as_bytes());
     add(format!("{:?}", campaign.questions).as_bytes());
     add(Value::Object(campaign.variables.clone()).to_string().as_bytes());
-    let mut sum = [0; 32];
-    sum.copy_from_slice(context.finish().as_ref());
-    sum
+    hash.finish()
 }

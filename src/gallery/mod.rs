@@ -5,6 +5,7 @@
 
 mod reading;
 
+use crate::hash::sha256;
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Seek, SeekFrom, Write},
@@ -15,8 +16,6 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
 };
-
-use aws_lc_rs::digest;
 
 use reading::{Reading, escape};
 
@@ -83,8 +82,8 @@ impl Gallery {
 
     /// Writes a mail's files and its row; returns the files' common name. After an error nothing of it is left.
     pub(crate) fn add(&self, recipient: &str, message: &[u8], source: Source<'_>) -> io::Result<String> {
-        let hash = digest::digest(&digest::SHA256, message);
-        let short = hash.as_ref().iter().take(4).fold(0_u32, |short, byte| short << 8 | u32::from(*byte));
+        let hash = sha256(message);
+        let short = hash.iter().take(4).fold(0_u32, |short, byte| short << 8 | u32::from(*byte));
         let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
         let name = format!("{number:05}-{short:08x}");
         let added = self.files(&name, recipient, message, source).and_then(|row| self.row(&row));

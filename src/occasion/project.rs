@@ -2,10 +2,10 @@
 
 use std::{path::Path, sync::Arc};
 
-use aws_lc_rs::digest::{SHA256, digest};
 use jiff::{SignedDuration, Timestamp, Zoned};
 
 use super::{obstacle::Obstacle, rehearsal};
+use crate::hash::sha256;
 use crate::{
     campaign::{Campaign, WithoutUser},
     clock::Clock,
@@ -180,10 +180,4 @@ impl Occasion {
         let Campaign { title, link_parameters, questions, .. } = self.campaign.clone();
         PageFacts { title, link_parameters, questions }
     }
-}
-
-fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest(&SHA256, bytes).as_ref());
-    hash
 }

@@ -1,6 +1,6 @@
 //! What stands in a local token, and the limits of it: the one place that issuing and verifying agree on.
 
-use aws_lc_rs::digest::{self, SHA256};
+use crate::hash::sha256;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
@@ -51,10 +51,4 @@ pub(super) struct Claims {
 /// The hash of the `jti` and not of the token, so that no second spelling of a token is a second chance.
 pub(super) fn hash_jti(jti: &str) -> [u8; 32] {
     sha256(jti.as_bytes())
-}
-
-pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest::digest(&SHA256, bytes).as_ref());
-    hash
 }

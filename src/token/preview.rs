@@ -7,10 +7,11 @@ use url::Url;
 
 use super::{
     IssueError, Issued, IssuerError, SignInLink, SignInToken,
-    claims::{hash_jti, sha256},
+    claims::hash_jti,
     link::LinkForm,
     local::{check_life, check_text},
 };
+use crate::hash::sha256;
 use crate::{
     audience::{KEY_SEPARATOR, Recipient},
     campaign::CampaignId,

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     campaign::Question,
+    hash::sha256,
     ledger::{LedgerError, Redeemed, Redemption, SurveyAnswer, Ticket, TokenOrigin, TokenStatus},
     token::{Refusal, Session, Verified, verify},
 };
@@ -85,7 +86,7 @@ impl Door<'_> {
         let redemption = Redemption {
             jti_hash: opened.verified.jti_hash,
             user_id: opened.verified.user_id.clone(),
-            by: secrets::sha256(browser),
+            by: sha256(browser.as_bytes()),
             given: opened.given.clone(),
         };
         match self.web.ledger.redeem(redemption).await? {

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     audience::Address,
+    hash::sha256,
     ledger::{LedgerError, UnsubscribeLink, Unsubscribed},
 };
 
@@ -67,7 +68,7 @@ impl Web {
         id: &str,
         undo: Option<&str>,
     ) -> Result<Result<(Address, bool), Reply>, LedgerError> {
-        Ok(match self.ledger.unsubscribe(id, undo.map(secrets::sha256)).await? {
+        Ok(match self.ledger.unsubscribe(id, undo.map(|undo| sha256(undo.as_bytes()))).await? {
             Unsubscribed::Done { address, can_return } => {
                 self.counts.event(Event::Unsubscribed);
                 Ok((address, can_return))
@@ -81,7 +82,7 @@ impl Web {
     async fn take_back(&self, visit: &Visit, id: &str) -> Result<Reply, LedgerError> {
         let undo = visit.field("undo").filter(|undo| secrets::is_opaque(undo));
         if let Some(undo) = undo
-            && self.ledger.undo_unsubscribe(id, secrets::sha256(&undo)).await?
+            && self.ledger.undo_unsubscribe(id, sha256(undo.as_bytes())).await?
         {
             self.counts.event(Event::TakenBack);
             return Ok(reply::see_other(&here(visit, id, Some(("undone", "yes")))));
@@ -97,7 +98,7 @@ impl Web {
 
     async fn show_leaver(&self, visit: &Visit, id: &str, status: StatusCode) -> Result<Reply, LedgerError> {
         let undo = visit.query("undo").filter(|undo| secrets::is_opaque(undo));
-        let hash = undo.as_deref().map(secrets::sha256);
+        let hash = undo.as_deref().map(|undo| sha256(undo.as_bytes()));
         Ok(match self.ledger.unsubscribe_link(id, hash).await? {
             None => self.unknown_leaver(visit),
             Some(UnsubscribeLink { address: None, .. }) => self.end(&End::ForgottenLeaver),

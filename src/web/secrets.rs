@@ -6,15 +6,12 @@ use std::{
     time::Duration,
 };
 
-use aws_lc_rs::{
-    constant_time::verify_slices_are_equal,
-    digest::{SHA256, digest},
-    hmac, rand,
-};
+use aws_lc_rs::{constant_time::verify_slices_are_equal, hmac, rand};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use tokio::time::Instant;
 use tracing::warn;
 
+use crate::hash::sha256;
 use crate::token::{KeyError, Keyring, Purpose, SessionKeys};
 
 const FRESH: Duration = Duration::from_secs(5);
@@ -72,14 +69,7 @@ impl Secrets {
 
 /// Whether two secrets are the same, in a time that tells nothing about where they differ or how long they are.
 pub(super) fn same(one: &str, other: &str) -> bool {
-    let hash = |text: &str| digest(&SHA256, text.as_bytes());
-    verify_slices_are_equal(hash(one).as_ref(), hash(other).as_ref()).is_ok()
-}
-
-pub(super) fn sha256(text: &str) -> [u8; 32] {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
-    hash
+    verify_slices_are_equal(&sha256(one.as_bytes()), &sha256(other.as_bytes())).is_ok()
 }
 
 /// 128 random bits as 22 letters.

@@ -13,6 +13,7 @@ use super::{
     tokens::{self, Wrong},
 };
 use crate::{
+    hash::sha256,
     ledger::{LedgerError, Redeemed, Redemption, TokenStatus},
     token::{Refusal, verify},
 };
@@ -46,7 +47,7 @@ impl Door<'_> {
         let redemption = Redemption {
             jti_hash: verified.jti_hash,
             user_id: verified.user_id,
-            by: secrets::sha256(&format!("server {nonce}")),
+            by: sha256(format!("server {nonce}").as_bytes()),
             given,
         };
         match self.web.ledger.redeem(redemption).await? {

@@ -1,8 +1,7 @@
 //! Forgetting: the persons go, the figures stay.
 
-use aws_lc_rs::digest;
-
 use super::tally::{Tally, counts};
+use crate::hash::sha256;
 use crate::{
     campaign::CampaignId,
     ledger::{
@@ -157,10 +156,7 @@ async fn empty_occasion(connection: &mut Connection, occasion: i64) -> Result<()
         let rows: Vec<(i64, String)> = connection.all(KEYS, values![occasion, after, BATCH]).await?;
         let Some((last, _)) = rows.last() else { break };
         after = *last;
-        let hashed: Vec<_> = rows
-            .iter()
-            .map(|(id, key)| (id, hex(digest::digest(&digest::SHA256, key.as_bytes()).as_ref())))
-            .collect();
+        let hashed: Vec<_> = rows.iter().map(|(id, key)| (id, hex(&sha256(key.as_bytes())))).collect();
         connection.execute(EMPTY, values![json(&hashed)]).await?;
     }
     for statement in [EMPTY_ATTEMPTS, EMPTY_ANSWERS, EMPTY_TOKENS] {

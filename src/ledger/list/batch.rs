@@ -5,11 +5,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use aws_lc_rs::digest;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::plan::{Duplicate, Plan};
+use crate::hash::sha256;
 use crate::{
     audience::{Recipient, Row, RowProblem},
     campaign::ZONE_COLUMN,
@@ -427,5 +427,5 @@ fn invalid(problem: &RowProblem) -> Written {
 fn row_hash(recipient: &Recipient) -> String {
     let fields: BTreeMap<_, _> = recipient.fields.iter().collect();
     let text = json(&(&recipient.user_id, recipient.address.to_string(), &recipient.name, fields));
-    hex(digest::digest(&digest::SHA256, text.as_bytes()).as_ref())
+    hex(&sha256(text.as_bytes()))
 }

@@ -1,6 +1,6 @@
 //! How long a row waits that a relay put off.
 
-use aws_lc_rs::digest;
+use crate::hash::sha256;
 
 const MINUTE_MS: i64 = 60 * 1000;
 /// The shortest wait after each "later", in minutes; the last holds for all that follow. The first three fall within a
@@ -14,8 +14,8 @@ pub(in crate::ledger) const LONGEST_WAIT_MS: i64 = 4 * 60 * MINUTE_MS;
 pub(in crate::ledger) fn wait_ms(id: i64, epoch: i64, nth: u32) -> i64 {
     let at = usize::try_from(nth.saturating_sub(1)).unwrap_or(usize::MAX);
     let shortest = WAITS_MIN[at.min(WAITS_MIN.len() - 1)] * MINUTE_MS;
-    let hash = digest::digest(&digest::SHA256, format!("{id} {epoch} {nth}").as_bytes());
-    let chance = hash.as_ref().iter().take(4).fold(0_i64, |sum, byte| (sum << 8) | i64::from(*byte));
+    let hash = sha256(format!("{id} {epoch} {nth}").as_bytes());
+    let chance = hash.iter().take(4).fold(0_i64, |sum, byte| (sum << 8) | i64::from(*byte));
     shortest + shortest * chance / (1_i64 << 32)
 }
 

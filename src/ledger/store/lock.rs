@@ -9,10 +9,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use aws_lc_rs::digest;
 use jiff::Timestamp;
 
 use super::{file_checks, values::hex};
+use crate::hash::sha256;
 use crate::{
     campaign::CampaignId,
     ledger::rules::{LedgerError, printable},
@@ -94,8 +94,8 @@ pub(in crate::ledger) fn occasion_file(
         occasion.to_owned()
     } else {
         let readable: String = occasion.chars().take(40).map(|c| if plain(c) { c } else { '_' }).collect();
-        let hash = digest::digest(&digest::SHA256, occasion.as_bytes());
-        format!("{readable}~{}", &hex(hash.as_ref()).get(..16).unwrap_or_default())
+        let hash = sha256(occasion.as_bytes());
+        format!("{readable}~{}", &hex(&hash).get(..16).unwrap_or_default())
     };
     file_checks::beside(ledger, &format!(".{campaign}.{name}.{ending}"))
 }

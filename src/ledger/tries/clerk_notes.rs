@@ -3,8 +3,7 @@
 //! The question is on disk before the service is asked, the id before the mail goes. So after a crash every token is
 //! either known by its id, and can be revoked, or counted as an orphan.
 
-use aws_lc_rs::digest;
-
+use crate::hash::sha256;
 use crate::ledger::{
     rules::LedgerError,
     store::{Connection, Row, Sql, values},
@@ -153,9 +152,7 @@ pub(in crate::ledger) async fn note(
 /// SHA-256 of a service's id: the `jti_hash` of its record.
 #[must_use]
 pub fn hash_of(clerk_id: &str) -> [u8; 32] {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest::digest(&digest::SHA256, clerk_id.as_bytes()).as_ref());
-    hash
+    sha256(clerk_id.as_bytes())
 }
 
 const fn state_after(end: TokenEnd) -> &'static str {

@@ -7,8 +7,7 @@
 
 use std::collections::HashMap;
 
-use aws_lc_rs::digest;
-
+use crate::hash::sha256;
 use crate::{
     audience::Recipient,
     ledger::{
@@ -83,7 +82,7 @@ where r.occasion_id <> ?1 and r.state in ('sending', 'sent', 'unknown', 'rejecte
 
 /// The hash of a key, in hexadecimal: the same that a purge leaves.
 pub(in crate::ledger) fn key_hash(key: &str) -> String {
-    hex(digest::digest(&digest::SHA256, key.as_bytes()).as_ref())
+    hex(&sha256(key.as_bytes()))
 }
 
 /// Enters the holders of keys. Pairs of row and hash.

@@ -9,8 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use aws_lc_rs::digest;
-
+use crate::hash::sha256;
 use crate::{
     failpoint,
     ledger::{
@@ -112,7 +111,7 @@ fn entries(text: &[u8]) -> (Vec<Settlement>, u64) {
 }
 
 fn checksum(json: &str) -> String {
-    hex(digest::digest(&digest::SHA256, json.as_bytes()).as_ref()).chars().take(16).collect()
+    hex(&sha256(json.as_bytes())).chars().take(16).collect()
 }
 
 #[cfg(test)]
