@@ -12,6 +12,7 @@
 //! - [`token`]: the secret in each link.
 //! - [`email`]: words and bytes; [`message`] is what it hands on.
 //! - [`delivery`]: the SMTP conversation with the relays, and the outbox of a preview.
+//! - [`pacing`]: how fast, how many, and what the relays think of us.
 //! - [`replies`]: whose fault a refusal is, of a relay or of a token service.
 //!
 //! The way back: [`web`] is the pages behind the links; [`doctor`] visits them as machines do.
@@ -24,8 +25,8 @@
 //! - [`cli`] and [`commands`]: a verb per file.
 //! - [`settings`]: `linkpost.toml`, the environment, secrets.
 //! - [`ui`]: everything that is printed.
-//! - [`problem`], [`exit`], [`clock`], [`pace`], [`toml_file`], [`private_file`], [`scratch`]: one shape for mistakes,
-//!   what exit codes mean, the time, rates, strict TOML, files that nobody else may read, folders that are gone at the end.
+//! - [`problem`], [`exit`], [`clock`], [`toml_file`], [`private_file`], [`scratch`]: one shape for mistakes,
+//!   what exit codes mean, the time, strict TOML, files that nobody else may read, folders that are gone at the end.
 //! - [`hash`]: SHA-256; [`https`], [`ping`]: requests to services, and the monitor that is told how the ticks end.
 //! - `failpoint`: where a test lets the program die; empty in a release.
 
@@ -46,7 +47,7 @@ pub mod https;
 pub mod ledger;
 pub mod message;
 pub mod occasion;
-pub mod pace;
+pub mod pacing;
 pub mod ping;
 pub mod pipeline;
 pub mod private_file;

@@ -101,7 +101,7 @@ async fn write(
         issuer: TokenIssuer::Preview(occasion.preview_issuer()?),
         letter,
         delivery: Delivery::Outbox(outbox.clone()),
-        caps: crate::pipeline::Caps::default(),
+        caps: crate::pacing::Caps::default(),
         pace: ledgers::unlimited(),
         clock: CLOCK,
     };

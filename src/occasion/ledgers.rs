@@ -6,8 +6,7 @@ use super::rehearsal;
 use crate::{
     clock::Clock,
     ledger::{self, Ledger, LedgerError},
-    pace::Pace,
-    pipeline::Caps,
+    pacing::{Caps, Pace},
     settings::Settings,
 };
 

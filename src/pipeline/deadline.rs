@@ -3,13 +3,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Halt, News, Shared};
 use crate::ledger::{Claim, LedgerError, Run};
 
 /// When the mails of an occasion that were never tried have had their time.
 pub(super) struct Deadline {
     at: Timestamp,
-    not_after: SignedDuration,
+    /// How long after its time a mail may still leave.
+    pub(super) not_after: SignedDuration,
 }
 
 impl Deadline {
@@ -17,35 +17,15 @@ impl Deadline {
     pub(super) async fn of(run: &Run, not_after: SignedDuration) -> Result<Option<Self>, LedgerError> {
         Ok(run.last_call(not_after).await?.map(|at| Self { at, not_after }))
     }
-}
 
-impl Shared {
-    /// Whether a mail may still leave: a later try has a time of its own.
-    pub(super) fn in_time(&self, claim: &Claim) -> bool {
-        !claim.is_untried() || !self.is_over() || self.began_again(claim)
+    /// Whether the mails that were never tried have had their time.
+    pub(super) fn is_over(&self, now: Timestamp) -> bool {
+        now > self.at
     }
 
-    /// Ends what was never tried, once its time is over. Returns how many.
-    pub(super) async fn expire_untried(&self) -> Result<u64, Halt> {
-        let Some(deadline) = self.deadline.as_ref().filter(|_| self.is_over()) else { return Ok(0) };
-        let rows = self.parts.run.expire_untried(deadline.not_after).await?;
-        if rows > 0 {
-            self.tell(News::Lapsed { rows }).await;
-        }
-        Ok(rows)
-    }
-
-    /// Whether a mail that was put back has its time still, which counts from then.
-    fn began_again(&self, claim: &Claim) -> bool {
-        let end = self
-            .deadline
-            .as_ref()
-            .zip(claim.again())
-            .and_then(|(deadline, again)| again.checked_add(deadline.not_after).ok());
-        end.is_some_and(|end| self.parts.clock.now() <= end)
-    }
-
-    fn is_over(&self) -> bool {
-        self.deadline.as_ref().is_some_and(|deadline| self.parts.clock.now() > deadline.at)
+    /// Whether a mail may still leave: a later try has a time of its own, and one that was put back counts from then.
+    pub(super) fn admits(&self, claim: &Claim, now: Timestamp) -> bool {
+        let again = claim.again().and_then(|again| again.checked_add(self.not_after).ok());
+        !claim.is_untried() || !self.is_over(now) || again.is_some_and(|end| now <= end)
     }
 }

@@ -2,10 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Halt, Parts, refusals::Misunderstood};
+use super::{Halt, Parts};
 use crate::{
     delivery::Stop,
     ledger::{Back, LedgerError, PutBack, Rest, Source, State},
+    pacing::Misunderstood,
     replies::{Refusal, sameness},
     token::IssueError,
 };

@@ -2,13 +2,11 @@
 //!
 //! Knows no command line, no terminal, no file and no environment. A preview takes the same path with harmless parts.
 
-mod caps;
 mod deadline;
 mod enlist;
 mod lifetime;
 mod misunderstood;
 mod parts;
-mod refusals;
 mod shared;
 mod supply;
 mod window;
@@ -29,30 +27,28 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub use caps::Caps;
-use caps::Slot;
 use deadline::Deadline;
 pub use enlist::{EnlistError, Mixed, People, Proof, enlist, look_up, prove};
 pub use parts::{Bounds, Halt, News, Parts};
-use refusals::{Reaction, Refusals};
-use shared::Shared;
+use shared::{SHORTEST_WAIT, Shared};
 use supply::{Supplied, Supply};
 
 use crate::{
-    delivery::{Courier, Offer, Remark},
+    delivery::{Courier, Offer, Ready, Remark},
     email::Link,
     failpoint,
     ledger::{Claim, Intended, Outcome, Settled, Try},
+    message::Message,
+    pacing::{Reaction, Reputation, Slot},
     replies::{Fault, Reading},
-    token::{IssueError, TokenIssuer, clerk::Swept},
+    token::{IssueError, Issued, TokenIssuer, clerk::Swept},
 };
 
 /// How long a retry repeats the first try's `Date`, and with it every byte: a relay that got it twice may drop one.
 const SAME_BYTES_FOR: SignedDuration = SignedDuration::from_hours(2);
 /// How long the end of a stopped run may take to revoke tokens.
 const HURRIED: Duration = Duration::from_secs(10);
-/// The shortest wait for a deferred mail.
-const SHORTEST_WAIT: Duration = Duration::from_secs(1);
+
 /// Sends every due mail of the run, each result told to `report`. With `wait` it stays until nothing is left that a
 /// later try could send. Ends early when `stop` is cancelled: nothing new is claimed, what is under way is finished,
 /// and what was claimed is released.
@@ -71,7 +67,7 @@ pub async fn send_all(
         window: bounds.window.clone(),
         deadline,
         budget: AtomicU64::new(bounds.limit.unwrap_or(u64::MAX)),
-        refusals: Refusals::new(bounds.accept_refusals),
+        reputation: Reputation::new(bounds.accept_refusals),
         wait: bounds.wait,
         capped: Mutex::default(),
         halt: stop.child_token(),
@@ -88,7 +84,10 @@ pub async fn send_all(
         }
     };
     let released = shared.parts.run.release_all().await;
-    let ended = ended.and_then(|()| shared.refusals.everybody().map_or(Ok(()), Err));
+    let ended = ended.and_then(|()| match shared.reputation.everybody() {
+        Some((misunderstood, reason)) => Err(misunderstood::halt(misunderstood, None, reason)),
+        None => Ok(()),
+    });
     failpoint::reach("released");
     while let Ok(one) = reports.try_recv() {
         report(one);
@@ -239,7 +238,7 @@ async fn send_one(
     let parts = &shared.parts;
     let reason = settled.reason.clone().unwrap_or_default();
     shared.tell(News::Settled(settled)).await;
-    match shared.refusals.observe(&remark, &reason, &parts.pace) {
+    match shared.reputation.observe(&remark, &reason, &parts.pace) {
         Reaction::GoOn => Ok(()),
         Reaction::Slower(rate) => {
             shared.tell(News::Slower { rate, reason }).await;
@@ -273,74 +272,83 @@ async fn settle_one(
     let now = parts.clock.now();
     let Supplied { claim, issued } = supplied;
     let issued = match issued {
-        Ok(issued) => issued,
-        Err(IssueError::Refused(reason) | IssueError::Unclear(reason)) => {
-            return Ok(Some(run.settle(claim, Outcome::Rejected { reason }).await?));
-        }
+        Ok(issued) => Ok(issued),
+        Err(IssueError::Refused(reason) | IssueError::Unclear(reason)) => Err(reason),
         Err(error) => {
             run.release(vec![claim]).await?;
             return Err(Halt::Tokens(error));
         }
     };
-    failpoint::reach("minted");
-    let url = match issued.link.url([]) {
-        Ok(url) => url,
-        Err(error) => {
-            let reason = error.to_string();
-            return Ok(Some(run.settle(claim, Outcome::Rejected { reason }).await?));
-        }
-    };
-    let link = Link { url: &url, token: issued.link.token().expose(), expires: issued.link.expires() };
-    let date = date_of(&claim, now);
-    let composed = parts
-        .letter
-        .render(claim.recipient(), &link)
-        .and_then(|email| parts.letter.compose(claim.recipient(), &email, &link, date));
-    let message = match composed {
-        Ok(message) => message,
-        Err(defect) => {
-            return Ok(Some(run.settle(claim, Outcome::Rejected { reason: defect.message }).await?));
-        }
+    let (message, attempt) = match issued.and_then(|issued| prepare(parts, &claim, issued, now)) {
+        Ok(prepared) => prepared,
+        Err(reason) => return Ok(Some(run.settle(claim, Outcome::Rejected { reason }).await?)),
     };
     failpoint::reach("composed");
     match courier.offer(&claim, &message, |trouble| shared.mention(trouble)).await {
-        Err(stop) => {
-            run.release(vec![claim]).await?;
-            Err(Halt::Relay(stop))
+        Ok(Offer::Ready(ready)) => {
+            hand_over(parts, claim, ready, &message, attempt, || slot.used(now)).await.map(Some)
         }
+        Ok(Offer::Refused(outcome)) => Ok(Some(run.settle(claim, outcome).await?)),
         Ok(Offer::Gone) => {
             run.release(vec![claim]).await?;
             Ok(None)
         }
-        Ok(Offer::Refused(outcome)) => Ok(Some(run.settle(claim, outcome).await?)),
-        Ok(Offer::Ready(ready)) => {
-            if let Some(reason) = lifetime::too_old(&issued.record, parts.clock.now()) {
-                ready.abandon().await;
-                return Ok(Some(run.settle(claim, Outcome::Deferred { reason }).await?));
-            }
-            let attempt = Try {
-                token: issued.record,
-                message_id: message.message_id().to_owned(),
-                message_sha256: message.sha256(),
-                date,
-                unsubscribe_id: message.unsubscribe_id().to_owned(),
-            };
-            let (row, key) = (claim.recipient().line, claim.recipient().key.clone());
-            match run.intend(claim, attempt).await {
-                Ok(Intended::Go(intent)) => {
-                    slot.used(now);
-                    let outcome = ready.transfer(&intent, &message).await;
-                    Ok(Some(run.settle(intent, outcome).await?))
-                }
-                Ok(Intended::Withdrawn(state)) => {
-                    ready.abandon().await;
-                    Ok(Some(Settled { line: row, key, state, reason: None }))
-                }
-                Err(error) => {
-                    ready.abandon().await;
-                    Err(error.into())
-                }
-            }
+        Err(stop) => {
+            run.release(vec![claim]).await?;
+            Err(Halt::Relay(stop))
+        }
+    }
+}
+
+/// The link, the words and the bytes of a mail, with the try to be written down; or why there is no such mail.
+fn prepare(parts: &Parts, claim: &Claim, issued: Issued, now: Timestamp) -> Result<(Message, Try), String> {
+    failpoint::reach("minted");
+    let url = issued.link.url([]).map_err(|error| error.to_string())?;
+    let link = Link { url: &url, token: issued.link.token().expose(), expires: issued.link.expires() };
+    let date = date_of(claim, now);
+    let message = parts
+        .letter
+        .render(claim.recipient(), &link)
+        .and_then(|email| parts.letter.compose(claim.recipient(), &email, &link, date))
+        .map_err(|defect| defect.message)?;
+    let attempt = Try {
+        token: issued.record,
+        message_id: message.message_id().to_owned(),
+        message_sha256: message.sha256(),
+        date,
+        unsubscribe_id: message.unsubscribe_id().to_owned(),
+    };
+    Ok((message, attempt))
+}
+
+/// A mail that is awaited: the try is written down, then the body leaves. `leaves` is called in between.
+async fn hand_over(
+    parts: &Parts,
+    claim: Claim,
+    ready: Ready<'_>,
+    message: &Message,
+    attempt: Try,
+    leaves: impl FnOnce(),
+) -> Result<Settled, Halt> {
+    let run = &parts.run;
+    if let Some(reason) = lifetime::too_old(&attempt.token, parts.clock.now()) {
+        ready.abandon().await;
+        return Ok(run.settle(claim, Outcome::Deferred { reason }).await?);
+    }
+    let (line, key) = (claim.recipient().line, claim.recipient().key.clone());
+    match run.intend(claim, attempt).await {
+        Ok(Intended::Go(intent)) => {
+            leaves();
+            let outcome = ready.transfer(&intent, message).await;
+            Ok(run.settle(intent, outcome).await?)
+        }
+        Ok(Intended::Withdrawn(state)) => {
+            ready.abandon().await;
+            Ok(Settled { line, key, state, reason: None })
+        }
+        Err(error) => {
+            ready.abandon().await;
+            Err(error.into())
         }
     }
 }

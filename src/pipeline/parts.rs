@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Caps;
 use crate::{
     clock::Clock,
     delivery::{Delivery, Stop, Trouble},
     email::Letter,
     ledger::{LedgerError, Run, Selection, Settled},
-    pace::Pace,
+    pacing::{Caps, Pace},
     replies::Refusal,
     schedule::Window,
     token::{IssueError, TokenIssuer},

@@ -15,13 +15,16 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Halt, News, Parts, SHORTEST_WAIT, deadline::Deadline, refusals::Refusals};
+use super::{Halt, News, Parts, deadline::Deadline};
 use crate::{
     delivery::Trouble,
     ledger::{Claim, Selection},
+    pacing::Reputation,
     schedule::Window,
 };
 
+/// The shortest wait for a deferred mail, or for room below a cap.
+pub(super) const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 /// How far the wall clock may move against the monotonic one while a run goes on.
 const LARGEST_JUMP: SignedDuration = SignedDuration::from_hours(1);
 
@@ -33,7 +36,7 @@ pub(super) struct Shared {
     pub(super) deadline: Option<Deadline>,
     /// How many mails may still be claimed.
     pub(super) budget: AtomicU64,
-    pub(super) refusals: Refusals,
+    pub(super) reputation: Reputation,
     /// Whether the run stays until everything has come to an end.
     pub(super) wait: bool,
     /// When the next mail may leave, once the caps are reached.
@@ -55,6 +58,24 @@ impl Shared {
     pub(super) async fn give_back(&self, claim: Claim) -> Result<(), Halt> {
         self.budget.fetch_add(1, Ordering::Relaxed);
         Ok(self.parts.run.release(vec![claim]).await?)
+    }
+
+    /// Whether a mail may still leave.
+    pub(super) fn in_time(&self, claim: &Claim) -> bool {
+        self.deadline.as_ref().is_none_or(|deadline| deadline.admits(claim, self.parts.clock.now()))
+    }
+
+    /// Ends what was never tried, once its time is over. Returns how many.
+    pub(super) async fn expire_untried(&self) -> Result<u64, Halt> {
+        let now = self.parts.clock.now();
+        let Some(deadline) = self.deadline.as_ref().filter(|deadline| deadline.is_over(now)) else {
+            return Ok(0);
+        };
+        let rows = self.parts.run.expire_untried(deadline.not_after).await?;
+        if rows > 0 {
+            self.tell(News::Lapsed { rows }).await;
+        }
+        Ok(rows)
     }
 
     /// The caps are reached: told once. Whether the run stays until there is room.

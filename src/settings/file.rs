@@ -14,7 +14,7 @@ use crate::{
     delivery::Patience,
     email::Unsubscribe,
     ledger,
-    pace::Cap,
+    pacing::Cap,
     problem::Problem,
     replies::Rules,
     toml_file::{Table, TomlFile},

@@ -12,7 +12,7 @@ use crate::{
     delivery::{Patience, smtp},
     email::Unsubscribe,
     ledger,
-    pace::Cap,
+    pacing::Cap,
     problem::{Place, Problem},
     replies::Rules,
     token::{

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::pace::Pace;
+use crate::pacing::Pace;
 
 /// What remains of the rate at the worst.
 const FLOOR: f64 = 0.05;

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use linkpost::{
     delivery::Relays,
     ledger::{State, Tally},
-    pace::Cap,
+    pacing::Cap,
     pipeline::{Halt, News},
     replies::{self, Fault, Rules},
     sandbox::{Act, Event, SandboxRelay, Script, Step},

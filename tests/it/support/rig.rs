@@ -11,8 +11,8 @@ use linkpost::{
     delivery::{Delivery, Relays, smtp, smtp::RelaySettings},
     email::{Letter, Letterhead, MessageKeys, Unsubscribe},
     ledger::{Ledger, NewMark, Run, Selection, Tally},
-    pace::{Cap, Pace},
-    pipeline::{self, Bounds, Caps, Halt, News, Parts},
+    pacing::{Cap, Caps, Pace},
+    pipeline::{self, Bounds, Halt, News, Parts},
     sandbox::SandboxRelay,
     token::{PreviewIssuer, TokenIssuer},
 };

@@ -5,7 +5,6 @@ use std::{
     time::Duration,
 };
 
-use jiff::SignedDuration;
 use tokio::{
     sync::Notify,
     time::{Instant, sleep_until},
@@ -21,15 +20,6 @@ const ONE_COMPLAINT: Duration = Duration::from_secs(10);
 const STEP_EVERY: Duration = Duration::from_mins(1);
 /// How long the real rate is measured over, where none is set.
 const MEASURED: Duration = Duration::from_secs(10);
-
-/// At most so many mails in any time of this length.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cap {
-    /// The most mails.
-    pub most: u64,
-    /// The length of the window that moves along with the clock.
-    pub within: SignedDuration,
-}
 
 /// Lets a mail pass so many times a second, after a first burst. First come, first served.
 #[derive(Debug)]

@@ -8,10 +8,9 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Halt, misunderstood::halt};
+use super::rate::Pace;
 use crate::{
     delivery::Remark,
-    pace::Pace,
     replies::{Fault, Reading, sameness},
 };
 
@@ -27,7 +26,7 @@ const MOST_OF_THE_PEOPLE: usize = 50;
 
 /// The last answers of the relays and of the token service.
 #[derive(Debug, Default)]
-pub(super) struct Refusals {
+pub struct Reputation {
     remembered: Mutex<Remembered>,
     /// Whether refusals of people are taken at their word.
     accepts: bool,
@@ -54,7 +53,7 @@ enum Answer {
 
 /// What follows from an answer.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Reaction {
+pub enum Reaction {
     /// Nothing.
     GoOn,
     /// So many mails a second from now on.
@@ -65,21 +64,24 @@ pub(super) enum Reaction {
 
 /// A refusal that is about us.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Misunderstood {
-    pub(super) reading: Reading,
+pub struct Misunderstood {
+    /// Whose fault it is.
+    pub reading: Reading,
     /// How many of the last answers said so.
-    pub(super) refused: usize,
+    pub refused: usize,
     /// What is the same in the refusals that were booked against people before it was understood.
-    pub(super) sameness: Option<String>,
+    pub sameness: Option<String>,
 }
 
-impl Refusals {
-    pub(super) fn new(accepts: bool) -> Self {
+impl Reputation {
+    /// Nothing is known yet. `accepts`: refusals of people are taken at their word.
+    #[must_use]
+    pub fn new(accepts: bool) -> Self {
         Self { remembered: Mutex::default(), accepts }
     }
 
     /// Takes in an answer with the words that the ledger keeps of it.
-    pub(super) fn observe(&self, remark: &Remark, reason: &str, pace: &Pace) -> Reaction {
+    pub fn observe(&self, remark: &Remark, reason: &str, pace: &Pace) -> Reaction {
         let reading = match remark {
             Remark::None | Remark::Lost(_) => return Reaction::GoOn,
             Remark::Taken => {
@@ -131,14 +133,15 @@ impl Refusals {
         (in_a_row >= row || same > most).then_some(same)
     }
 
-    /// At the end of a run: whether everybody was refused in the same words, however few they were.
-    pub(super) fn everybody(&self) -> Option<Halt> {
+    /// At the end of a run: whether everybody was refused in the same words, however few they were, and the last words.
+    #[must_use]
+    pub fn everybody(&self) -> Option<(Misunderstood, String)> {
         let Remembered { last, reason } = &*self.remembered();
         let first = last.front()?;
         let Answer::Refused(fault @ (Fault::Message | Fault::Unclear), _) = first else { return None };
         let all = !self.accepts && last.len() > 1 && last.iter().all(|one| one == first);
         let misunderstood = || misunderstood(first, &Reading::new(*fault, true), last.len());
-        all.then(|| halt(misunderstood(), None, reason.clone()))
+        all.then(|| (misunderstood(), reason.clone()))
     }
 
     /// Plain values, whole after every statement: a panic elsewhere does not spoil them.
@@ -173,7 +176,7 @@ mod tests {
 
     /// After how many of these answers the run is stopped.
     fn stopped_after<'a>(answers: impl Iterator<Item = &'a str>) -> Option<usize> {
-        let (refusals, pace) = (Refusals::default(), Pace::per_second(1.0, 1));
+        let (reputation, pace) = (Reputation::default(), Pace::per_second(1.0, 1));
         answers
             .map(|text| {
                 let remark = match text {
@@ -181,7 +184,7 @@ mod tests {
                     "cut" => Remark::Lost("cut".into()),
                     text => refused(text),
                 };
-                refusals.observe(&remark, text, &pace)
+                reputation.observe(&remark, text, &pace)
             })
             .position(|reaction| matches!(reaction, Reaction::Stop(_)))
             .map(|at| at + 1)
@@ -223,15 +226,12 @@ mod tests {
     #[tokio::test]
     async fn a_handful_of_people_who_are_all_refused_in_the_same_words_are_not_to_blame() {
         let everybody = |answers: &[&str]| {
-            let (refusals, pace) = (Refusals::default(), Pace::per_second(1.0, 1));
+            let (reputation, pace) = (Reputation::default(), Pace::per_second(1.0, 1));
             for text in answers {
                 let remark = if *text == "ok" { Remark::Taken } else { refused(text) };
-                refusals.observe(&remark, text, &pace);
+                reputation.observe(&remark, text, &pace);
             }
-            refusals.everybody().map(|halt| {
-                let Halt::Refused { refused, .. } = halt else { panic!("{halt:?}") };
-                refused
-            })
+            reputation.everybody().map(|(misunderstood, _)| misunderstood.refused)
         };
         assert_eq!(everybody(&["550 nix da", "550 nix da"]), Some(2));
         assert_eq!(everybody(&["550 nix da"]), None, "one alone may be meant");

@@ -7,7 +7,14 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::pace::Cap;
+/// At most so many mails in any time of this length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cap {
+    /// The most mails.
+    pub most: u64,
+    /// The length of the window that moves along with the clock.
+    pub within: SignedDuration,
+}
 
 /// The caps of a run and the mails that count against them.
 #[derive(Debug, Default)]
@@ -26,7 +33,7 @@ struct State {
 
 /// A place below the caps. Dropped without [`Slot::used`], it is free again.
 #[derive(Debug)]
-pub(super) struct Slot<'a> {
+pub struct Slot<'a> {
     caps: &'a Caps,
     used: Option<Timestamp>,
 }
@@ -46,8 +53,12 @@ impl Caps {
         self.caps.iter().map(room).min()
     }
 
-    /// A place for one mail, or when there will be one.
-    pub(super) fn take(&self, now: Timestamp) -> Result<Slot<'_>, Timestamp> {
+    /// A place for one mail.
+    ///
+    /// # Errors
+    ///
+    /// There is none before this time.
+    pub fn take(&self, now: Timestamp) -> Result<Slot<'_>, Timestamp> {
         let mut state = self.state();
         let later = self.caps.iter().filter_map(|cap| state.opens(cap, now)).max();
         if let Some(later) = later {
@@ -87,7 +98,7 @@ impl State {
 
 impl Slot<'_> {
     /// The mail leaves.
-    pub(super) fn used(&mut self, now: Timestamp) {
+    pub fn used(&mut self, now: Timestamp) {
         self.used = Some(now);
     }
 }
