@@ -13,7 +13,7 @@ use tokio::time::Instant;
 /// The wait after the first failure; each further one doubles it.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 
-/// How much a run puts up with before it leaves a relay alone, and before it ends.
+/// The limits after which a relay is left alone, and after which the run ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
     /// So many failures in a row, over all connections, make the full pause.
@@ -39,7 +39,7 @@ pub(super) struct Breaker {
 
 #[derive(Debug)]
 struct State {
-    gate: Gate,
+    circuit: Circuit,
     /// Failures since the last mail that was answered.
     failures: u32,
     /// The first and the last of them.
@@ -47,15 +47,15 @@ struct State {
     reason: String,
 }
 
-/// Who may try.
+/// Who may try, in the words of an electric circuit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Gate {
-    /// Anybody.
-    Open,
+enum Circuit {
+    /// Mails flow: anybody.
+    Closed,
     /// Nobody until then, and then one.
-    Shut(Instant),
+    Open(Instant),
     /// One is trying.
-    Probing,
+    HalfOpen,
 }
 
 /// The answer to a worker that wants to connect.
@@ -63,10 +63,10 @@ enum Gate {
 pub(super) enum Turn<'a> {
     /// Try, and say how it went.
     Try(Pass<'a>),
-    /// Not before then.
-    Later(Instant),
+    /// The circuit is open: not before then.
+    Open(Instant),
     /// Another one is trying.
-    Probed,
+    HalfOpen,
 }
 
 /// The right to try once. Dropped without a word, it lets the next one try.
@@ -86,26 +86,26 @@ pub(super) struct Failure {
     /// Whether that is the full pause, after too many of them.
     pub(super) pausing: bool,
     /// Whether nothing has got through for too long.
-    pub(super) hopeless: bool,
+    pub(super) exhausted: bool,
 }
 
 impl Breaker {
     pub(super) fn new(patience: Patience) -> Self {
-        let state = State { gate: Gate::Open, failures: 0, failing: None, reason: String::new() };
+        let state = State { circuit: Circuit::Closed, failures: 0, failing: None, reason: String::new() };
         Self { patience, state: Mutex::new(state) }
     }
 
     /// Whether a worker may try now.
     pub(super) fn turn(&self) -> Turn<'_> {
         let mut state = self.state();
-        let probe = match state.gate {
-            Gate::Open => false,
-            Gate::Shut(until) if until > Instant::now() => return Turn::Later(until),
-            Gate::Shut(_) => true,
-            Gate::Probing => return Turn::Probed,
+        let probe = match state.circuit {
+            Circuit::Closed => false,
+            Circuit::Open(until) if until > Instant::now() => return Turn::Open(until),
+            Circuit::Open(_) => true,
+            Circuit::HalfOpen => return Turn::HalfOpen,
         };
         if probe {
-            state.gate = Gate::Probing;
+            state.circuit = Circuit::HalfOpen;
         }
         Turn::Try(Pass { breaker: self, probe })
     }
@@ -114,7 +114,7 @@ impl Breaker {
     pub(super) fn answered(&self) -> bool {
         let mut state = self.state();
         let was_out = state.failures > 0;
-        *state = State { gate: Gate::Open, failures: 0, failing: None, reason: String::new() };
+        *state = State { circuit: Circuit::Closed, failures: 0, failing: None, reason: String::new() };
         was_out
     }
 
@@ -130,18 +130,18 @@ impl Breaker {
         let again_in = if pausing { pause } else { doubled.min(pause) };
         let begun = state.failing.map_or(now, |(first, _)| first);
         state.failing = Some((begun, now));
-        state.gate = Gate::Shut(now + again_in);
-        let hopeless = now - begun >= give_up_after;
-        Failure { again_in, failures: state.failures, pausing, hopeless }
+        state.circuit = Circuit::Open(now + again_in);
+        let exhausted = now - begun >= give_up_after;
+        Failure { again_in, failures: state.failures, pausing, exhausted }
     }
 
     /// Whether nothing has got through for too long.
-    pub(super) fn is_hopeless(&self) -> bool {
+    pub(super) fn is_exhausted(&self) -> bool {
         self.state().failing.is_some_and(|(first, last)| last - first >= self.patience.give_up_after)
     }
 
     /// Nobody tried for a while: what failed before says nothing about how long the relay has been out of reach.
-    pub(super) fn rested(&self) {
+    pub(super) fn forget_outage(&self) {
         self.state().failing = None;
     }
 
@@ -158,8 +158,8 @@ impl Breaker {
 
 impl Pass<'_> {
     /// There is a connection: the others may follow. The failures are forgotten only when a mail is answered.
-    pub(super) fn opened(self) {
-        self.breaker.state().gate = Gate::Open;
+    pub(super) fn connected(self) {
+        self.breaker.state().circuit = Circuit::Closed;
     }
 
     /// There is none.
@@ -171,8 +171,8 @@ impl Pass<'_> {
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
         let mut state = self.breaker.state();
-        if self.probe && state.gate == Gate::Probing {
-            state.gate = Gate::Shut(Instant::now());
+        if self.probe && state.circuit == Circuit::HalfOpen {
+            state.circuit = Circuit::Open(Instant::now());
         }
     }
 }
@@ -196,7 +196,7 @@ mod tests {
         for _ in 0..7 {
             let failure = breaker.failed("refused");
             waits.push(failure.again_in.as_secs());
-            assert!(matches!(breaker.turn(), Turn::Later(_)));
+            assert!(matches!(breaker.turn(), Turn::Open(_)));
             tokio::time::advance(failure.again_in).await;
         }
         assert_eq!(waits, [1, 2, 4, 8, 30, 30, 30]);
@@ -223,14 +223,14 @@ mod tests {
         breaker.failed("refused");
         pass(1).await;
         let Turn::Try(probe) = breaker.turn() else { panic!("nobody may try") };
-        assert!(matches!(breaker.turn(), Turn::Probed));
+        assert!(matches!(breaker.turn(), Turn::HalfOpen));
         drop(probe);
         let Turn::Try(probe) = breaker.turn() else { panic!("a probe that was given up blocks the next") };
         probe.failed("refused");
         assert!(!may_try(&breaker));
         pass(2).await;
         let Turn::Try(probe) = breaker.turn() else { panic!("nobody may try") };
-        probe.opened();
+        probe.connected();
         assert!(may_try(&breaker) && may_try(&breaker));
         assert_eq!(breaker.failed("cut").again_in.as_secs(), 4, "connections that carry no mail count on");
         assert!(breaker.answered());
@@ -244,16 +244,16 @@ mod tests {
         let begun = Instant::now();
         loop {
             let failure = breaker.failed("refused");
-            assert_eq!(failure.hopeless, begun.elapsed() >= Duration::from_mins(10));
-            assert_eq!(breaker.is_hopeless(), failure.hopeless);
-            if failure.hopeless {
+            assert_eq!(failure.exhausted, begun.elapsed() >= Duration::from_mins(10));
+            assert_eq!(breaker.is_exhausted(), failure.exhausted);
+            if failure.exhausted {
                 break;
             }
             tokio::time::advance(failure.again_in).await;
         }
         assert!(begun.elapsed() < Duration::from_mins(11));
         pass(3600).await;
-        breaker.rested();
-        assert!(!breaker.failed("refused").hopeless, "an hour in which nobody tried is no outage");
+        breaker.forget_outage();
+        assert!(!breaker.failed("refused").exhausted, "an hour in which nobody tried is no outage");
     }
 }

@@ -117,7 +117,7 @@ impl Courier {
     }
 
     /// What the last mail's end says about us and the relay, once per mail; the relay's record takes it in.
-    pub(super) fn conclude(&mut self, tell: impl Fn(Trouble)) -> Remark {
+    pub(super) fn take_remark(&mut self, tell: impl Fn(Trouble)) -> Remark {
         let remark = std::mem::replace(&mut self.remark, Remark::None);
         if let Some(at) = self.at {
             self.relays.record(at, &remark, tell);

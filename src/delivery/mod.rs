@@ -72,9 +72,9 @@ impl Delivery {
     }
 
     /// Nobody tried for a while: an outage before that does not count.
-    pub fn rested(&self) {
+    pub fn forget_outage(&self) {
         match self {
-            Self::Smtp(relays) => relays.rested(),
+            Self::Smtp(relays) => relays.forget_outage(),
             Self::Outbox(_) => {}
         }
     }
@@ -100,9 +100,9 @@ impl Courier {
     }
 
     /// What the end of the last mail says about us and the place. To be asked once per mail.
-    pub fn conclude(&mut self, tell: impl Fn(Trouble)) -> Remark {
+    pub fn take_remark(&mut self, tell: impl Fn(Trouble)) -> Remark {
         match self {
-            Self::Smtp(courier) => courier.conclude(tell),
+            Self::Smtp(courier) => courier.take_remark(tell),
             Self::Outbox(_) => Remark::None,
         }
     }

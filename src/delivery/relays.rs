@@ -74,7 +74,7 @@ impl Place {
 
 impl Trouble {
     fn failed(relay: String, reason: String, failure: Failure) -> Self {
-        let Failure { again_in, failures, pausing, hopeless: _ } = failure;
+        let Failure { again_in, failures, pausing, exhausted: _ } = failure;
         Self::Failed { relay, reason, again_in, failures, pausing }
     }
 }
@@ -122,9 +122,9 @@ impl Relays {
     }
 
     /// Nobody tried for a while: an outage before that does not count.
-    pub fn rested(&self) {
+    pub fn forget_outage(&self) {
         for place in &self.0.places {
-            place.breaker.rested();
+            place.breaker.forget_outage();
         }
     }
 
@@ -161,7 +161,7 @@ impl Relays {
     pub(super) fn again(&self, at: usize) -> Option<Pass<'_>> {
         match self.0.places.get(at)?.breaker.turn() {
             Turn::Try(pass) => Some(pass),
-            Turn::Later(_) | Turn::Probed => None,
+            Turn::Open(_) | Turn::HalfOpen => None,
         }
     }
 
@@ -177,7 +177,7 @@ impl Relays {
         let Some(place) = self.0.places.get(at) else { return Ok(None) };
         match place.relay.connect().await {
             Ok(connection) => {
-                pass.opened();
+                pass.connected();
                 Ok(Some(connection))
             }
             Err(Stop::Unreachable { relay, reason }) => {
@@ -213,18 +213,18 @@ impl Relays {
         for at in self.order() {
             let Some(place) = self.0.places.get(at).filter(|place| !place.rests()) else { continue };
             match place.breaker.turn() {
-                Turn::Try(pass) if !self.is_hopeless() => {
+                Turn::Try(pass) if !self.is_exhausted() => {
                     self.took(at);
                     return Next::Try(at, pass);
                 }
                 Turn::Try(_) => {}
-                Turn::Later(until) => {
+                Turn::Open(until) => {
                     soonest = Some(soonest.map_or(until, |soonest: Instant| soonest.min(until)));
                 }
-                Turn::Probed => probed = true,
+                Turn::HalfOpen => probed = true,
             }
         }
-        if self.is_hopeless() {
+        if self.is_exhausted() {
             return Next::GiveUp(self.out_of_reach());
         }
         Next::Wait(if probed { None } else { soonest })
@@ -259,8 +259,8 @@ impl Relays {
         }
     }
 
-    fn is_hopeless(&self) -> bool {
-        self.0.places.iter().filter(|place| !place.rests()).all(|place| place.breaker.is_hopeless())
+    fn is_exhausted(&self) -> bool {
+        self.0.places.iter().filter(|place| !place.rests()).all(|place| place.breaker.is_exhausted())
     }
 
     fn out_of_reach(&self) -> Stop {

@@ -142,7 +142,7 @@ async fn rounds(shared: Arc<Shared>, bounds: &Bounds) -> Result<(), Halt> {
         if !waited {
             return Ok(());
         }
-        parts.delivery.rested();
+        parts.delivery.forget_outage();
     }
 }
 
@@ -228,7 +228,7 @@ async fn send_one(
         Err(_) | Ok(_) => None,
     };
     let settled = settle_one(shared, courier, supplied, slot).await;
-    let remark = courier.conclude(|trouble| shared.mention(trouble));
+    let remark = courier.take_remark(|trouble| shared.mention(trouble));
     let remark = unclear.map_or(remark, |reading| Remark::Refused(Box::new(reading)));
     let Some(settled) = settled? else {
         // The connection had gone, and nothing was offered: the mail waits for its turn again.

@@ -11,7 +11,7 @@ use super::{
     capabilities::Capabilities,
     reply::{Class, Reply},
     settings::Login,
-    wire::{Lost, Wire},
+    wire::{Wire, WireError},
 };
 use crate::replies::{Fault, Identity, Reading, Rules, Step};
 
@@ -22,11 +22,11 @@ pub(super) enum AuthError {
     /// The relay cannot say now.
     NotNow(String),
     /// The conversation broke off.
-    Lost(Lost),
+    Lost(WireError),
 }
 
-impl From<Lost> for AuthError {
-    fn from(lost: Lost) -> Self {
+impl From<WireError> for AuthError {
+    fn from(lost: WireError) -> Self {
         Self::Lost(lost)
     }
 }

@@ -4,9 +4,8 @@ use lettre::transport::smtp::authentication::Mechanism;
 
 use super::reply::Reply;
 
-/// The extensions that a relay announced. After HELO, and before EHLO, none.
+/// The extensions that a relay announced, as far as they are used. After HELO, and before EHLO, none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "a set of independent announcements, read one by one")]
 pub struct Capabilities {
     /// Commands may be sent in groups (RFC 2920).
     pub pipelining: bool,
@@ -14,16 +13,8 @@ pub struct Capabilities {
     pub size: bool,
     /// The largest message it takes, in bytes; `None`: it names no limit.
     pub largest_message: Option<u64>,
-    /// Bodies with the eighth bit set (RFC 6152). Ours never have it.
-    pub eight_bit_mime: bool,
-    /// Local parts beyond ASCII (RFC 6531).
-    pub smtputf8: bool,
     /// The connection can be encrypted (RFC 3207).
     pub starttls: bool,
-    /// Replies carry enhanced status codes (RFC 2034).
-    pub enhanced_codes: bool,
-    /// `BDAT` (RFC 3030). Noted, not used.
-    pub chunking: bool,
     /// The most mails on one connection (`LIMITS MAILMAX`, RFC 9422).
     pub most_mails: Option<u32>,
     /// The sign-in mechanisms that we speak too.
@@ -47,11 +38,7 @@ impl Capabilities {
                     capabilities.largest_message =
                         words.next().and_then(|limit| limit.parse().ok()).filter(|&limit| limit > 0);
                 }
-                Some("8BITMIME") => capabilities.eight_bit_mime = true,
-                Some("SMTPUTF8") => capabilities.smtputf8 = true,
                 Some("STARTTLS") => capabilities.starttls = true,
-                Some("ENHANCEDSTATUSCODES") => capabilities.enhanced_codes = true,
-                Some("CHUNKING") => capabilities.chunking = true,
                 Some("LIMITS") => {
                     capabilities.most_mails = words
                         .find_map(|limit| limit.strip_prefix("MAILMAX="))
@@ -101,11 +88,9 @@ mod tests {
             pipelining: true,
             size: true,
             largest_message: Some(1000),
-            eight_bit_mime: true,
             starttls: true,
             most_mails: Some(20),
             mechanisms: vec![Mechanism::Plain, Mechanism::Login, Mechanism::Xoauth2],
-            ..Capabilities::default()
         };
         assert_eq!(capabilities, expected);
     }

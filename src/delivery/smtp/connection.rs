@@ -18,7 +18,7 @@ use super::{
     reply::Reply,
     settings::{Deadlines, RelaySettings},
     verdict::{self, Remark, Verb, Verdict},
-    wire::{Dot, Lost, Wire},
+    wire::{Dot, Wire, WireError},
 };
 use crate::{
     audience::Address,
@@ -83,7 +83,7 @@ pub enum Offered<'a> {
 }
 
 /// Why a mail cannot even be offered to this relay.
-enum Unsayable {
+enum InvalidEnvelope {
     /// The sender, and so all mails.
     Sender(String),
     /// This mail.
@@ -143,8 +143,8 @@ impl Connection {
     pub async fn offer<'a>(mut self: Box<Self>, envelope: &Envelope, body: Body<'a>) -> Offered<'a> {
         let steps = match self.steps(envelope, body.size()) {
             Ok(steps) => steps,
-            Err(Unsayable::Sender(reason)) => return Offered::Stop(self.sender_refused(reason)),
-            Err(Unsayable::Mail(reason)) => {
+            Err(InvalidEnvelope::Sender(reason)) => return Offered::Stop(self.sender_refused(reason)),
+            Err(InvalidEnvelope::Mail(reason)) => {
                 return Offered::Refused(Outcome::Rejected { reason }, Some(self), Remark::None);
             }
         };
@@ -179,13 +179,13 @@ impl Connection {
                 break;
             }
         }
-        let settled = self.wire.is_settled();
+        let in_step = self.wire.is_in_step();
         match refusal {
-            None if settled => Offered::Ready(Transaction { connection: self, body }),
-            None => interrupted(Verb::Data, &Lost::OutOfTurn, false),
+            None if in_step => Offered::Ready(Transaction { connection: self, body }),
+            None => interrupted(Verb::Data, &WireError::OutOfTurn, false),
             Some((verb, reply)) => {
                 self.unclean = true;
-                let good = settled && !waits_for_body && verdict::keeps_talking(&reply);
+                let good = in_step && !waits_for_body && verdict::keeps_talking(&reply);
                 let rules = self.rules.clone();
                 refused(&rules, (verb, &reply), good.then_some(self), used)
             }
@@ -197,7 +197,7 @@ impl Connection {
         Stop::Refused(Refusal { relay: Some(self.relay.clone()), reading: Box::new(reading), reason })
     }
 
-    async fn answer(&mut self, step: &Step) -> Result<Reply, Lost> {
+    async fn answer(&mut self, step: &Step) -> Result<Reply, WireError> {
         if self.capabilities.pipelining {
             self.wire.reply(step.deadline).await
         } else {
@@ -207,14 +207,14 @@ impl Connection {
     }
 
     /// The commands of one mail, or why there are none.
-    fn steps(&self, envelope: &Envelope, size: usize) -> Result<Vec<Step>, Unsayable> {
-        let sender = Self::sayable(&envelope.sender).map_err(Unsayable::Sender)?;
-        let recipient = Self::sayable(&envelope.recipient).map_err(Unsayable::Mail)?;
+    fn steps(&self, envelope: &Envelope, size: usize) -> Result<Vec<Step>, InvalidEnvelope> {
+        let sender = Self::envelope_address(&envelope.sender).map_err(InvalidEnvelope::Sender)?;
+        let recipient = Self::envelope_address(&envelope.recipient).map_err(InvalidEnvelope::Mail)?;
         if let Some(limit) = self.capabilities.largest_message
             && u64::try_from(size).unwrap_or(u64::MAX) > limit
         {
             let reason = format!("5.3.4 the message has {size} bytes, the relay takes {limit}");
-            return Err(Unsayable::Mail(reason));
+            return Err(InvalidEnvelope::Mail(reason));
         }
         let mut parameters = Vec::new();
         if self.capabilities.size {
@@ -231,7 +231,7 @@ impl Connection {
     }
 
     /// The address as it may stand in a command.
-    fn sayable(address: &Address) -> Result<lettre::Address, String> {
+    fn envelope_address(address: &Address) -> Result<lettre::Address, String> {
         // The address policy knows none of these; a command line must not depend on that.
         if address
             .local()
@@ -245,11 +245,11 @@ impl Connection {
 }
 
 /// The conversation broke off before the body.
-fn interrupted<'a>(verb: Verb, lost: &Lost, used: bool) -> Offered<'a> {
+fn interrupted<'a>(verb: Verb, lost: &WireError, used: bool) -> Offered<'a> {
     let reason = format!("{}: {lost}", verb.name());
     let gone = match lost {
-        Lost::Closed | Lost::Broken(_) | Lost::OutOfTurn => true,
-        Lost::Late(_) | Lost::Malformed(_) => false,
+        WireError::Closed | WireError::Broken(_) | WireError::OutOfTurn => true,
+        WireError::Late(_) | WireError::Malformed(_) => false,
     };
     match verb {
         // A relay may close an idle connection whenever it likes: that says nothing about this mail.
@@ -302,7 +302,7 @@ impl Transaction<'_> {
     /// Sends the body and the final dot: from here on the mail may arrive, so the try must be on record. The connection
     /// comes back if the exchange was complete.
     pub async fn transfer(self) -> (Outcome, Option<Box<Connection>>, Remark) {
-        let lost = |lost: &Lost| Remark::Lost(lost.to_string());
+        let lost = |lost: &WireError| Remark::Lost(lost.to_string());
         let Self { mut connection, body } = self;
         tracing::debug!("body");
         for block in body.blocks() {
@@ -318,7 +318,7 @@ impl Transaction<'_> {
                 failpoint::reach("answered");
                 let (outcome, remark) = verdict::after_dot(&connection.rules, &reply);
                 connection.unclean = !matches!(outcome, Outcome::Accepted { .. });
-                let good = connection.wire.is_settled() && verdict::keeps_talking(&reply);
+                let good = connection.wire.is_in_step() && verdict::keeps_talking(&reply);
                 (outcome, good.then_some(connection), remark)
             }
             Err((Dot::Kept, why)) => {
@@ -398,7 +398,10 @@ mod tests {
         for local in ["a>b", "a b", "a\r\nDATA", "\"a>\"", "jörg", ""] {
             let address = Address::parse(&format!("{local}@example.org"));
             // The policy may refuse it first, which is as good.
-            assert!(!address.is_ok_and(|address| Connection::sayable(&address).is_ok()), "{local:?}");
+            assert!(
+                !address.is_ok_and(|address| Connection::envelope_address(&address).is_ok()),
+                "{local:?}"
+            );
         }
     }
 

@@ -19,7 +19,7 @@ use super::{
     settings::{Deadlines, RelaySettings, Tls},
     stream::Stream,
     tls::{Encryption, HandshakeError},
-    wire::{Lost, Wire},
+    wire::{Wire, WireError},
 };
 use crate::{
     delivery::stop::Stop,
@@ -161,8 +161,9 @@ impl Opening<'_> {
     }
 
     /// Silence is what a port says that waits for TLS.
-    fn no_greeting(&self, lost: &Lost) -> OpenError {
-        let silent = self.settings.tls == Tls::StartTls && matches!(lost, Lost::Late(_) | Lost::Closed);
+    fn no_greeting(&self, lost: &WireError) -> OpenError {
+        let silent =
+            self.settings.tls == Tls::StartTls && matches!(lost, WireError::Late(_) | WireError::Closed);
         let perhaps = if silent {
             "; a port that speaks TLS at once (`tls = \"implicit\"`) says nothing first"
         } else {
@@ -196,6 +197,6 @@ async fn ask(wire: &mut Wire, step: &str, command: &str, deadline: Duration) -> 
     wire.ask(command, deadline).await.map_err(|lost| again(step, &lost))
 }
 
-fn again(step: &str, lost: &Lost) -> OpenError {
+fn again(step: &str, lost: &WireError) -> OpenError {
     OpenError::Again(format!("{step}: {lost}"))
 }

@@ -1,6 +1,6 @@
 //! Bytes and deadlines: commands go out, whole replies come in.
 //!
-//! A deadline covers the whole reply, so one byte now and then does not extend it. After any [`Lost`] the wire is
+//! A deadline covers the whole reply, so one byte now and then does not extend it. After any [`WireError`] the wire is
 //! good for nothing but to be dropped, and dropping it closes the socket.
 
 use std::{io, time::Duration};
@@ -19,7 +19,7 @@ use crate::failpoint;
 
 /// Why the conversation cannot go on.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Lost {
+pub(super) enum WireError {
     #[error("no complete answer within {0:?}")]
     Late(Duration),
     #[error("the relay closed the connection")]
@@ -32,7 +32,7 @@ pub(super) enum Lost {
     OutOfTurn,
 }
 
-impl From<io::Error> for Lost {
+impl From<io::Error> for WireError {
     fn from(error: io::Error) -> Self {
         let kind = error.kind();
         if kind == io::ErrorKind::UnexpectedEof { Self::Closed } else { Self::Broken(kind) }
@@ -68,17 +68,17 @@ impl Wire {
 
     /// The stream, for the upgrade to TLS: refused while a single byte is read ahead, since whoever sent it was not
     /// authenticated (CVE-2011-0411).
-    pub(super) fn into_stream(self) -> Result<Stream, Lost> {
-        if self.is_settled() { Ok(self.stream) } else { Err(Lost::OutOfTurn) }
+    pub(super) fn into_stream(self) -> Result<Stream, WireError> {
+        if self.is_in_step() { Ok(self.stream) } else { Err(WireError::OutOfTurn) }
     }
 
     /// Whether every command has its reply and no byte is left over.
-    pub(super) fn is_settled(&self) -> bool {
+    pub(super) fn is_in_step(&self) -> bool {
         self.owed == 0 && self.inbox.is_empty()
     }
 
     /// Sends `commands` (whole lines) in one write; each owes a reply.
-    pub(super) async fn send(&mut self, commands: &[&str], deadline: Duration) -> Result<(), Lost> {
+    pub(super) async fn send(&mut self, commands: &[&str], deadline: Duration) -> Result<(), WireError> {
         // AUTH passes here too.
         let bytes = Zeroizing::new(commands.concat());
         within(deadline, async {
@@ -91,14 +91,14 @@ impl Wire {
     }
 
     /// Reads one whole reply.
-    pub(super) async fn reply(&mut self, deadline: Duration) -> Result<Reply, Lost> {
+    pub(super) async fn reply(&mut self, deadline: Duration) -> Result<Reply, WireError> {
         let reply = within(deadline, self.read_reply()).await?;
-        self.owed = self.owed.checked_sub(1).ok_or(Lost::OutOfTurn)?;
+        self.owed = self.owed.checked_sub(1).ok_or(WireError::OutOfTurn)?;
         Ok(reply)
     }
 
     /// Sends one command and reads its reply, all within `deadline`.
-    pub(super) async fn ask(&mut self, command: &str, deadline: Duration) -> Result<Reply, Lost> {
+    pub(super) async fn ask(&mut self, command: &str, deadline: Duration) -> Result<Reply, WireError> {
         within(deadline, async {
             self.send(&[command], deadline).await?;
             self.reply(deadline).await
@@ -107,7 +107,7 @@ impl Wire {
     }
 
     /// Sends a piece of the body: it has left this process when this returns.
-    pub(super) async fn send_body(&mut self, block: &[u8], deadline: Duration) -> Result<(), Lost> {
+    pub(super) async fn send_body(&mut self, block: &[u8], deadline: Duration) -> Result<(), WireError> {
         within(deadline, async {
             self.stream.write_all(block).await?;
             Ok(self.stream.flush().await?)
@@ -116,7 +116,7 @@ impl Wire {
     }
 
     /// Ends the message: the dot in a write of its own, then the answer. Says beside an error whether the dot left.
-    pub(super) async fn end_message(&mut self, deadline: Duration) -> Result<Reply, (Dot, Lost)> {
+    pub(super) async fn end_message(&mut self, deadline: Duration) -> Result<Reply, (Dot, WireError)> {
         let mut dot = Dot::Kept;
         let ended = within(deadline, async {
             self.expect_silence().await?;
@@ -127,7 +127,7 @@ impl Wire {
                 // dot is out only once a write has succeeded.
                 let written = self.stream.write(rest).await?;
                 dot = Dot::Written;
-                rest = rest.get(written..).filter(|_| written > 0).ok_or(Lost::Closed)?;
+                rest = rest.get(written..).filter(|_| written > 0).ok_or(WireError::Closed)?;
             }
             self.stream.flush().await?;
             failpoint::reach("after-dot");
@@ -145,7 +145,7 @@ impl Wire {
         let _ = within(deadline, async { Ok(self.stream.shutdown().await?) }).await;
     }
 
-    async fn read_reply(&mut self) -> Result<Reply, Lost> {
+    async fn read_reply(&mut self) -> Result<Reply, WireError> {
         let mut parser = ReplyParser::default();
         loop {
             match parser.feed(&self.inbox)? {
@@ -156,26 +156,29 @@ impl Wire {
                 None => self.inbox.clear(),
             }
             if self.stream.read_buf(&mut self.inbox).await? == 0 {
-                return Err(Lost::Closed);
+                return Err(WireError::Closed);
             }
         }
     }
 
     /// Fails if the relay has said something that nobody asked for, or has gone: whatever it was, it would be taken
     /// for the answer to the next command.
-    async fn expect_silence(&mut self) -> Result<(), Lost> {
-        if !self.is_settled() {
-            return Err(Lost::OutOfTurn);
+    async fn expect_silence(&mut self) -> Result<(), WireError> {
+        if !self.is_in_step() {
+            return Err(WireError::OutOfTurn);
         }
         match self.stream.look(&mut [0; 64]).await? {
             None => Ok(()),
-            Some([]) => Err(Lost::Closed),
-            Some(_) => Err(Lost::OutOfTurn),
+            Some([]) => Err(WireError::Closed),
+            Some(_) => Err(WireError::OutOfTurn),
         }
     }
 }
 
 /// The one place where time runs out.
-async fn within<T>(deadline: Duration, step: impl Future<Output = Result<T, Lost>>) -> Result<T, Lost> {
-    timeout(deadline, step).await.unwrap_or(Err(Lost::Late(deadline)))
+async fn within<T>(
+    deadline: Duration,
+    step: impl Future<Output = Result<T, WireError>>,
+) -> Result<T, WireError> {
+    timeout(deadline, step).await.unwrap_or(Err(WireError::Late(deadline)))
 }

@@ -175,7 +175,7 @@ async fn a_relay_that_wants_a_body_for_nobody_gets_none() {
 async fn a_probe_tells_what_the_relay_can_do() {
     let relay = relay(Options::default()).await;
     let capabilities = Relay::new(settings(relay.address().port())).unwrap().probe().await.unwrap();
-    assert!(capabilities.pipelining && capabilities.smtputf8 && capabilities.largest_message.is_some());
+    assert!(capabilities.pipelining && capabilities.size && capabilities.largest_message.is_some());
     relay.until(|event| *event == Event::Closed { connection: 1, ending: Ending::Quit }).await;
     assert_eq!(commands(&relay), ["EHLO client.example.com", "QUIT"]);
     finish(relay).await;
