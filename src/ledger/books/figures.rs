@@ -8,7 +8,7 @@ use crate::{
     ledger::{
         handle::Ledger,
         rules::{LedgerError, State},
-        store::{ReadPool, Row, Sql, values},
+        store::{ReadPool, Sql, values},
     },
 };
 
@@ -99,7 +99,7 @@ async fn books(
     let mut books = Vec::with_capacity(rows.len());
     for row in rows {
         let (tally, gone) = counts(&mut transaction, row.get("id")?, row.get("generation")?).await?;
-        let list = match (row.get("list")?, time(&row, "enlisted_at")?) {
+        let list = match (row.get("list")?, row.get("enlisted_at")?) {
             (Some(name), Some(enlisted)) => {
                 let rows: i64 = row.get("list_rows")?;
                 Some(ListFacts { name, rows: u64::try_from(rows).unwrap_or_default(), enlisted })
@@ -111,19 +111,14 @@ async fn books(
             tally,
             gone: Gone(gone),
             list,
-            first_run: time(&row, "first_run")?,
-            last_run: time(&row, "last_run")?,
-            first_try: time(&row, "first_try_at")?,
-            next_due: time(&row, "next_due")?,
-            purged: time(&row, "purged_at")?,
-            due: time(&row, "due_at")?,
+            first_run: row.get("first_run")?,
+            last_run: row.get("last_run")?,
+            first_try: row.get("first_try_at")?,
+            next_due: row.get("next_due")?,
+            purged: row.get("purged_at")?,
+            due: row.get("due_at")?,
             over: row.get("closed")?,
         });
     }
     Ok(books)
-}
-
-pub(in crate::ledger) fn time(row: &Row, column: &str) -> Result<Option<Timestamp>, LedgerError> {
-    let at: Option<i64> = row.get(column)?;
-    Ok(at.and_then(|at| Timestamp::from_millisecond(at).ok()))
 }

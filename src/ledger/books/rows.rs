@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 
-use super::figures::time;
 use crate::{
     campaign::CampaignId,
     ledger::{
@@ -127,6 +126,6 @@ fn view(row: &Row) -> Result<RowView, LedgerError> {
         reply: row.get("reply")?,
         message_id: row.get("message_id")?,
         attempts: row.get("attempts")?,
-        changed: time(row, "changed_at")?.unwrap_or_default(),
+        changed: row.get::<Option<Timestamp>>("changed_at")?.unwrap_or_default(),
     })
 }

@@ -171,10 +171,7 @@ impl Run {
 }
 
 fn view(row: &Row) -> Result<UnknownRow, LedgerError> {
-    let time = |column| -> Result<Option<Timestamp>, LedgerError> {
-        let at: Option<i64> = row.get(column)?;
-        Ok(at.and_then(|at| Timestamp::from_millisecond(at).ok()))
-    };
+    let time = |column| row.get::<Option<Timestamp>>(column);
     let changed = time("changed_at")?.unwrap_or_default();
     Ok(UnknownRow {
         id: row.get("id")?,
