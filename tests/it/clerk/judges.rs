@@ -189,7 +189,8 @@ async fn neither_we_nor_the_double_break_clerks_specification() {
         fixture.finish(command)
     };
     let sent = run(&["send", "spring.toml", "--yes"]);
-    assert_eq!((sent.code, taken(&relay).len()), (Some(0), 8), "{sent:?}");
+    // One refused of nine is more than one in ten: somebody shall look, which is what exit 3 says.
+    assert_eq!((sent.code, taken(&relay).len()), (Some(3), 8), "{sent:?}");
     let recalled = run(&["recall", "spring.toml", "--yes"]);
     assert_eq!(recalled.code, Some(0), "{recalled:?}");
     assert_eq!(tokens(&clerk, "revoked").len(), 6);
