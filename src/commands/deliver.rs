@@ -46,9 +46,10 @@ pub(super) async fn deliver(
             progress.aside(|| news::tell(ui, &news));
         }
     });
+    let interrupted = interrupted(ui, &stop, signals::first());
     let ended = tokio::select! {
         ended = sending => ended,
-        interrupted = interrupted(ui, &stop) => interrupted,
+        interrupted = interrupted => interrupted,
     };
     progress.finish();
     ended?;
@@ -56,8 +57,8 @@ pub(super) async fn deliver(
 }
 
 /// Ends only when the run has to end at once: a second signal, or the grace after the first is over.
-async fn interrupted(ui: &Ui, stop: &CancellationToken) -> Result<(), Halt> {
-    signals::first().await;
+async fn interrupted(ui: &Ui, stop: &CancellationToken, first: impl Future<Output = ()>) -> Result<(), Halt> {
+    first.await;
     stop.cancel();
     ui.note("stopping: what is under way is finished first (once more to stop at once)");
     tokio::select! {

@@ -95,9 +95,9 @@ pub async fn run(ui: &Ui, global: &Global, arguments: DueArgs) -> Result<Exit, F
     planned.sort_by_key(|one| (one.schedule.current(now), one.campaign.file.clone()));
     let stop = CancellationToken::new();
     let signals = tokio::spawn({
-        let stop = stop.clone();
+        let (stop, stopped) = (stop.clone(), signals::first());
         async move {
-            signals::first().await;
+            stopped.await;
             stop.cancel();
         }
     });

@@ -76,6 +76,8 @@ pub async fn run(ui: &Ui, global: &Global, arguments: ServeArgs) -> Result<Exit,
     let listening = Listening::on(address, web, tls.clone()).await.map_err(taken)?;
     let address = listening.address().map_err(taken)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
+    // Who reads that it listens may stop it.
+    let stopped = signals::first();
     ui.event(&json!({ "event": "listening", "address": address.to_string(), "scheme": scheme }));
     ui.say(format_args!("listening on {scheme}://{address}; {purpose}"));
 
@@ -86,7 +88,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: ServeArgs) -> Result<Exit,
         Heard::Hidden(header) => tell_of_proxy(&log_ui, &settings, header),
     });
     let stopping = async {
-        signals::first().await;
+        stopped.await;
         stop.cancel();
         ui.say("stopping: what is under way is answered first");
     };
