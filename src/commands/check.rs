@@ -6,14 +6,18 @@ use clap::Args;
 
 use crate::{
     commands::{
-        Failure, Global, ListArgs, find, list,
+        Failure, Global, ListArgs, find, list_news,
         owner::Owner,
         parts::{self, CLOCK},
         signals::unless_stopped,
     },
     exit::Exit,
     ledger::Ledger,
-    occasion::{harmless_keys, is_live, relays},
+    occasion::{
+        harmless_keys,
+        intake::{Intake, People, Report},
+        is_live, relays,
+    },
     ui::Ui,
 };
 
@@ -52,14 +56,22 @@ async fn look(ui: &Ui, global: &Global, arguments: &CheckArgs) -> Result<Exit, F
     }
     let live = is_live(&occasion.settings);
     let list = find::harmless(ui, &occasion, true).await?;
-    let checked =
-        list::check(ui, &occasion, &list, &letter, live, occasion.people(), &arguments.list).await?;
+    let intake = Intake {
+        occasion: &occasion,
+        list: &list,
+        letter: &letter,
+        live,
+        people: People::unasked(&occasion),
+        wishes: &arguments.list.wishes(),
+    };
+    let report: Report<'_> = &mut |news| list_news::say(ui, &news);
+    let checked = intake.check(report).await?;
     let which = if checked.is_whole() { "every row" } else { "every other row" };
     // Who repeats whom takes a memory: a scratch ledger, gone at the end.
     let ledger = Ledger::scratch(CLOCK).await?;
     let run = ledger.begin(&occasion.campaign.id, &occasion.campaign.occasion).await?;
     let mark = occasion.mark(&letter, &list);
-    list::book(ui, &occasion, &list, checked, live, &run, mark).await?;
+    checked.book(&run, mark, report).await?;
     drop(run);
     ledger.close().await?;
     if arguments.connect {

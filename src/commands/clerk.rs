@@ -1,38 +1,20 @@
-//! What a send asks of Clerk and says about it: who the people are, how long the tokens take, what became of them.
+//! What a send asks of Clerk and says about it: how long the tokens take, what became of them.
 
 use std::sync::Arc;
 
 use serde_json::json;
 
 use crate::{
-    campaign::{Campaign, WithoutUser},
-    commands::{Failure, Global, command_line::CommandLine, list, news::clock_time},
+    campaign::Campaign,
+    commands::{Failure, Global, command_line::CommandLine, news::clock_time},
     ledger::{Ledger, Run, TokenTally},
-    occasion::Occasion,
-    pipeline::{self, People},
-    sources::List,
+    occasion::{Limit, Occasion, Slowest},
     token::{
         TokenIssuer,
         clerk::{ClerkIssuer, INVITATIONS_AN_HOUR},
     },
     ui::{Ui, count, grouped},
 };
-
-/// Asks Clerk about everybody on the list, before the first mail.
-pub(super) async fn look_up(
-    ui: &Ui,
-    occasion: &Occasion,
-    list: &List,
-    live: bool,
-    issuer: &ClerkIssuer,
-) -> Result<People, Failure> {
-    let audience = list::open(occasion, list, live)?;
-    let directory = pipeline::look_up(audience, issuer, |asked| {
-        ui.say(format_args!("{} looked up at Clerk", count(asked, "row")));
-    })
-    .await?;
-    Ok(People { directory: Arc::new(directory), without: occasion.campaign.audience.without_user_id })
-}
 
 /// Takes back what an earlier run left without a mail, and tells it.
 pub(super) async fn sweep(ui: &Ui, issuer: &TokenIssuer, run: &Arc<Run>) -> Result<(), Failure> {
@@ -61,36 +43,19 @@ pub(super) async fn tell_limit(
     run: &Run,
     due: u64,
 ) -> Result<(), Failure> {
-    let Some(tokens) = issuer.rate() else { return Ok(()) };
-    let invited = match occasion.campaign.audience.without_user_id {
-        WithoutUser::Invite => run.waiting_without_user().await?,
-        WithoutUser::Refuse | WithoutUser::LookUp => 0,
-    };
-    if let Some(words) = slowest(due, invited, tokens, occasion.settings.rate) {
-        ui.say(words);
+    if let Some(slowest) = Slowest::find(occasion, issuer, run, due).await? {
+        ui.say(limit_words(&slowest));
     }
     Ok(())
 }
 
-/// The slowest limit in words.
-#[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
-fn slowest(due: u64, invited: u64, tokens: f64, mails: Option<f64>) -> Option<String> {
-    let seconds = |number: u64, rate: f64| number as f64 / rate;
-    let hours = invited.saturating_sub(1) / INVITATIONS_AN_HOUR;
-    let mut limits = vec![(
-        seconds(due.saturating_sub(invited), tokens),
-        format!("{} tokens a second from Clerk", plain(tokens)),
-    )];
-    if invited > 0 {
-        let words = format!("{} invitations an hour from Clerk", grouped(INVITATIONS_AN_HOUR));
-        limits.push((seconds(hours, 1.0 / 3600.0), words));
-    }
-    if let Some(mails) = mails {
-        limits
-            .push((seconds(due, mails), format!("{} mails a second, as `sending.rate` says", plain(mails))));
-    }
-    let (took, limit) = limits.into_iter().max_by(|one, other| one.0.total_cmp(&other.0))?;
-    Some(format!("the slowest limit is {limit}: at least {}", span(took)))
+fn limit_words(slowest: &Slowest) -> String {
+    let limit = match slowest.limit {
+        Limit::Tokens(rate) => format!("{} tokens a second from Clerk", plain(rate)),
+        Limit::Invitations => format!("{} invitations an hour from Clerk", grouped(INVITATIONS_AN_HOUR)),
+        Limit::Mails(rate) => format!("{} mails a second, as `sending.rate` says", plain(rate)),
+    };
+    format!("the slowest limit is {limit}: at least {}", span(slowest.seconds))
 }
 
 fn plain(rate: f64) -> String {
@@ -170,7 +135,7 @@ mod tests {
     #[test]
     fn the_slowest_limit_is_named() {
         let check = |due, invited, tokens, mails, expected: &str| {
-            assert_eq!(slowest(due, invited, tokens, mails).unwrap(), expected);
+            assert_eq!(limit_words(&Slowest::of(due, invited, tokens, mails).unwrap()), expected);
         };
         check(
             5_000,

@@ -6,9 +6,13 @@ use serde_json::json;
 use crate::{
     campaign::Campaign,
     clock::Clock,
-    commands::{Failure, Global, ListArgs, changed_words, command_line::CommandLine, list},
+    commands::{Failure, Global, changed_words, command_line::CommandLine, list_news},
     exit::Exit,
-    occasion::{Look, Planned, Prospect, is_live},
+    occasion::{
+        Look, Planned, Prospect,
+        intake::{Intake, People, Wishes},
+        is_live,
+    },
     schedule::{Act, Decision, Idle, Schedule},
     ui::{Ui, count},
 };
@@ -108,12 +112,16 @@ async fn read(
         ))),
         Look::Changed(list, _) => {
             let live = !one.sandbox && is_live(&occasion.settings);
-            let arguments = ListArgs { scheduled: true, ..ListArgs::default() };
-            let checked =
-                list::check(ui, &occasion, &list, &letter, live, occasion.people(), &arguments).await?;
-            if checked.is_empty() && waiting > 0 {
-                return Err(list::emptied(list.name, waiting));
-            }
+            let intake = Intake {
+                occasion: &occasion,
+                list: &list,
+                letter: &letter,
+                live,
+                people: People::unasked(&occasion),
+                wishes: &Wishes { scheduled: true, ..Wishes::default() },
+            };
+            let checked = intake.check(&mut |news| list_news::say(ui, &news)).await?;
+            checked.refuse_emptied(waiting)?;
             Ok(None)
         }
     }

@@ -13,7 +13,7 @@ mod explain;
 mod find;
 pub mod keys;
 pub mod ledger;
-mod list;
+mod list_news;
 mod news;
 mod owner;
 mod parts;
@@ -41,7 +41,7 @@ use crate::{
     problem::Problem,
     replies::{Fault, Identity, Refusal},
     token::{IssueError, KeyError},
-    ui::Ui,
+    ui::{Ui, count},
 };
 
 /// What can be done where the schedule has no occasion to send.
@@ -161,6 +161,13 @@ impl From<Obstacle> for Failure {
                 Self::Words { exit: Exit::Configuration, words: message, hint }
             }
             Obstacle::List(problems) => Self::problems(Exit::Problems, problems),
+            Obstacle::Unfit(unfit) => list_news::unfit(*unfit),
+            Obstacle::ProblemsFile(error) => list_news::unwritten(&error),
+            Obstacle::Emptied { list, waiting } => list_news::emptied(list, waiting),
+            Obstacle::HeldUp { by, mails } => Self::from(*by).adding(&format!(
+                "{} of this occasion wait until the list is in order",
+                count(mails, "mail")
+            )),
             Obstacle::NotYet(problem) => Self::problems(Exit::Unfinished, vec![problem]),
             Obstacle::ChangedWords(campaign) => Self::words(
                 Exit::Configuration,

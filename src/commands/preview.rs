@@ -12,7 +12,7 @@ use crate::{
     commands::{
         Failure, Global, ListArgs, WhomArgs,
         deliver::deliver,
-        find, list,
+        find, list_news,
         owner::Owner,
         parts::{self, CLOCK},
         signals::unless_stopped,
@@ -20,7 +20,11 @@ use crate::{
     delivery::{Delivery, outbox::Outbox},
     exit::Exit,
     ledger::Ledger,
-    occasion::{Occasion, harmless_keys, ledgers},
+    occasion::{
+        Occasion, harmless_keys,
+        intake::{Intake, People, Report},
+        ledgers,
+    },
     pipeline::{Bounds, Parts},
     token::TokenIssuer,
     ui::Ui,
@@ -67,10 +71,12 @@ async fn write(
     let run = unless_stopped(async {
         let run = ledger.begin(&campaign.id, &campaign.occasion).await?;
         let list = find::harmless(ui, occasion, false).await?;
-        let checked =
-            list::check(ui, occasion, &list, &letter, false, occasion.people(), &arguments.list).await?;
+        let (wishes, people) = (&arguments.list.wishes(), People::unasked(occasion));
+        let intake = Intake { occasion, list: &list, letter: &letter, live: false, people, wishes };
+        let report: Report<'_> = &mut |news| list_news::say(ui, &news);
+        let checked = intake.check(report).await?;
         let mark = occasion.mark(&letter, &list);
-        list::book(ui, occasion, &list, checked, false, &run, mark).await?;
+        checked.book(&run, mark, report).await?;
         Ok(run)
     })
     .await?;

@@ -5,13 +5,17 @@
 //! - `project`: the campaign file and the settings, and an occasion of them; `issuers`: who makes its tokens.
 //! - `target`: where a run sends to; `rehearsal` and [`ledgers`]: what rehearsals have of their own.
 //! - [`find`], `look`: finding the list, and whether it is to be taken in.
+//! - [`intake`]: checking the list and booking it.
 //! - `planned`, `prospect`: what a tick finds of it; [`owner`]: whose its name is.
-//! - `unknown`, `refused`, `rests`: mails without an answer, who gets none, and relays that rest.
+//! - `unknown`, `refused`, `rests`: mails without an answer, who gets none, and relays that rest; `limit`: how long
+//!   it takes.
 //! - `obstacle`: why it does not go on.
 
 pub mod find;
+pub mod intake;
 mod issuers;
 pub mod ledgers;
+mod limit;
 mod look;
 mod obstacle;
 pub mod owner;
@@ -25,6 +29,7 @@ mod target;
 mod unknown;
 
 pub use issuers::{clerk_issuer, harmless_keys, message_keys};
+pub use limit::{Limit, Slowest};
 pub use look::{Before, Look};
 pub use obstacle::Obstacle;
 pub use planned::Planned;

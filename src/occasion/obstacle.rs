@@ -1,5 +1,8 @@
 //! Why an occasion does not go on, as data: the commands make words and exit codes of it.
 
+use std::io;
+
+use super::intake::Unfit;
 use crate::{
     campaign::CampaignId,
     ledger::LedgerError,
@@ -28,6 +31,24 @@ pub enum Obstacle {
     },
     /// Mistakes in the list or a template.
     List(Vec<Problem>),
+    /// More rows of the list have a problem than may be left out.
+    Unfit(Box<Unfit>),
+    /// The file for rows with a problem cannot be written.
+    ProblemsFile(io::Error),
+    /// The list has no rows, and people who wait would lose their mail.
+    Emptied {
+        /// The list's name in words.
+        list: String,
+        /// How many wait.
+        waiting: u64,
+    },
+    /// The list is not in order, and mails of its occasion wait for it.
+    HeldUp {
+        /// What is wrong with it.
+        by: Box<Self>,
+        /// How many wait.
+        mails: u64,
+    },
     /// The list may be there later.
     NotYet(Problem),
     /// The template, the sender or the link changed after the first mails left.
@@ -55,6 +76,12 @@ impl Obstacle {
 impl From<LedgerError> for Obstacle {
     fn from(error: LedgerError) -> Self {
         Self::Ledger(error)
+    }
+}
+
+impl From<IssueError> for Obstacle {
+    fn from(error: IssueError) -> Self {
+        Self::Tokens(error)
     }
 }
 

@@ -11,11 +11,9 @@ use crate::{
     clock::Clock,
     email::{Letter, Letterhead, MessageKeys},
     ledger::{NewMark, PageFacts},
-    pipeline::People,
     problem::{Place, Problem},
     settings::{Settings, SignIn},
     sources::List,
-    token::clerk::Directory,
 };
 
 /// A link that lives longer than this is worth a word.
@@ -116,18 +114,6 @@ impl Occasion {
     #[must_use]
     pub fn with_due(self, due: Option<Timestamp>) -> Self {
         Self { due, ..self }
-    }
-
-    /// What is known of the people before Clerk is asked: that rows without a user id are refused.
-    #[must_use]
-    pub fn people(&self) -> Option<People> {
-        let without = self.campaign.audience.without_user_id;
-        match (&self.settings.sign_in, without) {
-            (SignIn::Clerk(_), WithoutUser::Refuse) => {
-                Some(People { directory: Arc::new(Directory::default()), without })
-            }
-            (SignIn::Clerk(_) | SignIn::Local(_), _) => None,
-        }
     }
 
     /// Compiles the templates and reads the attachments.

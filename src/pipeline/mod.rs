@@ -3,7 +3,6 @@
 //! Knows no command line, no terminal, no file and no environment. A preview takes the same path with harmless parts.
 
 mod deadline;
-mod enlist;
 mod lifetime;
 mod misunderstood;
 mod parts;
@@ -28,7 +27,6 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use deadline::Deadline;
-pub use enlist::{EnlistError, Mixed, People, Proof, enlist, look_up, prove};
 pub use parts::{Bounds, Halt, News, Parts};
 use shared::{SHORTEST_WAIT, Shared};
 use supply::{Supplied, Supply};

@@ -2,7 +2,7 @@
 
 mod arguments;
 mod end;
-mod enlist;
+mod intake;
 mod occasion;
 mod refused;
 mod unknown;
@@ -10,7 +10,6 @@ mod unknown;
 use std::sync::Arc;
 
 use end::{End, Known, mails_were};
-use enlist::Enlisting;
 
 pub use arguments::{Due, OnUnknown, SendArgs};
 
@@ -109,9 +108,8 @@ struct Sending<'a> {
 impl Sending<'_> {
     /// Books the list where it changed, and notes whose the campaign's name is.
     async fn take_in(&self, letter: &Arc<Letter>, issuer: &TokenIssuer) -> Result<(), Failure> {
-        let Self { ui, global, arguments, occasion, target, ledger, run } = *self;
-        let live = target.live;
-        Enlisting { ui, global, ledger, run, letter, live, arguments }.enlist(occasion, issuer).await?;
+        let Self { global, arguments, occasion, ledger, .. } = *self;
+        self.enlist(letter, issuer).await?;
         let owner = Owner { global, settings: &occasion.settings, sandbox: arguments.sandbox };
         owner.claim(ledger, &occasion.campaign.id, &occasion.campaign.file).await
     }
