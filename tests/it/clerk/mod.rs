@@ -13,12 +13,12 @@ mod unreadable;
 use std::{collections::BTreeMap, time::Duration};
 
 use linkpost::sandbox::{Act, SandboxRelay, Script, Step};
-use sqlx::{Connection, SqliteConnection};
 
 use crate::support::{
     clerk::{FakeClerk, KEY, Options},
     fixture::{Fixture, Said},
     mails::{Mail, relay, taken, token},
+    sql::sql,
 };
 
 /// The settings' sign-in, in place of the local one.
@@ -71,10 +71,8 @@ async fn until(there: impl Fn() -> bool) {
 }
 
 /// One number out of the ledger.
-async fn number(fixture: &Fixture, sql: &'static str) -> i64 {
-    let path = fixture.path("linkpost.db");
-    let mut ledger = SqliteConnection::connect(&format!("sqlite:{}", path.display())).await.unwrap();
-    sqlx::query_scalar(sql).fetch_one(&mut ledger).await.unwrap()
+async fn number(fixture: &Fixture, query: &str) -> i64 {
+    sql(fixture.path("linkpost.db")).await.value(query).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,12 +1,12 @@
 //! Links are called back: Clerk's and local ones.
 
 use linkpost::sandbox::Script;
-use sqlx::{Connection, SqliteConnection};
 
 use super::{LOCAL, PAGE, campaign, number, relay, run, send, tokens};
 use crate::support::{
     clerk::{FakeClerk, Options},
     mails::{taken, token},
+    sql::sql,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -55,12 +55,8 @@ async fn local_links_are_revoked_in_the_ledger_alone() {
     let relay = relay(Script::new()).await;
     let fixture = campaign(&relay, LOCAL, 4);
     assert_eq!(fixture.run(&["send", "spring.toml", "--yes"]).code, Some(0));
-    let path = format!("sqlite:{}", fixture.path("linkpost.db").display());
-    let mut ledger = SqliteConnection::connect(&path).await.unwrap();
-    sqlx::query("update recipient set redeemed_at = 1 where user_id = 'user_3'")
-        .execute(&mut ledger)
-        .await
-        .unwrap();
+    let used = "update recipient set redeemed_at = 1 where user_id = 'user_3'";
+    sql(fixture.path("linkpost.db")).await.run(used).await;
     let said = fixture.run(&["recall", "spring.toml", "--yes"]);
     assert_eq!(said.code, Some(0), "{said:?}");
     assert_eq!(said.out, "line,user_id,address\n4,user_3,p***@example.com\n");
@@ -79,9 +75,7 @@ async fn a_mail_that_waits_gets_another_token_after_a_recall() {
     let said = fixture.run(&["recall", "spring.toml", "--yes"]);
     assert!(said.err.contains("1 link revoked"), "{said:?}");
     let before = number(&fixture, "select token_generation from recipient").await;
-    let path = format!("sqlite:{}", fixture.path("linkpost.db").display());
-    let mut ledger = SqliteConnection::connect(&path).await.unwrap();
-    sqlx::query("update recipient set next_attempt_at = 0").execute(&mut ledger).await.unwrap();
+    sql(fixture.path("linkpost.db")).await.run("update recipient set next_attempt_at = 0").await;
     assert_eq!(fixture.run(&["send", "spring.toml", "--yes"]).code, Some(0));
     assert_eq!(number(&fixture, "select token_generation from recipient").await, before + 1);
     assert_eq!(number(&fixture, "select count(*) from recipient where revoked_at is not null").await, 0);

@@ -1,11 +1,11 @@
 //! Mails whose answer was lost: the rules for all of them, a decision by hand, and the relay's log.
 
 use linkpost::sandbox::{Act, Options, SandboxRelay, Script, Step};
-use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use crate::support::{
     fixture::{Fixture, Said},
     mails::{counts, taken, token},
+    sql::sql,
 };
 
 /// A relay that takes the mails to these people and hangs up before it says so, once each.
@@ -44,13 +44,9 @@ fn message_id(fixture: &Fixture) -> String {
     unknown(fixture)[0].split(',').nth(5).unwrap().to_owned()
 }
 
-async fn sql(fixture: &Fixture) -> SqliteConnection {
-    SqliteConnectOptions::new().filename(fixture.path("linkpost.db")).connect().await.unwrap()
-}
-
 async fn audit(fixture: &Fixture) -> Vec<(String, String, String)> {
     let all = "select source, state, reason from resolution order by id";
-    sqlx::query_as(all).fetch_all(&mut sql(fixture).await).await.unwrap()
+    sql(fixture.path("linkpost.db")).await.rows(all).await
 }
 
 fn resolve(fixture: &Fixture, arguments: &[&str]) -> Said {
@@ -119,7 +115,8 @@ async fn a_person_decides_by_message_id_or_address_and_it_is_written_down_for_go
     let found: Vec<_> = found.iter().map(|(a, b, c)| (a.as_str(), b.as_str(), c.as_str())).collect();
     assert_eq!(found, expected);
     for statement in ["update resolution set reason = ''", "delete from resolution"] {
-        assert!(sqlx::query(statement).execute(&mut sql(&fixture).await).await.is_err(), "{statement}");
+        let mut ledger = sql(fixture.path("linkpost.db")).await;
+        assert!(ledger.try_run(statement).await.is_err(), "{statement}");
     }
     let said = fixture.run(&["send", "spring.toml", "--yes"]);
     assert_eq!((said.code, counts(&taken(&relay))["person3@example.com"]), (Some(0), 2), "{said:?}");

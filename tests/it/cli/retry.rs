@@ -5,12 +5,12 @@ use linkpost::{
     ledger::{PutBack, Source, State},
     sandbox::{Act, SandboxRelay, Script, Step},
 };
-use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use crate::support::{
     fixture::{Fixture, Said},
     mails::{counts, relay, taken, token},
     rig::{How, Rig, smtp},
+    sql::sql,
 };
 
 const GONE: &str = "5.1.1 no such user";
@@ -64,17 +64,13 @@ fn follow(fixture: &Fixture, command: &[String]) -> Said {
     fixture.run(&all)
 }
 
-async fn sql(fixture: &Fixture) -> SqliteConnection {
-    SqliteConnectOptions::new().filename(fixture.path("linkpost.db")).connect().await.unwrap()
-}
-
 async fn change(fixture: &Fixture, statement: &'static str) {
-    sqlx::query(statement).execute(&mut sql(fixture).await).await.unwrap();
+    sql(fixture.path("linkpost.db")).await.run(statement).await;
 }
 
 async fn audit(fixture: &Fixture) -> Vec<(String, String, String, String)> {
     let all = "select source, was, state, reason from resolution order by id";
-    sqlx::query_as(all).fetch_all(&mut sql(fixture).await).await.unwrap()
+    sql(fixture.path("linkpost.db")).await.rows(all).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -348,11 +344,8 @@ async fn a_campaign_is_named_by_its_name_as_well_and_a_rehearsal_does_not_ask() 
     assert_eq!(said.code, Some(0), "{said:?}");
     assert_eq!(printed(&said, "to send it: ").join(" "), "send ./spring.toml --occasion once");
     assert_eq!(fixture.run(&["send", "spring.toml", "--sandbox"]).code, Some(0));
-    let rehearsed = fixture.path("sandbox/linkpost.db");
-    let mut rehearsal = SqliteConnectOptions::new().filename(rehearsed).connect().await.unwrap();
     let refused = "update recipient set state = 'rejected', reason = 'no' where user_id = 'user_1'";
-    sqlx::query(refused).execute(&mut rehearsal).await.unwrap();
-    drop(rehearsal);
+    sql(fixture.path("sandbox/linkpost.db")).await.run(refused).await;
     let said = retry(&fixture, &["--rows", "rejected", "--sandbox"]);
     assert_eq!(said.code, Some(0), "{said:?}");
     assert_eq!(printed(&said, "to send it: ").join(" "), "send spring.toml --occasion once --sandbox");

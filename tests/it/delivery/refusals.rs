@@ -13,13 +13,12 @@ use linkpost::{
     sandbox::{Act, Event, SandboxRelay, Script, Step},
 };
 
-use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
-
 use crate::support::{
     fixture::{Fixture, scheduled},
     long,
     mails::{counts, relay, taken},
     rig::{How, Rig, smtp},
+    sql::sql,
 };
 
 fn one(relay: &SandboxRelay) -> Relays {
@@ -299,14 +298,10 @@ async fn a_schedule_comes_back_when_the_limit_has_opened_and_asks_nobody_before(
     let said = fixture.run(&["due"]);
     assert!(said.err.contains("nothing is sent before"), "{said:?}");
 
-    let options = SqliteConnectOptions::new().filename(fixture.path("linkpost.db"));
-    let mut ledger = options.connect().await.unwrap();
-    let hours: i64 = sqlx::query_scalar("select (until - since + 30000) / 60000 from rest")
-        .fetch_one(&mut ledger)
-        .await
-        .unwrap();
+    let mut ledger = sql(fixture.path("linkpost.db")).await;
+    let hours: i64 = ledger.value("select (until - since + 30000) / 60000 from rest").await;
     assert_eq!(hours, 121, "the time in the relay's words, and a minute");
-    sqlx::query("update rest set until = since").execute(&mut ledger).await.unwrap();
+    ledger.run("update rest set until = since").await;
     drop(ledger);
     let said = fixture.run(&["due", "--quiet"]);
     assert_eq!((said.code, said.err.as_str(), taken(&relay).len()), (Some(0), "", 3), "{said:?}");

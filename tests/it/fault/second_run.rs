@@ -7,16 +7,15 @@ use linkpost::{
     ledger::{Accept, LedgerError},
     sandbox::{Act, Script, Step},
 };
-use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use crate::{
     ledger::desk::{Desk, OCCASION, at, enlist, row, sent},
-    support::{fixture::Fixture, mails::relay},
+    support::{
+        fixture::Fixture,
+        mails::relay,
+        sql::{sql, unchecked},
+    },
 };
-
-async fn sql(fixture: &Fixture) -> SqliteConnection {
-    SqliteConnectOptions::new().filename(fixture.path("linkpost.db")).connect().await.unwrap()
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_second_run_ends_within_a_second_and_says_who_is_first() {
@@ -66,10 +65,8 @@ async fn a_ledger_from_a_backup_is_refused_until_somebody_takes_the_blame() {
     let said = fixture.run(&["send", "spring.toml", "--yes", "--accept-restored-ledger"]);
     assert_eq!((said.code, relay.count()), (Some(0), 13), "{said:?}");
     assert_eq!(fixture.run(&["ledger", "verify"]).code, Some(0));
-    let epochs: Vec<i64> = sqlx::query_scalar("select id from epoch order by id")
-        .fetch_all(&mut sql(&fixture).await)
-        .await
-        .unwrap();
+    let mut ledger = sql(fixture.path("linkpost.db")).await;
+    let epochs: Vec<i64> = ledger.values("select id from epoch order by id").await;
     assert_eq!(epochs, [1, 3], "a number is never used twice, over all copies");
 }
 
@@ -132,14 +129,9 @@ async fn verify_names_each_rule_that_is_broken() {
             let _gone = std::fs::remove_file(fixture.path(&format!("linkpost.db{suffix}")));
         }
         fixture.file("linkpost.db", &clean);
-        let mut connection = SqliteConnectOptions::new()
-            .filename(fixture.path("linkpost.db"))
-            .foreign_keys(false)
-            .connect()
-            .await
-            .unwrap();
-        sqlx::raw_sql(sqlx::AssertSqlSafe(damage)).execute(&mut connection).await.unwrap();
-        sqlx::Connection::close(connection).await.unwrap();
+        let mut ledger = unchecked(fixture.path("linkpost.db")).await;
+        ledger.run(damage).await;
+        ledger.close().await;
         let said = fixture.run(&["ledger", "verify"]);
         assert_eq!(said.code, Some(74), "{damage}: {said:?}");
         assert!(said.out.contains(&format!("WRONG {rule}")), "{damage}: {said:?}");

@@ -6,11 +6,10 @@ use linkpost::{
     ledger::State,
     sandbox::{Act, Script, Step},
 };
-use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 use tokio::sync::Notify;
 
 use super::{Ordeal, SEND, failpoints, told};
-use crate::support::{chance::Chance, fixture::Said, long, postbox::Postbox, skipped};
+use crate::support::{chance::Chance, fixture::Said, long, postbox::Postbox, skipped, sql::sql};
 
 /// `send` with a limit on the size of files, in KiB: a disk that is full just there (SIGXFSZ is ignored, so that the
 /// write fails).
@@ -77,9 +76,8 @@ async fn another_program_that_writes_for_a_while_is_waited_for() {
     let ordeal = Ordeal::new(Postbox::sandbox(script).await, 10, 1);
     let mut run = ordeal.start();
     ordeal.postbox.relay().accepted(3).await;
-    let options = SqliteConnectOptions::new().filename(ordeal.fixture.path("linkpost.db"));
-    let mut other = options.connect().await.unwrap();
-    sqlx::query("begin immediate").execute(&mut other).await.unwrap();
+    let mut other = sql(ordeal.fixture.path("linkpost.db")).await;
+    other.lock().await;
     // The answer to the third mail comes, and cannot be written down yet.
     gate.notify_one();
     tokio::time::sleep(Duration::from_millis(1200)).await;
@@ -87,10 +85,10 @@ async fn another_program_that_writes_for_a_while_is_waited_for() {
     if long() {
         // Longer than the run waits: the answer goes into the journal, and the run ends.
         assert_eq!(run.wait().unwrap().code(), Some(74));
-        other.close().await.unwrap();
+        other.close().await;
     } else {
         skipped("F7 for longer than the run waits (LINKPOST_TEST_LONG)");
-        sqlx::query("rollback").execute(&mut other).await.unwrap();
+        other.unlock().await;
         assert_eq!(run.wait().unwrap().code(), Some(0));
     }
     let found = ordeal.end().await;

@@ -9,7 +9,6 @@ use std::{
 };
 
 use linkpost::sandbox::{Act, SandboxRelay, Script, Step};
-use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::sync::Notify;
 
 use crate::support::{
@@ -17,13 +16,10 @@ use crate::support::{
     judge,
     mails::{counts, relay, taken},
     skipped,
+    sql::sql,
 };
 
 const SEND: [&str; 3] = ["send", "spring.toml", "--yes"];
-
-async fn other_program(fixture: &Fixture) -> SqliteConnection {
-    SqliteConnectOptions::new().filename(fixture.path("linkpost.db")).connect().await.unwrap()
-}
 
 /// The program behind another command that runs it.
 fn behind(fixture: &Fixture, command: &[&str], arguments: &[&str]) -> Command {
@@ -73,8 +69,8 @@ async fn an_answer_that_comes_while_another_program_holds_the_ledger_is_kept_in_
     );
     let child = fixture.spawn(&SEND);
     relay.accepted(1).await;
-    let mut other = other_program(&fixture).await;
-    sqlx::query("begin immediate").execute(&mut other).await.unwrap();
+    let mut other = sql(fixture.path("linkpost.db")).await;
+    other.lock().await;
     gate.notify_one();
     let output = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -84,7 +80,7 @@ async fn an_answer_that_comes_while_another_program_holds_the_ledger_is_kept_in_
     // A run that begins meanwhile sends nothing and keeps the journal.
     let meanwhile = fixture.run(&SEND);
     assert_eq!((meanwhile.code, relay.count()), (Some(74), 1), "{meanwhile:?}");
-    other.close().await.unwrap();
+    other.close().await;
     goes_on(&fixture, &relay, 5);
 }
 

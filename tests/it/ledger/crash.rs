@@ -155,8 +155,8 @@ async fn an_outcome_that_the_database_refuses_is_kept_and_entered_by_the_next_ru
     let mut claims = claim(&run, 4).await.into_iter();
     let [ada, bob, eve, kim] = [(); 4].map(|()| claims.next().unwrap());
     let (ada, bob) = (intend(&run, ada).await, intend(&run, bob).await);
-    let mut sql = desk.sql().await;
-    sqlx::query(FAIL).execute(&mut sql).await.unwrap();
+    let mut sql = desk.behind().await;
+    sql.run(FAIL).await;
 
     let error = run.settle(ada, accepted()).await.unwrap_err();
     let LedgerError::Storage { words, .. } = &error else { panic!("{error}") };
@@ -181,7 +181,7 @@ async fn an_outcome_that_the_database_refuses_is_kept_and_entered_by_the_next_ru
     assert!(!journal.contains("example.com"), "no address in the journal");
     drop(run);
 
-    sqlx::query("drop trigger full").execute(&mut sql).await.unwrap();
+    sql.run("drop trigger full").await;
     let run = desk.run().await;
     let recovered = run.recovered();
     assert_eq!((recovered.replayed, recovered.released, recovered.unknown), (3, 1, 0));
@@ -205,8 +205,8 @@ async fn a_list_that_does_not_fit_on_the_disk_says_so_to_the_end() {
     // As SQLite does it: the transaction is gone at once, and a rollback that follows fails.
     let fail =
         "create trigger full before insert on recipient begin select raise(rollback, 'disk full'); end";
-    let mut sql = desk.sql().await;
-    sqlx::query(fail).execute(&mut sql).await.unwrap();
+    let mut sql = desk.behind().await;
+    sql.run(fail).await;
     let mut enlistment = run.enlist().await.unwrap();
     let first = enlistment.add(vec![row(2, "ada"), row(3, "bob")]).await.unwrap_err();
     assert!(first.to_string().contains("disk full"), "{first}");
@@ -220,13 +220,13 @@ async fn a_refused_intent_sends_nothing_and_the_row_is_free_again() {
     let run = desk.run().await;
     enlist(&run, vec![row(2, "ada")]).await;
     let claim = claim_one(&run).await;
-    let mut sql = desk.sql().await;
+    let mut sql = desk.behind().await;
     let fail = "create trigger full before insert on attempts begin select raise(abort, 'disk full'); end";
-    sqlx::query(fail).execute(&mut sql).await.unwrap();
+    sql.run(fail).await;
     let words = attempt(&claim);
     assert!(matches!(run.intend(claim, words).await, Err(LedgerError::Storage { .. })));
     assert_eq!(desk.rows().await, ["2 claimed"], "the row and its try are written together or not at all");
-    sqlx::query("drop trigger full").execute(&mut sql).await.unwrap();
+    sql.run("drop trigger full").await;
     assert_eq!(run.release_all().await.unwrap(), 1);
     drop(run);
     let run = desk.run().await;

@@ -12,10 +12,9 @@ use linkpost::{
         Claim, Intended, Intent, Ledger, NewMark, Outcome, Plan, Run, Selection, State, TokenRecord, Try,
     },
 };
-use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 
-use crate::support::begin;
+use crate::support::{begin, sql};
 
 pub(crate) const OCCASION: &str = "once";
 
@@ -51,8 +50,8 @@ impl Desk {
     }
 
     /// A connection behind the ledger's back.
-    pub(crate) async fn sql(&self) -> SqliteConnection {
-        SqliteConnectOptions::new().filename(self.path()).connect().await.unwrap()
+    pub(crate) async fn behind(&self) -> sql::Sql {
+        sql::sql(self.path()).await
     }
 
     /// Every row as `line state`, and the reason where there is one.

@@ -61,16 +61,14 @@ async fn what_is_no_ledger_is_refused_and_left_alone() {
     std::fs::remove_file(desk.path()).unwrap();
     std::fs::File::create(desk.path()).unwrap();
     std::fs::set_permissions(desk.path(), std::fs::Permissions::from_mode(0o600)).unwrap();
-    sqlx::query("create table shop (id integer)").execute(&mut desk.sql().await).await.unwrap();
+    desk.behind().await.run("create table shop (id integer)").await;
     let other = Ledger::open(&desk.path(), Clock::System).await.unwrap_err();
     assert!(
         matches!(&other, LedgerError::Refused { message, .. } if message.contains("no ledger")),
         "{other}"
     );
-    let tables: i64 = sqlx::query_scalar("select count(*) from sqlite_schema where name = 'occasion'")
-        .fetch_one(&mut desk.sql().await)
-        .await
-        .unwrap();
+    let tables: i64 =
+        desk.behind().await.value("select count(*) from sqlite_schema where name = 'occasion'").await;
     assert_eq!(tables, 0);
 }
 
@@ -83,7 +81,7 @@ async fn a_ledger_whose_making_was_cut_short_is_made_to_its_end() {
     let first = "create table _sqlx_migrations (version bigint primary key, description text not null,
         installed_on timestamp not null default current_timestamp, success boolean not null, checksum blob not null,
         execution_time bigint not null)";
-    sqlx::query(first).execute(&mut desk.sql().await).await.unwrap();
+    desk.behind().await.run(first).await;
     desk.run().await;
 }
 
@@ -93,7 +91,7 @@ async fn the_ledger_of_a_newer_program_is_refused() {
     desk.ledger().await.close().await.unwrap();
     let newer = "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
         values (9999, 'later', true, x'00', 0)";
-    sqlx::query(newer).execute(&mut desk.sql().await).await.unwrap();
+    desk.behind().await.run(newer).await;
     let error = Ledger::open(&desk.path(), Clock::System).await.unwrap_err();
     assert!(
         matches!(&error, LedgerError::Refused { message, .. } if message.contains("schema 9999")),
@@ -106,7 +104,7 @@ async fn the_ledger_of_another_version_is_refused() {
     let desk = Desk::new();
     desk.ledger().await.close().await.unwrap();
     let other = "update _sqlx_migrations set checksum = x'00' where version = 1";
-    sqlx::query(other).execute(&mut desk.sql().await).await.unwrap();
+    desk.behind().await.run(other).await;
     let error = Ledger::open(&desk.path(), Clock::System).await.unwrap_err();
     assert!(
         matches!(&error, LedgerError::Refused { message, .. } if message.contains("made by another version")),

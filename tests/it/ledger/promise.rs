@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use linkpost::{
     audience::Row,
     clock::Clock,
-    ledger::{Claim, Held, Intent, Ledger, PutBack, Run, Selection, Source, State},
+    ledger::{Claim, Held, Intended, Intent, Ledger, PutBack, Run, Selection, Source, State},
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -87,101 +87,106 @@ impl World {
         self.run = Some(ledger.begin(&self.desk.campaign, OCCASION).await.expect("the lock is free"));
     }
 
+    fn run(&self) -> &Run {
+        self.run.as_ref().expect("a run is on")
+    }
+
     async fn apply(&mut self, event: Event) {
-        let run = self.run.as_ref().expect("a run is on");
         match event {
-            Event::List(rows, given_up) => {
-                // A run takes in its list before it claims.
-                run.release(std::mem::take(&mut self.claims)).await.expect("written");
-                let list: Vec<_> = (2..)
-                    .zip(&rows)
-                    .map(|(line, (user, box_))| {
-                        Row::Good(recipient(line, &format!("u{user}"), &format!("m{box_}@example.com")))
-                    })
-                    .collect();
-                let mut enlistment = run.enlist().await.expect("begun");
-                enlistment.add(list).await.expect("added");
-                if given_up {
-                    enlistment.abandon().await.expect("given up");
-                } else {
-                    let plan = enlistment.finish(mark()).await.expect("finished");
-                    self.relay.listed = rows.len();
-                    let parts = plan.new
-                        + plan.changed
-                        + plan.unchanged
-                        + plan.returned
-                        + plan.corrected
-                        + plan.changed_after_sent
-                        + plan.changed_after_end
-                        + plan.duplicates
-                        + plan.invalid;
-                    assert_eq!((plan.rows, parts), (rows.len() as u64, rows.len() as u64));
-                }
-            }
+            Event::List(rows, given_up) => self.list(&rows, given_up).await,
             Event::Claim(limit) => {
-                self.claims.extend(run.claim(&Selection::default(), limit).await.expect("claimed"));
+                let claims = self.run().claim(&Selection::default(), limit).await.expect("claimed");
+                self.claims.extend(claims);
             }
-            Event::Intend => {
-                if let Some(claim) = self.claims.pop() {
-                    let key = claim.recipient().key.0.clone();
-                    let mailbox = claim.recipient().address.to_string();
-                    let words = attempt(&claim);
-                    if let linkpost::ledger::Intended::Go(intent) =
-                        run.intend(claim, words).await.expect("written")
-                    {
-                        let mailed = &mut self.relay.perhaps;
-                        assert!(
-                            !mailed.values().any(|other| *other == mailbox),
-                            "{mailbox} may have a mail already"
-                        );
-                        assert_eq!(
-                            mailed.insert(key.clone(), mailbox),
-                            None,
-                            "{key} may have a mail already"
-                        );
-                        self.intents.push(intent);
-                    }
-                }
-            }
-            Event::Settle(which) => {
-                if let Some(intent) = self.intents.pop() {
-                    let key = intent.recipient().key.0.clone();
-                    let outcome = [accepted, unknown, deferred, rejected][usize::from(which)]();
-                    run.settle(Held::Intent(intent), outcome).await.expect("written");
-                    if which >= 2 {
-                        self.relay.perhaps.remove(&key);
-                    }
-                }
-            }
+            Event::Intend => self.intend().await,
+            Event::Settle(which) => self.settle(usize::from(which)).await,
             Event::SettleClaim(lasting) => {
                 if let Some(claim) = self.claims.pop() {
-                    run.settle(claim, if lasting { rejected() } else { deferred() }).await.expect("written");
+                    let outcome = if lasting { rejected() } else { deferred() };
+                    self.run().settle(claim, outcome).await.expect("written");
                 }
             }
-            Event::Release => {
-                run.release(std::mem::take(&mut self.claims)).await.expect("written");
-            }
+            Event::Release => self.release().await,
             Event::Expire => {
-                run.expire(SignedDuration::from_hours(8)).await.expect("written");
+                self.run().expire(SignedDuration::from_hours(8)).await.expect("written");
             }
-            Event::Retry => {
-                let mut rows = Vec::new();
-                for state in State::ALL {
-                    rows.extend(run.rows(state, 0, 1000).await.expect("read"));
-                }
-                let all = rows.iter().map(|row| {
-                    let reason = "somebody asked".to_owned();
-                    PutBack { id: row.id, source: Source::Hand, reason }
-                });
-                let backs = run.put_back(all.collect()).await.expect("written");
-                assert_eq!(backs.len(), rows.len(), "each is told what became of it");
-            }
+            Event::Retry => self.put_all_back().await,
             Event::Later => {
                 self.time += SignedDuration::from_hours(3);
                 self.begin().await;
             }
             Event::Crash => self.begin().await,
         }
+    }
+
+    async fn release(&mut self) {
+        let claims = std::mem::take(&mut self.claims);
+        self.run().release(claims).await.expect("written");
+    }
+
+    async fn list(&mut self, rows: &[(u8, u8)], given_up: bool) {
+        // A run takes in its list before it claims.
+        self.release().await;
+        let list: Vec<_> = (2..)
+            .zip(rows)
+            .map(|(line, (user, box_))| {
+                Row::Good(recipient(line, &format!("u{user}"), &format!("m{box_}@example.com")))
+            })
+            .collect();
+        let mut enlistment = self.run().enlist().await.expect("begun");
+        enlistment.add(list).await.expect("added");
+        if given_up {
+            enlistment.abandon().await.expect("given up");
+            return;
+        }
+        let plan = enlistment.finish(mark()).await.expect("finished");
+        self.relay.listed = rows.len();
+        let parts = plan.new
+            + plan.changed
+            + plan.unchanged
+            + plan.returned
+            + plan.corrected
+            + plan.changed_after_sent
+            + plan.changed_after_end
+            + plan.duplicates
+            + plan.invalid;
+        assert_eq!((plan.rows, parts), (rows.len() as u64, rows.len() as u64));
+    }
+
+    async fn intend(&mut self) {
+        let Some(claim) = self.claims.pop() else { return };
+        let key = claim.recipient().key.0.clone();
+        let mailbox = claim.recipient().address.to_string();
+        let words = attempt(&claim);
+        let Intended::Go(intent) = self.run().intend(claim, words).await.expect("written") else { return };
+        let mailed = &mut self.relay.perhaps;
+        assert!(!mailed.values().any(|other| *other == mailbox), "{mailbox} may have a mail already");
+        assert_eq!(mailed.insert(key.clone(), mailbox), None, "{key} may have a mail already");
+        self.intents.push(intent);
+    }
+
+    async fn settle(&mut self, which: usize) {
+        let Some(intent) = self.intents.pop() else { return };
+        let key = intent.recipient().key.0.clone();
+        let outcome = [accepted, unknown, deferred, rejected][which]();
+        self.run().settle(Held::Intent(intent), outcome).await.expect("written");
+        if which >= 2 {
+            self.relay.perhaps.remove(&key);
+        }
+    }
+
+    async fn put_all_back(&mut self) {
+        let run = self.run();
+        let mut rows = Vec::new();
+        for state in State::ALL {
+            rows.extend(run.rows(state, 0, 1000).await.expect("read"));
+        }
+        let all = rows.iter().map(|row| {
+            let reason = "somebody asked".to_owned();
+            PutBack { id: row.id, source: Source::Hand, reason }
+        });
+        let backs = run.put_back(all.collect()).await.expect("written");
+        assert_eq!(backs.len(), rows.len(), "each is told what became of it");
     }
 
     /// What must hold after everything that happens.
@@ -191,8 +196,7 @@ impl World {
         before: &BTreeMap<i64, (String, State)>,
         again: bool,
     ) -> BTreeMap<i64, (String, State)> {
-        let run = self.run.as_ref().expect("a run is on");
-        assert_eq!(run.tally().await.expect("read").total(), self.relay.listed as u64, "the sum rule");
+        assert_eq!(self.run().tally().await.expect("read").total(), self.relay.listed as u64, "the sum rule");
         let ledger = Ledger::open_existing(&self.desk.path(), Clock::System).await.expect("opened");
         let views = ledger.rows(&self.desk.campaign, OCCASION, None, 0, 1000).await.expect("read");
         let mut now = BTreeMap::new();

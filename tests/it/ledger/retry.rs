@@ -42,7 +42,7 @@ async fn put_back(run: &Run, state: State) -> Vec<Back> {
 
 async fn audit(desk: &Desk) -> Vec<(String, String, String, String)> {
     let all = "select source, coalesce(was, ''), state, reason from resolution order by id";
-    sqlx::query_as(all).fetch_all(&mut desk.sql().await).await.unwrap()
+    desk.behind().await.rows(all).await
 }
 
 async fn verified(desk: &Desk) {
@@ -131,7 +131,7 @@ async fn a_row_goes_back_only_while_its_person_is_on_the_list_and_wants_mails() 
     assert!(claim_none(&run).await);
     assert_eq!(put_back(&run, State::Suppressed).await, [Back::Stays(Stays::Suppressed)]);
 
-    sqlx::query("delete from suppression").execute(&mut desk.sql().await).await.unwrap();
+    desk.behind().await.run("delete from suppression").await;
     assert_eq!(
         put_back(&run, State::Suppressed).await,
         [Back::Waits],
@@ -153,7 +153,7 @@ async fn whoever_used_the_link_of_a_mail_that_was_given_up_has_it() {
     run.settle(intent, unknown()).await.unwrap();
     // Signed in before a person decided that the mail never arrived.
     let used = "update recipient set redeemed_at = 1, state = 'rejected', reason = 'given up'";
-    sqlx::query(used).execute(&mut desk.sql().await).await.unwrap();
+    desk.behind().await.run(used).await;
     assert_eq!(put_back(&run, State::Rejected).await, [Back::Stays(Stays::LinkUsed)]);
 }
 
@@ -290,7 +290,7 @@ async fn a_corrected_address_is_not_tried_where_it_is_somebody_elses_or_its_pers
         run.settle(claim, refused()).await.unwrap();
     }
     let used = "update recipient set redeemed_at = 1 where user_id = 'cem'";
-    sqlx::query(used).execute(&mut desk.sql().await).await.unwrap();
+    desk.behind().await.run(used).await;
     desk.ledger().await.suppress(&address("dan"), "asked").await.unwrap();
     assert!(claim_none(&run).await);
     // Ada has her mail at the mailbox that Bob has now.

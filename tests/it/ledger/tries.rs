@@ -42,8 +42,7 @@ async fn every_outcome_of_an_intent_settles_its_row() {
         assert_eq!(desk.rows().await, [expected]);
         assert_eq!((settled.line, settled.key.0.as_str()), (2, "ada"));
         assert!(expected.starts_with(&format!("2 {}", settled.state)));
-        let attempts: Vec<(i64, String)> =
-            sqlx::query_as("select n, outcome from attempts").fetch_all(&mut desk.sql().await).await.unwrap();
+        let attempts: Vec<(i64, String)> = desk.behind().await.rows("select n, outcome from attempts").await;
         assert_eq!(attempts, [(1, settled.state.to_string())]);
     }
 }
@@ -95,7 +94,7 @@ async fn a_clock_that_was_set_back_parks_nobody_beyond_the_longest_wait() {
     run.settle(claim_one(&run).await, deferred()).await.unwrap();
     drop(run);
     let far = "update recipient set next_attempt_at = 9000000000000";
-    sqlx::query(far).execute(&mut desk.sql().await).await.unwrap();
+    desk.behind().await.run(far).await;
     let run = desk.run_at("2026-11-22T10:00:00Z").await;
     let latest: Timestamp = "2026-11-22T14:00:00Z".parse().unwrap();
     assert_eq!(run.next_due().await.unwrap(), Some(latest));

@@ -9,9 +9,12 @@ use std::{
 };
 
 use linkpost::ledger::State;
-use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use crate::support::{fixture::Fixture, postbox::Accepted};
+use crate::support::{
+    fixture::Fixture,
+    postbox::Accepted,
+    sql::{Sql, read_only, sql},
+};
 
 /// How every token begins: `{"typ":"emai` in base64url. Looked for in all that a run leaves behind.
 const TOKEN: &str = "eyJ0eXAiOiJlbWFp";
@@ -179,40 +182,35 @@ fn lines(list: &Path) -> BTreeSet<usize> {
 }
 
 /// The ledger behind the program's back.
-pub(crate) struct Ledger(SqliteConnection);
+pub(crate) struct Ledger(Sql);
 
 impl Ledger {
     /// Opens it for reading.
     pub(crate) async fn open(fixture: &Fixture) -> Self {
-        let options = SqliteConnectOptions::new().filename(fixture.path("linkpost.db")).read_only(true);
-        Self(options.connect().await.unwrap())
+        Self(read_only(fixture.path("linkpost.db")).await)
     }
 
     /// The relay's words about a message.
     async fn reply(&mut self, message_id: &str) -> String {
         let query = "select coalesce(reply, '') from recipient where message_id = ?1";
-        sqlx::query_scalar(query).bind(message_id).fetch_one(&mut self.0).await.unwrap()
+        self.0.value_of(query, message_id).await
     }
 
     /// Lets everything that is deferred be due: time passes.
     pub(crate) async fn let_time_pass(fixture: &Fixture) {
-        let options = SqliteConnectOptions::new().filename(fixture.path("linkpost.db"));
-        let mut ledger = options.connect().await.unwrap();
         let query = "update recipient set next_attempt_at = 1 where state = 'deferred'";
-        sqlx::query(query).execute(&mut ledger).await.unwrap();
+        sql(fixture.path("linkpost.db")).await.run(query).await;
     }
 
     /// How many rows are in each state, whoever looks: no run, no recovery.
     pub(crate) async fn states(&mut self) -> BTreeMap<String, i64> {
         let query = "select state, count(*) from recipient group by state";
-        let all: Vec<(String, i64)> = sqlx::query_as(query).fetch_all(&mut self.0).await.unwrap();
-        all.into_iter().collect()
+        self.0.rows::<(String, i64)>(query).await.into_iter().collect()
     }
 
     /// What has to be nowhere, and the database's own opinion of itself.
     async fn check(&mut self) {
-        let integrity: String =
-            sqlx::query_scalar("pragma integrity_check").fetch_one(&mut self.0).await.unwrap();
+        let integrity: String = self.0.value("pragma integrity_check").await;
         assert_eq!(integrity, "ok");
         for (rule, query) in [
             ("I-8: two tokens for one person", "
@@ -232,8 +230,7 @@ impl Ledger {
                 where a.outcome is null or a.outcome in ('sent', 'unknown')"),
             ("a reference to nothing", "select count(*) from pragma_foreign_key_check"),
         ] {
-            let found: i64 = sqlx::query_scalar(query).fetch_one(&mut self.0).await.unwrap();
-            assert_eq!(found, 0, "{rule}");
+            assert_eq!(self.0.value::<i64>(query).await, 0, "{rule}");
         }
     }
 }

@@ -10,7 +10,8 @@
 //!   or a year steps through; nobody else uses it.
 //!
 //! A test takes the first that shows what it is about. [`clerk`] is the double of the token service, [`chance`] gives
-//! numbers with a seed that a failing test prints, [`judges`] and [`mails`] read mails without our own code.
+//! numbers with a seed that a failing test prints, [`judges`] and [`mails`] read mails without our own code, and [`sql`]
+//! reads and changes the ledger behind the program's back.
 
 use std::{
     io::Write,
@@ -33,6 +34,7 @@ pub(crate) mod mails;
 pub(crate) mod postbox;
 pub(crate) mod rig;
 pub(crate) mod shell;
+pub(crate) mod sql;
 
 /// Whether an independent judge is there. Missing judges are said aloud, and are a failure where they are required.
 pub(crate) fn judge(name: &str, present: bool) -> bool {

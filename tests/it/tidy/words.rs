@@ -60,6 +60,19 @@ fn only_the_ledgers_store_knows_the_database() {
     held(DATABASE, &found);
 }
 
+/// A second database is then one more file for them.
+#[test]
+fn one_file_of_the_tests_knows_the_database() {
+    let speaks =
+        |text: &str| text.contains("sqlx::") || text.contains("Sqlite") || text.contains("import sqlite3");
+    let found: Vec<_> = files("tests", ".rs")
+        .into_iter()
+        .filter(|(path, text)| !path.ends_with("support/sql.rs") && !path.ends_with(file!()) && speaks(text))
+        .map(|(path, _)| path)
+        .collect();
+    assert!(found.is_empty(), "use `support::sql`: {found:?}");
+}
+
 /// The ids in a line: a capital letter with one or two digits, or a dash between them; in comments.
 fn ids(line: &str) -> impl Iterator<Item = &str> {
     let comment = line.find("//").map_or("", |at| &line[at..]);

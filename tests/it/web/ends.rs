@@ -1,17 +1,7 @@
 //! Every way in which a link can have come to its end, in words.
 
-use std::process::Command;
-
 use super::{Serve, accept, fixture, mailed, redeemed, send};
-use crate::support::{judge, mails::token};
-
-/// Changes the ledger behind the program's back.
-fn sql(fixture: &crate::support::fixture::Fixture, statement: &str) -> bool {
-    let script = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute(sys.argv[2]); c.commit()";
-    let ledger = fixture.path("linkpost.db");
-    let done = Command::new("python3").arg("-c").arg(script).arg(ledger).arg(statement).status();
-    judge("python3", done.is_ok_and(|status| status.success()))
-}
+use crate::support::{mails::token, sql::sql};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_end_is_a_page_in_plain_words() {
@@ -33,9 +23,7 @@ async fn every_end_is_a_page_in_plain_words() {
         })
         .collect();
     for statement in change {
-        if !sql(&fixture, statement) {
-            return;
-        }
+        sql(fixture.path("linkpost.db")).await.run(statement).await;
     }
     let expected = [
         (200, "Sign in to Example"),
@@ -76,9 +64,7 @@ async fn whoever_is_signed_in_can_go_on_from_a_link_that_came_to_its_end() {
     // The pages are open before the links come to their ends, and so are the forms sent.
     let mut open: Vec<_> = tokens[2..].iter().map(|token| browser.get(&accept(token)).fields()).collect();
     for statement in change {
-        if !sql(&fixture, statement) {
-            return;
-        }
+        sql(fixture.path("linkpost.db")).await.run(statement).await;
     }
     let forms = open.drain(..).map(|fields| browser.form("/accept-token", &fields)).collect::<Vec<_>>();
     let pages = tokens[1..].iter().map(|token| browser.get(&accept(token))).collect::<Vec<_>>();

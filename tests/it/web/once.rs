@@ -3,7 +3,7 @@
 use std::sync::Barrier;
 
 use super::{Serve, accept, mailed, redeemed};
-use crate::support::judge;
+use crate::support::{judge, sql::sql};
 
 /// How many ask at once.
 const ASKERS: usize = 100;
@@ -43,13 +43,8 @@ async fn a_double_click_gets_in_twice_and_counts_once() {
     assert_eq!(twin.form("/accept-token", &fields).status, 303);
     assert_eq!(redeemed(&fixture), 1);
     // Two minutes later the window is closed, for this browser too.
-    let ledger = fixture.path("linkpost.db");
     let back = "update recipient set redeemed_at = redeemed_at - 121000";
-    let script = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute(sys.argv[2]); c.commit()";
-    let done = std::process::Command::new("python3").arg("-c").arg(script).arg(&ledger).arg(back).status();
-    if !judge("python3", done.is_ok_and(|status| status.success())) {
-        return;
-    }
+    sql(fixture.path("linkpost.db")).await.run(back).await;
     let mut late = twin.clone();
     late.cookies.remove("__Host-session");
     assert_eq!(late.form("/accept-token", &fields).status, 410);

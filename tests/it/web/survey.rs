@@ -1,10 +1,9 @@
 //! Answers: shown by the link, recorded by the form, counted by `status`.
 
 use serde_json::json;
-use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 
 use super::{KEY, Serve, accept, fixture, send};
-use crate::support::{fixture::Fixture, mails::token};
+use crate::support::{fixture::Fixture, mails::token, sql::read_only};
 
 /// A fixture whose campaign is a survey of one question.
 fn survey(people: usize) -> Fixture {
@@ -92,10 +91,7 @@ async fn a_persons_words_are_kept_up_to_two_thousand_characters_wherever_they_co
     let headers = [("content-type", "application/json"), ("authorization", bearer.as_str())];
     let answer = serve.browser().ask("POST", "/v1/tickets/redeem", &headers, &body);
     assert!(answer.body.contains("\"answered\":true"), "{answer:?}");
-    let options = SqliteConnectOptions::new().filename(fixture.path("linkpost.db")).read_only(true);
-    let found: Vec<String> = sqlx::query_scalar("select words from answer")
-        .fetch_all(&mut options.connect().await.unwrap())
-        .await
-        .unwrap();
+    let mut ledger = read_only(fixture.path("linkpost.db")).await;
+    let found: Vec<String> = ledger.values("select words from answer").await;
     assert_eq!(found, [kept.clone(), kept]);
 }
