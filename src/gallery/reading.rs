@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use base64::{Engine, prelude::BASE64_STANDARD};
+use data_encoding::BASE64;
 use mail_parser::{Message, MessageParser, MimeHeaders, PartType};
 
 /// Keeps a shown mail from running scripts, sending forms, or loading anything but pictures and styles.
@@ -77,7 +77,7 @@ fn page(html: &str, message: &Message<'_>) -> String {
         let plain =
             subtype.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
         if kind.ctype().eq_ignore_ascii_case("image") && plain {
-            let data = BASE64_STANDARD.encode(part.contents());
+            let data = BASE64.encode(part.contents());
             page = page.replace(&format!("cid:{id}"), &format!("data:image/{subtype};base64,{data}"));
         }
     }

@@ -1,6 +1,6 @@
 //! The credentials that the relay wants, and how they come in.
 
-use base64::{Engine, prelude::BASE64_STANDARD};
+use data_encoding::BASE64;
 use secrecy::{ExposeSecret, SecretString};
 
 /// The one user that the relay knows.
@@ -65,7 +65,7 @@ impl Auth {
     pub(super) fn accepts(&self, mechanism: Mechanism, answers: &[Vec<u8>]) -> Option<bool> {
         let decoded: Vec<String> = answers
             .iter()
-            .map(|answer| String::from_utf8(BASE64_STANDARD.decode(answer).ok()?).ok())
+            .map(|answer| String::from_utf8(BASE64.decode(answer).ok()?).ok())
             .collect::<Option<_>>()?;
         let secret = self.secret.expose_secret();
         match (mechanism, decoded.as_slice()) {

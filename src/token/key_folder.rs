@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use data_encoding::BASE64URL_NOPAD;
 use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::TimeZone};
 use zeroize::Zeroizing;
 
@@ -164,14 +164,14 @@ pub(super) fn write_new(path: &Path, text: &str) -> Result<(), KeyError> {
 /// 32 bytes as the text of a key file.
 pub(super) fn encode_secret(secret: &[u8; 32]) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(64));
-    URL_SAFE_NO_PAD.encode_string(secret, &mut text);
+    BASE64URL_NOPAD.encode_append(secret, &mut text);
     text.push('\n');
     text
 }
 
 /// The 32 bytes of a key file.
 pub(super) fn decode_secret(path: &Path, text: &str) -> Result<Zeroizing<[u8; 32]>, KeyError> {
-    let bytes = URL_SAFE_NO_PAD.decode(text.trim_end_matches(['\r', '\n'])).map(Zeroizing::new);
+    let bytes = BASE64URL_NOPAD.decode(text.trim_end_matches(['\r', '\n']).as_bytes()).map(Zeroizing::new);
     bytes
         .ok()
         .and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok())

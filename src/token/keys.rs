@@ -6,7 +6,7 @@ use aws_lc_rs::{
     hkdf, hmac, rand,
     signature::{Ed25519KeyPair, KeyPair},
 };
-use base64::{Engine, engine::general_purpose::STANDARD};
+use data_encoding::BASE64;
 use jiff::Timestamp;
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use rustls::pki_types::{PrivatePkcs8KeyDer, pem::PemObject};
@@ -223,7 +223,7 @@ fn new_ed25519_pem() -> Zeroizing<String> {
     let mut pem = Zeroizing::new(String::with_capacity(256));
     pem.push_str("-----BEGIN PRIVATE KEY-----\n");
     // 48 bytes of a version 1 document are 64 characters: one line, the longest that RFC 7468 §2 allows.
-    STANDARD.encode_string(document.as_ref(), &mut pem);
+    BASE64.encode_append(document.as_ref(), &mut pem);
     pem.push_str("\n-----END PRIVATE KEY-----\n");
     pem
 }

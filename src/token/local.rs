@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use aws_lc_rs::hmac;
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use data_encoding::BASE64URL_NOPAD;
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::Header;
 use url::Url;
@@ -143,7 +143,7 @@ impl LocalIssuer {
         );
         let tag = hmac::sign(&self.jti_key, text.as_bytes());
         let half = tag.as_ref().get(..16).expect("SHA-256 has 32 bytes");
-        URL_SAFE_NO_PAD.encode(half)
+        BASE64URL_NOPAD.encode(half)
     }
 
     fn sign(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aws_lc_rs::rand;
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use data_encoding::BASE64URL_NOPAD;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
@@ -37,7 +37,7 @@ pub fn mint(
     let key = keyring
         .signing(settings.algorithm)
         .ok_or_else(|| IssueError::Unavailable("there is no signing key".to_owned()))?;
-    let jti = URL_SAFE_NO_PAD.encode(random::<16>());
+    let jti = BASE64URL_NOPAD.encode(&random::<16>());
     let issued_at = now.as_second();
     let record = TokenRecord {
         jti_hash: hash_jti(&jti),

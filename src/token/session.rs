@@ -10,7 +10,7 @@ use aws_lc_rs::{
     rand,
     signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey},
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use data_encoding::BASE64URL_NOPAD;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -73,7 +73,7 @@ impl Session {
             sub: user_id.to_owned(),
             iat: now.as_second(),
             exp: now.as_second().saturating_add(life.as_secs()),
-            sid: URL_SAFE_NO_PAD.encode(sid),
+            sid: BASE64URL_NOPAD.encode(&sid),
             amr: vec!["email-link".to_owned()],
             campaign: None,
             masked: None,
@@ -103,7 +103,7 @@ impl SessionKeys {
     pub fn sign(&self, session: &Session) -> String {
         let (kid, pair) = self.keys.last().expect("a keyring has a key");
         let header = Header { alg: ALGORITHM.to_owned(), typ: TYPE.to_owned(), kid: kid.clone() };
-        let part = |value: &[u8]| URL_SAFE_NO_PAD.encode(value);
+        let part = |value: &[u8]| BASE64URL_NOPAD.encode(value);
         let json = "plain structs of text and numbers are always JSON";
         let message = format!(
             "{}.{}",
@@ -122,7 +122,7 @@ impl SessionKeys {
         }
         let (message, signature) = text.rsplit_once('.')?;
         let (header, payload) = message.split_once('.')?;
-        let decoded = |part: &str| URL_SAFE_NO_PAD.decode(part).ok();
+        let decoded = |part: &str| BASE64URL_NOPAD.decode(part.as_bytes()).ok();
         let header: Header = serde_json::from_slice(&decoded(header)?).ok()?;
         if header.alg != ALGORITHM || header.typ != TYPE {
             return None;
@@ -145,7 +145,7 @@ impl SessionKeys {
             .map(|(kid, pair)| {
                 json!({
                     "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": ALGORITHM, "kid": kid,
-                    "x": URL_SAFE_NO_PAD.encode(pair.public_key().as_ref()),
+                    "x": BASE64URL_NOPAD.encode(pair.public_key().as_ref()),
                 })
             })
             .collect();
@@ -198,7 +198,7 @@ mod tests {
         check(&theirs, &text, "issuer", "audience", 1_800_000_000, false);
         check(&ours, &format!("{text}A"), "issuer", "audience", 1_800_000_000, false);
         check(&ours, &"x".repeat(9000), "issuer", "audience", 1_800_000_000, false);
-        let none = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"session+jwt","kid":"x"}"#);
+        let none = BASE64URL_NOPAD.encode(br#"{"alg":"none","typ":"session+jwt","kid":"x"}"#);
         let payload = text.split('.').nth(1).unwrap();
         check(&ours, &format!("{none}.{payload}."), "issuer", "audience", 1_800_000_000, false);
         // Whatever else these keys may come to sign is no session.
@@ -210,8 +210,8 @@ mod tests {
             ("Ed25519", TYPE, false),
         ] {
             let header = json!({ "alg": alg, "typ": typ, "kid": kid }).to_string();
-            let message = format!("{}.{payload}", URL_SAFE_NO_PAD.encode(header));
-            let signature = URL_SAFE_NO_PAD.encode(pair.sign(message.as_bytes()));
+            let message = format!("{}.{payload}", BASE64URL_NOPAD.encode(header.as_bytes()));
+            let signature = BASE64URL_NOPAD.encode(pair.sign(message.as_bytes()).as_ref());
             check(&ours, &format!("{message}.{signature}"), "issuer", "audience", 1_800_000_000, good);
         }
         let again = Session::new("issuer", "audience", "user_ada", life, start);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use data_encoding::BASE64URL_NOPAD;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
@@ -120,7 +120,7 @@ fn check_claims(
     if aud != audience {
         return Err(Refusal::Audience);
     }
-    let jti_is_128_bits = URL_SAFE_NO_PAD.decode(&jti).is_ok_and(|bytes| bytes.len() == 16);
+    let jti_is_128_bits = BASE64URL_NOPAD.decode(jti.as_bytes()).is_ok_and(|bytes| bytes.len() == 16);
     let life_is_allowed = exp.checked_sub(iat).is_some_and(|life| 0 < life && life <= LONGEST_LIFE.as_secs());
     if sub.is_empty() || !jti_is_128_bits || !life_is_allowed {
         return Err(Refusal::Claims);
@@ -146,7 +146,7 @@ fn is_kid(text: &str) -> bool {
 
 /// Reads one part of a token: base64url in its one spelling, then a JSON object without members that come twice.
 fn read_object<T: DeserializeOwned>(part: &str, refusal: Refusal) -> Result<T, Refusal> {
-    let json = URL_SAFE_NO_PAD.decode(part).map_err(|_| Refusal::Malformed)?;
+    let json = BASE64URL_NOPAD.decode(part.as_bytes()).map_err(|_| Refusal::Malformed)?;
     // serde would take an array for a struct as well.
     if json.first() != Some(&b'{') {
         return Err(Refusal::Malformed);

@@ -7,7 +7,7 @@ use std::{
 };
 
 use aws_lc_rs::{constant_time::verify_slices_are_equal, hmac, rand};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use data_encoding::BASE64URL_NOPAD;
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -58,7 +58,7 @@ impl Secrets {
     /// The proof that a form with this token came from a page of ours, shown to the browser with this secret.
     pub(super) fn form_check(&self, browser: &str, token: &str) -> String {
         let tag = hmac::sign(&self.form, format!("{browser}\n{token}").as_bytes());
-        URL_SAFE_NO_PAD.encode(tag)
+        BASE64URL_NOPAD.encode(tag.as_ref())
     }
 
     /// Whether a form's proof is right.
@@ -76,7 +76,7 @@ pub(super) fn same(one: &str, other: &str) -> bool {
 pub(super) fn random() -> String {
     let mut bytes = [0; 16];
     rand::fill(&mut bytes).expect("the system gives random bytes");
-    URL_SAFE_NO_PAD.encode(bytes)
+    BASE64URL_NOPAD.encode(&bytes)
 }
 
 /// Whether a text can be an opaque id of ours: 22 letters of base64url.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use base64::{Engine, prelude::BASE64_STANDARD};
+use data_encoding::BASE64;
 use lettre::transport::smtp::authentication::Mechanism;
 use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
@@ -92,7 +92,7 @@ fn unwanted() -> Reading {
 impl Script {
     fn new(mechanism: Mechanism, login: &Login) -> Self {
         let secret = login.secret.expose_secret();
-        let encode = |text: &str| Zeroizing::new(BASE64_STANDARD.encode(text) + "\r\n");
+        let encode = |text: &str| Zeroizing::new(BASE64.encode(text.as_bytes()) + "\r\n");
         let initial = |response: Zeroizing<String>| {
             let encoded = encode(&response);
             (Zeroizing::new(format!("AUTH {mechanism} {}", *encoded)), encoded)

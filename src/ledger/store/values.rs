@@ -1,7 +1,6 @@
 //! Values on their way into the database and out of it.
 
-use std::fmt::Write as _;
-
+use data_encoding::HEXLOWER;
 use serde::Serialize;
 
 use crate::ledger::rules::{LedgerError, State};
@@ -19,8 +18,5 @@ pub(in crate::ledger) fn json(values: &(impl Serialize + ?Sized)) -> String {
 
 /// Bytes in hexadecimal.
 pub(in crate::ledger) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    HEXLOWER.encode(bytes)
 }

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use data_encoding::BASE64URL_NOPAD;
 use linkpost::token::{Algorithm, KeyError, Keyring, Purpose};
 
 use super::{Folder, after, start};
@@ -269,5 +269,5 @@ fn a_derived_key_is_the_hkdf_of_the_seed() {
     let folder = Folder::with(Algorithm::EdDsa);
     fs::write(folder.path.join("seed.key"), format!("{}\n", "A".repeat(43))).unwrap();
     let tag = aws_lc_rs::hmac::sign(&folder.open().derive(Purpose::MessageId), b"text");
-    assert_eq!(URL_SAFE_NO_PAD.encode(tag.as_ref()), "YBrMmhOhoZyqBIc_baq23fXRMOSu59_sGF2ngVDGYZM");
+    assert_eq!(BASE64URL_NOPAD.encode(tag.as_ref()), "YBrMmhOhoZyqBIc_baq23fXRMOSu59_sGF2ngVDGYZM");
 }

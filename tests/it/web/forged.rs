@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
+use data_encoding::BASE64URL_NOPAD;
 use jsonwebtoken::{Algorithm, EncodingKey, crypto::sign};
 use rustls::pki_types::{PrivatePkcs8KeyDer, pem::PemObject};
 
@@ -24,10 +24,14 @@ async fn every_forgery_gets_the_same_answer_and_spends_nothing() {
     let pair = aws_lc_rs::signature::Ed25519KeyPair::from_pkcs8(document.secret_pkcs8_der()).unwrap();
     let public = aws_lc_rs::signature::KeyPair::public_key(&pair).as_ref().to_vec();
     let parts: Vec<&str> = tokens[0].split('.').collect();
-    let text = |part: &str| String::from_utf8(BASE64.decode(part).unwrap()).unwrap();
+    let text = |part: &str| String::from_utf8(BASE64URL_NOPAD.decode(part.as_bytes()).unwrap()).unwrap();
     let (header, claims) = (text(parts[0]), text(parts[1]));
     let signed = |header: &str, claims: &str, key: &EncodingKey, algorithm: Algorithm| {
-        let message = format!("{}.{}", BASE64.encode(header), BASE64.encode(claims));
+        let message = format!(
+            "{}.{}",
+            BASE64URL_NOPAD.encode(header.as_bytes()),
+            BASE64URL_NOPAD.encode(claims.as_bytes())
+        );
         let signature = sign(message.as_bytes(), key, algorithm).unwrap();
         format!("{message}.{signature}")
     };
@@ -42,7 +46,10 @@ async fn every_forgery_gets_the_same_answer_and_spends_nothing() {
     };
     let hs256 = but(&header, "EdDSA", "HS256");
     let forgeries = [
-        ("none", format!("{}.{}.", BASE64.encode(but(&header, "EdDSA", "none")), parts[1])),
+        (
+            "none",
+            format!("{}.{}.", BASE64URL_NOPAD.encode(but(&header, "EdDSA", "none").as_bytes()), parts[1]),
+        ),
         ("no signature", format!("{}.{}.", parts[0], parts[1])),
         (
             "the public key as a secret",

@@ -1,6 +1,6 @@
 //! The way through the accept page, and the headers of every answer.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use data_encoding::BASE64URL_NOPAD;
 use serde_json::Value;
 
 use super::{KEY, ORIGIN, Serve, accept, mailed, redeemed};
@@ -121,7 +121,7 @@ async fn a_session_id_is_new_whatever_the_browser_brought_along() {
 
 fn claims(cookie: &str) -> Value {
     let payload = cookie.split('.').nth(1).unwrap();
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+    serde_json::from_slice(&BASE64URL_NOPAD.decode(payload.as_bytes()).unwrap()).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,6 @@
 //! The bodies of the double's answers, whole, as the specification wants them.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Value, json};
 
 use super::{Made, Strange, User};
@@ -15,7 +15,7 @@ pub(super) fn id(prefix: &str, number: usize) -> String {
 
 /// A ticket of Clerk's length and form, with a signature that differs in every character.
 pub(super) fn ticket(kind: &str, id: &str, number: usize) -> String {
-    let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    let part = |text: &str| BASE64URL_NOPAD.encode(text.as_bytes());
     let header = part(r#"{"alg":"RS256","typ":"JWT"}"#);
     let claims =
         json!({ "eis": 604_800, "exp": THEN / 1000, "iid": self::id("ins_", 1), "sid": id, "st": kind });
@@ -28,7 +28,7 @@ pub(super) fn ticket(kind: &str, id: &str, number: usize) -> String {
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         signature.extend((mixed ^ (mixed >> 31)).to_be_bytes());
     }
-    format!("{header}.{}.{}", part(&claims.to_string()), URL_SAFE_NO_PAD.encode(signature))
+    format!("{header}.{}.{}", part(&claims.to_string()), BASE64URL_NOPAD.encode(&signature))
 }
 
 /// A sign-in token; its text stands only in the answer to its creation.
