@@ -12,7 +12,7 @@ use crate::{
         signals::unless_stopped,
     },
     exit::Exit,
-    ledger::Ledger,
+    ledger::{Accept, Ledger},
     occasion::{
         harmless_keys,
         intake::{Intake, People, Report},
@@ -69,7 +69,7 @@ async fn look(ui: &Ui, global: &Global, arguments: &CheckArgs) -> Result<Exit, F
     let which = if checked.is_whole() { "every row" } else { "every other row" };
     // Who repeats whom takes a memory: a scratch ledger, gone at the end.
     let ledger = Ledger::scratch(CLOCK).await?;
-    let run = ledger.begin(&occasion.campaign.id, &occasion.campaign.occasion).await?;
+    let run = ledger.begin(&occasion.campaign.id, &occasion.campaign.occasion, Accept::default()).await?;
     let mark = occasion.mark(&letter, &list);
     checked.book(&run, mark, report).await?;
     drop(run);

@@ -82,7 +82,7 @@ async fn probe(
     let settings = &project.settings;
     let keyring = Keyring::open(keys)?;
     let options = ledgers::options(settings, sandbox);
-    let ledger = parts::open_ledger(ui, &ledgers::path(settings, sandbox), &options).await?;
+    let ledger = parts::open_ledger(ui, &ledgers::location(settings, sandbox), &options).await?;
     let parameters = &project.campaign.link_parameters;
     Probe::new(ledger, &keyring, &sign_in.local(), parameters, CLOCK.now()).await.map_err(Failure::from)
 }

@@ -8,7 +8,7 @@ use crate::{
     clock::Clock,
     commands::{Failure, Global, command_line::CommandLine},
     exit::Exit,
-    ledger::{self, Ledger, LedgerError, Readers},
+    ledger::{self, Ledger, LedgerError, Location, Readers},
     occasion::{self, Advice, Obstacle, Project, Target},
     problem::Problem,
     settings::{self, Environment, Settings},
@@ -113,17 +113,16 @@ pub(super) fn named(global: &Global, campaign: &Path) -> Result<(Settings, Campa
 /// Opens a ledger, and makes it where there is none. That its group can read it is told once.
 pub(super) async fn open_ledger(
     ui: &Ui,
-    path: &Path,
+    at: &Location,
     options: &ledger::Options,
 ) -> Result<Ledger, LedgerError> {
     static TOLD: Once = Once::new();
-    let ledger = Ledger::open_with(path, CLOCK, options).await?;
+    let ledger = Ledger::open(at, CLOCK, options).await?;
     if ledger.open_to() == Readers::Group {
-        let path = path.display();
         TOLD.call_once(|| {
             ui.remark(format_args!(
-                "{path}: the group of the file can read the addresses in it: right on a volume that is linkpost's \
-                 alone, else: chmod 600 {path}"
+                "{at}: the group of the file can read the addresses in it: right on a volume that is linkpost's \
+                 alone, else: chmod 600 {at}"
             ));
         });
     }

@@ -19,7 +19,7 @@ use crate::{
     },
     delivery::{Delivery, outbox::Outbox},
     exit::Exit,
-    ledger::Ledger,
+    ledger::{Accept, Ledger},
     occasion::{
         Occasion, harmless_keys,
         intake::{Intake, People, Report},
@@ -69,7 +69,7 @@ async fn write(
     let campaign = &occasion.campaign;
     let letter = occasion.letter(harmless_keys())?;
     let run = unless_stopped(async {
-        let run = ledger.begin(&campaign.id, &campaign.occasion).await?;
+        let run = ledger.begin(&campaign.id, &campaign.occasion, Accept::default()).await?;
         let list = find::harmless(ui, occasion, false).await?;
         let (wishes, people) = (&arguments.list.wishes(), People::unasked(occasion));
         let intake = Intake { occasion, list: &list, letter: &letter, live: false, people, wishes };

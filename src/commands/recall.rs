@@ -10,14 +10,9 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     audience::problems::quoted_row,
     campaign::CampaignId,
-    commands::{
-        Failure, Global, clerk,
-        command_line::CommandLine,
-        owner::Owner,
-        parts::{self, CLOCK},
-    },
+    commands::{Failure, Global, clerk, command_line::CommandLine, owner::Owner, parts},
     exit::Exit,
-    ledger::{Ledger, Run, UsedLink},
+    ledger::{Accept, Run, UsedLink},
     occasion::{self, ledgers},
     settings::SignIn,
     token::clerk::{ClerkIssuer, Recalled},
@@ -51,7 +46,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: RecallArgs) -> Result<Exit
     let by_name = CommandLine::new("recall", campaign.as_str()).option("--user", &arguments.user);
     let owner = Owner { global, settings: &settings, sandbox: arguments.sandbox };
     owner.check_books(by_name, &campaign, &arguments.campaign).await?;
-    let ledger = Ledger::open_existing(&ledgers::path(&settings, arguments.sandbox), CLOCK).await?;
+    let ledger = ledgers::existing(&settings, arguments.sandbox).await?;
     let books = ledger.books(&campaign).await?;
     if books.is_empty() {
         return Err(Failure::words(Exit::Configuration, format!("the ledger has no campaign `{campaign}`"))
@@ -74,7 +69,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: RecallArgs) -> Result<Exit
     };
     let mut recalled = Recalled::default();
     for occasion in books.iter().filter(|books| books.purged.is_none()).map(|books| &books.occasion) {
-        let run = Arc::new(ledger.begin(&campaign, occasion).await?);
+        let run = Arc::new(ledger.begin(&campaign, occasion, Accept::default()).await?);
         run.mark_orphans().await?;
         recalled.revoked += run.revoke_local(&arguments.user).await?;
         if let Some(issuer) = &issuer {

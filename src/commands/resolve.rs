@@ -121,7 +121,7 @@ pub async fn run(ui: &Ui, global: &Global, mut arguments: ResolveArgs) -> Result
     for books in all.iter().filter(|books| books.purged.is_none() && is_open(books)) {
         // A run of its own: nobody else sends meanwhile, and what a dead run left is known as unknown.
         let accept = arguments.accept.accept();
-        let run = ledger.begin_accepting(&campaign, &books.occasion, accept).await?;
+        let run = ledger.begin(&campaign, &books.occasion, accept).await?;
         runs.push(Held { occasion: books.occasion.clone(), run });
     }
     let done = if arguments.log.is_empty() {

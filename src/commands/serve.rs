@@ -66,8 +66,8 @@ pub async fn run(ui: &Ui, global: &Global, arguments: ServeArgs) -> Result<Exit,
     }
     let purpose = purpose(&site);
     let options = ledgers::options(&settings, arguments.sandbox);
-    let path = ledgers::path(&settings, arguments.sandbox);
-    let ledger = parts::open_ledger(ui, &path, &options).await?;
+    let location = ledgers::location(&settings, arguments.sandbox);
+    let ledger = parts::open_ledger(ui, &location, &options).await?;
     let web = Web::new(site, ledger.clone(), CLOCK)?;
     let taken = |error: std::io::Error| {
         Failure::words(Exit::Configuration, format!("`{address}` cannot be listened on: {error}"))

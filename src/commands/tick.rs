@@ -184,7 +184,7 @@ async fn tick(
 ) -> Result<Option<Ended>, Failure> {
     let Planned { campaign, schedule, settings, sandbox } = one;
     let options = ledgers::options(settings, *sandbox);
-    let ledger = parts::open_ledger(ui, &ledgers::path(settings, *sandbox), &options).await?;
+    let ledger = parts::open_ledger(ui, &ledgers::location(settings, *sandbox), &options).await?;
     let done = ledger.tick(campaign, schedule).await?;
     let undecided = ledger.undecided(&campaign.id).await?;
     ledger.close().await?;

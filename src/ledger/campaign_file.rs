@@ -8,7 +8,7 @@ use std::{
 use super::{
     handle::Ledger,
     rules::LedgerError,
-    store::{Connection, Sql, sqlite, values},
+    store::{Connection, Location, Sql, values},
 };
 use crate::campaign::CampaignId;
 
@@ -59,13 +59,10 @@ impl Ledger {
 
     /// The same by a look at a ledger, which changes nothing and waits for nobody: neither its schema nor a lock.
     pub async fn look_for_campaign_file(
-        ledger: &Path,
+        at: &Location,
         campaign: &CampaignId,
     ) -> Result<Option<CampaignFile>, LedgerError> {
-        if !ledger.exists() {
-            return Ok(None);
-        }
-        sqlite::look(ledger, async |connection| find(connection, campaign).await).await
+        at.look(async |connection| find(connection, campaign).await).await
     }
 
     /// Notes that a file uses a campaign's name. Changes nothing, and returns the other, where another file does, unless
@@ -114,7 +111,10 @@ mod tests {
     use std::{fs, os::unix::fs::symlink};
 
     use super::*;
-    use crate::clock::Clock;
+    use crate::{
+        clock::Clock,
+        ledger::{Accept, Options},
+    };
 
     #[tokio::test]
     async fn a_name_stays_with_its_file_however_that_is_named() {
@@ -127,7 +127,8 @@ mod tests {
         symlink("one", at("current")).unwrap();
         let file = |name: &str| CampaignFile::at(&at(name)).unwrap();
         let id = CampaignId::parse("spring").unwrap();
-        let ledger = Ledger::open(&at("linkpost.db"), Clock::System).await.unwrap();
+        let ledger =
+            Ledger::open(&at("linkpost.db").into(), Clock::System, &Options::default()).await.unwrap();
         let first = file("current/spring.toml");
         assert_eq!(ledger.use_name(&id, &first, false).await.unwrap(), None);
         for same in ["current/spring.toml", "one/spring.toml", "two/../one/./spring.toml"] {
@@ -150,20 +151,21 @@ mod tests {
     async fn a_look_finds_the_file_whoever_holds_the_ledger_and_makes_none() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("linkpost.db");
+        let place = Location::from(&path);
         let id = CampaignId::parse("spring").unwrap();
-        assert_eq!(Ledger::look_for_campaign_file(&path, &id).await.unwrap(), None);
+        assert_eq!(Ledger::look_for_campaign_file(&place, &id).await.unwrap(), None);
         assert!(!path.exists());
-        let ledger = Ledger::open(&path, Clock::System).await.unwrap();
-        let run = ledger.begin(&id, "once").await.unwrap();
-        assert_eq!(Ledger::look_for_campaign_file(&path, &id).await.unwrap(), None);
+        let ledger = Ledger::open(&place, Clock::System, &Options::default()).await.unwrap();
+        let run = ledger.begin(&id, "once", Accept::default()).await.unwrap();
+        assert_eq!(Ledger::look_for_campaign_file(&place, &id).await.unwrap(), None);
         let file = CampaignFile::at(&path).unwrap();
         assert_eq!(ledger.use_name(&id, &file, false).await.unwrap(), None);
-        assert_eq!(Ledger::look_for_campaign_file(&path, &id).await.unwrap(), Some(file.clone()));
+        assert_eq!(Ledger::look_for_campaign_file(&place, &id).await.unwrap(), Some(file.clone()));
         let enlistment = run.enlist().await.unwrap();
-        assert_eq!(Ledger::look_for_campaign_file(&path, &id).await.unwrap(), Some(file));
+        assert_eq!(Ledger::look_for_campaign_file(&place, &id).await.unwrap(), Some(file));
         drop(enlistment);
         fs::write(folder.path().join("old.db"), "no database at all, and long enough to be read as one")
             .unwrap();
-        assert!(Ledger::look_for_campaign_file(&folder.path().join("old.db"), &id).await.is_err());
+        assert!(Ledger::look_for_campaign_file(&folder.path().join("old.db").into(), &id).await.is_err());
     }
 }

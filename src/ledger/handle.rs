@@ -1,14 +1,10 @@
-//! The ledger's file: opening it, and what can be asked without being a run.
+//! The handle of a ledger: opening it, and what its handles share.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use super::{
     rules::LedgerError,
-    store::{LastRun, ReadPool, file_checks, sqlite},
+    store::{LastRun, Location, ReadPool},
     writer::{self, Requests},
 };
 use crate::{clock::Clock, private_file::Readers, scratch::Scratch};
@@ -37,7 +33,7 @@ pub struct Ledger {
 /// What a ledger's handles share.
 #[derive(Debug)]
 pub(in crate::ledger) struct Inner {
-    pub(in crate::ledger) path: PathBuf,
+    pub(in crate::ledger) location: Location,
     pub(in crate::ledger) clock: Clock,
     pub(in crate::ledger) last_run: LastRun,
     pub(in crate::ledger) requests: Requests,
@@ -48,47 +44,37 @@ pub(in crate::ledger) struct Inner {
 }
 
 impl Ledger {
-    /// Opens a ledger; makes it (0600, in a folder 0700) where there is none.
+    /// Opens a ledger; makes it (a file 0600, in a folder 0700) where there is none.
     ///
     /// Refused are files that others can read, network filesystems, databases that are no ledger, and the ledger of a
     /// newer program.
-    pub async fn open(path: &Path, clock: Clock) -> Result<Self, LedgerError> {
-        Self::open_with(path, clock, &Options::default()).await
+    pub async fn open(at: &Location, clock: Clock, options: &Options) -> Result<Self, LedgerError> {
+        at.create()?;
+        Self::connect(at, clock, options, None).await
     }
 
-    /// The same with other options.
-    pub async fn open_with(path: &Path, clock: Clock, options: &Options) -> Result<Self, LedgerError> {
-        file_checks::create(path)?;
-        Self::connect(path, clock, options, None).await
+    /// Opens a ledger that is there; `None` where there is none.
+    pub async fn find(at: &Location, clock: Clock, options: &Options) -> Result<Option<Self>, LedgerError> {
+        if at.is_there() { Self::connect(at, clock, options, None).await.map(Some) } else { Ok(None) }
     }
 
-    /// Opens a ledger that is there.
-    pub async fn open_existing(path: &Path, clock: Clock) -> Result<Self, LedgerError> {
-        Self::open_existing_with(path, clock, &Options::default()).await
-    }
-
-    /// The same with other options.
-    pub async fn open_existing_with(
-        path: &Path,
-        clock: Clock,
-        options: &Options,
-    ) -> Result<Self, LedgerError> {
-        if !path.exists() {
-            return Err(LedgerError::refused(
-                format!("there is no ledger `{}`", path.display()),
+    /// Opens a ledger that has to be there.
+    pub async fn open_existing(at: &Location, clock: Clock, options: &Options) -> Result<Self, LedgerError> {
+        Self::find(at, clock, options).await?.ok_or_else(|| {
+            LedgerError::refused(
+                format!("there is no ledger `{at}`"),
                 "`linkpost send` makes it; rehearsals have one of their own",
-            ));
-        }
-        Self::connect(path, clock, options, None).await
+            )
+        })
     }
 
     /// A ledger in a temporary folder, gone when its last handle is: for looking at what would be.
     pub async fn scratch(clock: Clock) -> Result<Self, LedgerError> {
         let folder =
             Scratch::new().map_err(|error| LedgerError::storage("make a temporary folder", error))?;
-        let path = folder.path().join("ledger.db");
-        file_checks::create(&path)?;
-        Self::connect(&path, clock, &Options::default(), Some(folder)).await
+        let at = Location::File(folder.path().join("ledger.db"));
+        at.create()?;
+        Self::connect(&at, clock, &Options::default(), Some(folder)).await
     }
 
     /// Removes the files of a scratch ledger, whoever holds a handle of it still. Any other stays as it is.
@@ -98,18 +84,16 @@ impl Ledger {
     }
 
     async fn connect(
-        path: &Path,
+        at: &Location,
         clock: Clock,
-        wanted: &Options,
+        options: &Options,
         scratch: Option<Scratch>,
     ) -> Result<Self, LedgerError> {
-        let open_to = file_checks::check(path)?;
-        let (connection, readers) = sqlite::open(path, clock, wanted.busy_timeout).await?;
+        let (connection, readers, open_to) = at.connect(clock, options.busy_timeout).await?;
         let requests = writer::spawn(connection, clock);
-        let path = path.to_owned();
-        let last_run =
-            LastRun::at(wanted.last_run.clone().unwrap_or_else(|| file_checks::beside(&path, ".last-run")));
-        Ok(Self { inner: Arc::new(Inner { path, clock, last_run, requests, readers, open_to, scratch }) })
+        let last_run = at.last_run(options.last_run.as_deref());
+        let location = at.clone();
+        Ok(Self { inner: Arc::new(Inner { location, clock, last_run, requests, readers, open_to, scratch }) })
     }
 
     /// Who may read the file.
@@ -118,13 +102,14 @@ impl Ledger {
         self.inner.open_to
     }
 
-    /// The file.
+    /// Its place.
     #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.inner.path
+    pub fn location(&self) -> &Location {
+        &self.inner.location
     }
 
-    /// Closes the files after all that was handed over, so that the database is one whole file. What is asked of a run afterwards fails.
+    /// Closes the files after all that was handed over, so that the database is one whole file. What is asked of a run
+    /// afterwards fails.
     pub async fn close(self) -> Result<(), LedgerError> {
         // The last connection to go folds the write-ahead log into the file, and one that only reads cannot.
         self.inner.readers.close().await;

@@ -42,6 +42,7 @@ pub use rules::{
     printable,
 };
 pub use run::{Accept, CLERK_KID, Recovered, Rest, Run, Selection, Settled};
+pub use store::Location;
 pub use tries::{Asked, LiveToken, Question, TokenEnd, TokenKind, hash_of};
 
 pub use crate::private_file::Readers;

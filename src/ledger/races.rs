@@ -1,8 +1,20 @@
-//! The rules that rest on the one write lock of `SQLite`, each as a test with its name. A database on which two
-//! transactions write side by side has to keep them by other means.
+//! The rules that rest on how `SQLite` keeps programs apart, each as a test with its name: one write lock, the lock of an
+//! occasion, a ledger that is a file. A database on which two transactions write side by side has to keep them by other
+//! means.
 //!
-//! In each test one program is in the midst of a transaction that has looked, and another wants to write what would
-//! make the look untrue: it has to wait, and then it sees what the first has done.
+//! | Rule | What it rests on |
+//! |---|---|
+//! | [`a_suppression_is_seen_by_the_intent_or_comes_after_it`] | the write lock |
+//! | [`two_occasions_never_both_take_a_key`] | the write lock |
+//! | [`a_token_is_open_or_spent_and_never_between`] | the write lock |
+//! | [`two_claims_never_take_one_row`] | the write lock |
+//! | [`of_two_intents_for_a_row_one_goes`] | the write lock |
+//! | [`a_due_time_that_passes_is_recorded_by_one`] | the write lock, and the lock of the occasion |
+//! | [`every_other_epoch_of_an_occasion_is_dead_when_a_run_begins`] | the lock of the occasion |
+//! | [`a_ledger_that_is_being_made_is_whole_for_whoever_finds_it`] | a file that is there, and the lock on its schema |
+//!
+//! Where it is the write lock, one program is in the midst of a transaction that has looked, and another wants to write
+//! what would make the look untrue: it has to wait, and then it sees what the first has done.
 
 use std::time::Duration;
 
@@ -11,11 +23,11 @@ use serde_json::Map;
 
 use super::{
     calendar::{Skipped, occasions},
-    handle::Ledger,
+    handle::{Ledger, Options},
     links::{Redeemed, Redemption, TokenStatus, redeem},
     rules::{Claim, LedgerError, State, StorageCause, TokenRecord, Try},
-    run::{Selection, claims},
-    store::{Connection, file_checks, sqlite},
+    run::{Accept, Selection, claims},
+    store::{Connection, Location, Sql},
     suppression,
     tries::{Intention, intention},
 };
@@ -38,9 +50,9 @@ struct Two {
 impl Two {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("ledger.db");
-        file_checks::create(&path).unwrap();
-        let open = async || sqlite::open(&path, Clock::System, Duration::ZERO).await.unwrap().0;
+        let at = place(&folder);
+        at.create().unwrap();
+        let open = async || at.connect(Clock::System, Duration::ZERO).await.unwrap().0;
         let (mut first, second) = (open().await, open().await);
         let rows = "
             insert into occasion (id, campaign, occasion, generation, once_in)
@@ -64,6 +76,10 @@ impl Two {
         assert_eq!(cause, StorageCause::Locked);
         self.first.end(Ok(())).await.unwrap();
     }
+}
+
+fn place(folder: &tempfile::TempDir) -> Location {
+    folder.path().join("ledger.db").into()
 }
 
 /// The intent for Ada's row of an occasion.
@@ -163,6 +179,21 @@ async fn two_claims_never_take_one_row() {
     assert_eq!(claims::claim(&mut two.second, 1, 1, &all, 9, NOW).await.unwrap().len(), 0);
 }
 
+/// Within a program, [`Group`](super::writer) looks for two of them; between programs the lock does.
+#[tokio::test]
+async fn of_two_intents_for_a_row_one_goes() {
+    let mut two = Two::new().await;
+    two.first.begin().await.unwrap();
+    assert!(intention::intend(&mut two.first, &[&intention(7, 1)], NOW).await.unwrap().is_empty());
+    two.second_waits().await;
+    two.second.begin().await.unwrap();
+    let staying = intention::intend(&mut two.second, &[&intention(7, 1)], NOW).await.unwrap();
+    assert_eq!(staying.into_iter().collect::<Vec<_>>(), [(7, State::Sending)]);
+    two.second.end(Ok(())).await.unwrap();
+    let tries = "select count(*) from attempts where recipient_id = 7";
+    assert_eq!(two.first.one::<i64>(Sql::shared(tries), &[]).await.unwrap(), 1);
+}
+
 #[tokio::test]
 async fn a_due_time_that_passes_is_recorded_by_one() {
     let campaign = CampaignId::parse("spring").unwrap();
@@ -176,20 +207,46 @@ async fn a_due_time_that_passes_is_recorded_by_one() {
     assert!(occasions::skip(&mut two.second, &campaign, &skipped).await.unwrap().is_empty());
 }
 
-/// This one rests on the lock of the occasion: while it is held no other run looks, so any other epoch is dead.
+/// While the lock of the occasion is held no other run looks, so any other epoch is dead.
 #[tokio::test]
 async fn every_other_epoch_of_an_occasion_is_dead_when_a_run_begins() {
     let Two { first, second, folder } = Two::new().await;
     drop((first, second));
-    let path = folder.path().join("ledger.db");
-    let open = async || Ledger::open_existing(&path, Clock::System).await.unwrap();
+    let at = place(&folder);
+    let open = async || Ledger::open_existing(&at, Clock::System, &Options::default()).await.unwrap();
     let (one, other, campaign) = (open().await, open().await, CampaignId::parse("spring").unwrap());
-    let run = one.begin(&campaign, "one").await.unwrap();
+    let run = one.begin(&campaign, "one", Accept::default()).await.unwrap();
     assert_eq!(run.recovered().released, 1, "what epoch 1 held");
     let claimed = run.claim(&Selection::default(), 9).await.unwrap();
     assert_eq!(claimed.len(), 2);
-    assert!(matches!(other.begin(&campaign, "one").await, Err(LedgerError::Busy { .. })));
+    assert!(matches!(other.begin(&campaign, "one", Accept::default()).await, Err(LedgerError::Busy { .. })));
     run.release(claimed).await.unwrap();
     drop(run);
-    assert_eq!(other.begin(&campaign, "one").await.unwrap().recovered().released, 0);
+    assert_eq!(other.begin(&campaign, "one", Accept::default()).await.unwrap().recovered().released, 0);
+}
+
+/// One program has made the file and no table yet, and the others come: as one that makes it, and as those that only use
+/// what is there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ledger_that_is_being_made_is_whole_for_whoever_finds_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = place(&folder);
+    let options = Options::default();
+    assert!(Ledger::find(&at, Clock::System, &options).await.unwrap().is_none());
+    assert!(!at.is_there(), "a look makes none");
+    at.create().unwrap();
+    let open = |finds: bool| {
+        let (at, options) = (at.clone(), options.clone());
+        tokio::spawn(async move {
+            if finds {
+                Ledger::find(&at, Clock::System, &options).await.map(Option::unwrap)
+            } else {
+                Ledger::open(&at, Clock::System, &options).await
+            }
+        })
+    };
+    for opened in [false, true, true, false].map(open) {
+        let ledger = opened.await.unwrap().unwrap();
+        assert!(ledger.verify().await.unwrap().iter().all(|check| check.broken.is_empty()));
+    }
 }

@@ -63,7 +63,7 @@ async fn happen(connection: &mut Connection, state: State, event: Event, deferre
         Event::Requeue => (settlement::SETTLE, values![requeued(state, deferred_before)].to_vec()),
         Event::Unknown => (settlement::SETTLE, values![outcome("unknown")].to_vec()),
         Event::Recover => {
-            connection.execute(start::RECOVER_CLAIMED, values![1, 2, NOW]).await.unwrap();
+            connection.execute(start::RECOVER_CLAIMED, values![1, 1, NOW]).await.unwrap();
             (start::RECOVER_SENDING, values![1, 1, "lost", NOW].to_vec())
         }
         Event::Expire => (claims::EXPIRE, values![1, NOW, "too late", NOW].to_vec()),

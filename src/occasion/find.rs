@@ -31,12 +31,11 @@ pub async fn list(occasion: &Occasion, taken: &[TakenFile]) -> Result<List, Obst
 
 /// Finds the list for a verb that sends nothing: what the real ledger has taken is not new.
 pub async fn unsent(occasion: &Occasion) -> Result<List, Obstacle> {
-    let ledger = ledgers::path(&occasion.settings, false);
-    let is_asked = matches!(occasion.campaign.list.source, ListSource::AllNew(_)) && ledger.exists();
-    let taken = if is_asked {
-        ledgers::existing(&occasion.settings, false).await?.taken(&occasion.campaign.id).await?
-    } else {
-        Vec::new()
+    let is_asked = matches!(occasion.campaign.list.source, ListSource::AllNew(_));
+    let ledger = if is_asked { ledgers::find(&occasion.settings, false).await? } else { None };
+    let taken = match ledger {
+        Some(ledger) => ledger.taken(&occasion.campaign.id).await?,
+        None => Vec::new(),
     };
     list(occasion, &taken).await
 }

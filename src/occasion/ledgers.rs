@@ -1,19 +1,17 @@
 //! The ledger of the real campaigns and that of the rehearsals, and how much may leave by it.
 
-use std::path::PathBuf;
-
 use super::rehearsal;
 use crate::{
     clock::Clock,
-    ledger::{self, Ledger, LedgerError},
+    ledger::{self, Ledger, LedgerError, Location},
     pacing::{Caps, Pace},
     settings::Settings,
 };
 
 /// The ledger of the real campaigns, or that of the rehearsals.
 #[must_use]
-pub fn path(settings: &Settings, sandbox: bool) -> PathBuf {
-    if sandbox { rehearsal::folder(settings).join("linkpost.db") } else { settings.ledger.clone() }
+pub fn location(settings: &Settings, sandbox: bool) -> Location {
+    if sandbox { rehearsal::folder(settings).join("linkpost.db").into() } else { settings.ledger.clone() }
 }
 
 /// How that ledger is used.
@@ -24,8 +22,12 @@ pub fn options(settings: &Settings, sandbox: bool) -> ledger::Options {
 
 /// The ledger of the real campaigns, or that of the rehearsals; it has to be there.
 pub async fn existing(settings: &Settings, sandbox: bool) -> Result<Ledger, LedgerError> {
-    let options = options(settings, sandbox);
-    Ledger::open_existing_with(&path(settings, sandbox), Clock::System, &options).await
+    Ledger::open_existing(&location(settings, sandbox), Clock::System, &options(settings, sandbox)).await
+}
+
+/// The ledger of the real campaigns, or that of the rehearsals; `None` where there is none yet.
+pub async fn find(settings: &Settings, sandbox: bool) -> Result<Option<Ledger>, LedgerError> {
+    Ledger::find(&location(settings, sandbox), Clock::System, &options(settings, sandbox)).await
 }
 
 /// The rate that the settings ask for.

@@ -45,7 +45,7 @@ pub async fn look(
     id: &CampaignId,
     file: &Path,
 ) -> Result<Option<NotOurs>, LedgerError> {
-    let other = Ledger::look_for_campaign_file(&ledgers::path(settings, sandbox), id).await?;
+    let other = Ledger::look_for_campaign_file(&ledgers::location(settings, sandbox), id).await?;
     Ok(match (other, CampaignFile::at(file)) {
         (_, Err(error)) => Some(NotOurs::Unfindable(cause(&error))),
         (Some(other), Ok(this)) if !other.is(&this) => Some(used(id, &this, &other)),

@@ -35,10 +35,9 @@ impl Planned {
     /// What is to be done at a time.
     pub async fn decide(&self, now: Timestamp) -> Result<Decision, LedgerError> {
         let Self { campaign, schedule, settings, sandbox } = self;
-        let history = if ledgers::path(settings, *sandbox).exists() {
-            ledgers::existing(settings, *sandbox).await?.history(&campaign.id).await?
-        } else {
-            History::default()
+        let history = match ledgers::find(settings, *sandbox).await? {
+            Some(ledger) => ledger.history(&campaign.id).await?,
+            None => History::default(),
         };
         Ok(schedule.decide(now, &history))
     }

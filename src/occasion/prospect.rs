@@ -36,8 +36,7 @@ impl Prospect {
         let letter = occasion.letter(harmless_keys())?;
         let (id, name) = (&occasion.campaign.id, &occasion.campaign.occasion);
         let (mut known, mut waiting, mut taken) = (None, 0, Vec::new());
-        if ledgers::path(&occasion.settings, *sandbox).exists() {
-            let ledger = ledgers::existing(&occasion.settings, *sandbox).await?;
+        if let Some(ledger) = ledgers::find(&occasion.settings, *sandbox).await? {
             known = ledger.mark(id, name).await?;
             taken = ledger.taken(id).await?;
             let tally = ledger.books_of(id, name).await?.map(|books| books.tally).unwrap_or_default();

@@ -8,6 +8,7 @@ use crate::{
     campaign::CampaignId,
     clock::Clock,
     delivery::{Delivery, Relays, smtp},
+    ledger::Location,
     sandbox::{Keep, Options, SandboxRelay},
     settings::{Settings, is_loopback},
     token::Keyring,
@@ -16,7 +17,7 @@ use crate::{
 /// The relay, the ledger and the keys of a run.
 pub struct Target {
     /// The ledger.
-    pub ledger: PathBuf,
+    pub ledger: Location,
     /// The keys.
     pub keyring: Arc<Keyring>,
     /// The way out.
@@ -71,7 +72,7 @@ impl Target {
         );
         let own = |error: smtp::SettingsError| Obstacle::Internal(error.to_string());
         Ok(Self {
-            ledger: ledgers::path(settings, true),
+            ledger: ledgers::location(settings, true),
             keyring: Arc::new(Keyring::open(&keys)?),
             delivery: Delivery::Smtp(smtp::Relay::new(to_relay).map_err(own)?.into()),
             relay: format!("the sandbox relay on {address}"),

@@ -1,6 +1,6 @@
 //! The wire shape of `linkpost.toml`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::SignedDuration;
 
@@ -109,8 +109,8 @@ fn rules(file: &TomlFile, table: Option<Table<'_>>) -> Rules {
     rules
 }
 
-/// The ledger's file, and how it is used.
-fn ledger(file: &TomlFile, table: Option<Table<'_>>) -> (PathBuf, ledger::Options) {
+/// The ledger's place, and how it is used.
+fn ledger(file: &TomlFile, table: Option<Table<'_>>) -> (ledger::Location, ledger::Options) {
     let (mut path, mut options) = (file.resolve("linkpost.db"), ledger::Options::default());
     if let Some(mut table) = table {
         path = table.string("path").map_or(path, |path| file.resolve(&path));
@@ -120,7 +120,7 @@ fn ledger(file: &TomlFile, table: Option<Table<'_>>) -> (PathBuf, ledger::Option
         }
         table.finish();
     }
-    (path, options)
+    (path.into(), options)
 }
 
 fn sender(mut table: Table<'_>) -> Option<Sender> {
@@ -247,7 +247,7 @@ sender_id = "example"
         assert_eq!(settings.rate, Some(10.0));
         assert_eq!(settings.caps, []);
         assert!(settings.precedence_bulk);
-        assert!(settings.ledger.ends_with("linkpost.db"));
+        assert!(settings.ledger.to_string().ends_with("/linkpost.db"));
         assert_eq!(settings.sign_in.algorithm(), crate::token::Algorithm::EdDsa);
     }
 

@@ -69,8 +69,8 @@ pub struct Settings {
     pub caps: Vec<Cap>,
     /// How many refusals of a run are no news; `None`: it depends on who looks on.
     pub expected_refusals: Option<Expected>,
-    /// The SQLite file.
-    pub ledger: PathBuf,
+    /// The place of the ledger.
+    pub ledger: ledger::Location,
     /// How it is used.
     pub ledger_options: ledger::Options,
     /// How links sign people in.

@@ -63,7 +63,7 @@ pub async fn run(ui: &Ui, global: &Global, mut arguments: RetryArgs) -> Result<E
     let Some(found) = find(&ledger, &campaign, &all, global, &arguments).await? else {
         return Err(nothing_fits(ui, &ledger, &campaign, &all, global, &arguments).await?);
     };
-    let run = ledger.begin_accepting(&campaign, &found.occasion, arguments.accept.accept()).await?;
+    let run = ledger.begin(&campaign, &found.occasion, arguments.accept.accept()).await?;
     if let Some(never) = Never::find(&arguments.campaign, &found.occasion, &run).await? {
         let hint = match never {
             Never::Over { .. } => OWN_OCCASION,

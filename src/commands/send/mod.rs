@@ -81,7 +81,7 @@ async fn begin(
     arguments: &SendArgs,
 ) -> Result<Option<Arc<Run>>, Failure> {
     let accept = arguments.accept.accept();
-    let mut run = ledger.begin_accepting(&occasion.campaign.id, &occasion.campaign.occasion, accept).await?;
+    let mut run = ledger.begin(&occasion.campaign.id, &occasion.campaign.occasion, accept).await?;
     match run.plan(occasion.due, occasion.campaign.once_in()).await {
         // Between the look at the schedule and here another tick has ended it, and told so.
         Err(over @ LedgerError::Over { .. }) if arguments.due.is_some() => {

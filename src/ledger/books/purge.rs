@@ -7,7 +7,7 @@ use crate::{
     ledger::{
         handle::Ledger,
         rules::{LedgerError, State},
-        store::{Connection, Holder, RunLock, Sql, hex, json, occasion_file, values},
+        store::{Connection, Holder, Sql, hex, json, values},
         writer::Journal,
     },
 };
@@ -74,12 +74,11 @@ impl Ledger {
             ));
         }
         let holder = Holder::this(self.inner.clock.now());
-        let mut locks = Vec::new();
+        let mut held = Vec::new();
         let mut journals = Vec::new();
         for book in &books {
-            let path = |ending| occasion_file(&self.inner.path, campaign, &book.occasion, ending);
-            locks.push(RunLock::take(&path("lock"), &holder)?);
-            let journal = path("journal");
+            held.push(self.inner.location.hold(campaign, &book.occasion, &holder)?);
+            let journal = self.inner.location.journal(campaign, &book.occasion);
             if journal.exists() {
                 let (opened, left) = Journal::open(&journal)?;
                 if !left.is_empty() && !force {

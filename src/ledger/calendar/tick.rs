@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::occasions::Skipped;
 use crate::{
     campaign::Campaign,
-    ledger::{handle::Ledger, rules::LedgerError},
+    ledger::{handle::Ledger, rules::LedgerError, run::Accept},
     schedule::{Act, Schedule, Skip, Why},
 };
 
@@ -46,8 +46,9 @@ impl Ledger {
         for skip in decision.skipped {
             let one = Skipped { occasion: name(skip.due), due: skip.due, reason: reason(skip, name) };
             if history.open.is_some_and(|open| open.due == skip.due) {
-                // A run may be at it: its lock is the only way to know.
-                let run = self.begin(id, &one.occasion).await?;
+                // A run may be at it: its lock is the only way to know, and keeps the steps up to its end together. See
+                // `races::a_due_time_that_passes_is_recorded_by_one`.
+                let run = self.begin(id, &one.occasion, Accept::default()).await?;
                 // What another program has begun or ended before the lock was ours is not ours to end, nor to tell.
                 if self.history(id).await?.open == history.open {
                     run.give_up(&one.reason).await?;
@@ -67,7 +68,8 @@ impl Ledger {
             Act::GoOn(_) | Act::Nothing(_) => None,
             Act::GiveUp(due) => {
                 let occasion = name(due);
-                let waited = self.begin(id, &occasion).await?.give_up("the campaign was cancelled").await?;
+                let run = self.begin(id, &occasion, Accept::default()).await?;
+                let waited = run.give_up("the campaign was cancelled").await?;
                 given_up.push((occasion, waited));
                 None
             }
@@ -75,7 +77,8 @@ impl Ledger {
         if let Some(due) = begins {
             for occasion in self.open_before(id, due).await? {
                 let why = format!("the occasion `{}` came before its mail could leave", name(due));
-                let waited = self.begin(id, &occasion).await?.give_up(&why).await?;
+                let run = self.begin(id, &occasion, Accept::default()).await?;
+                let waited = run.give_up(&why).await?;
                 given_up.push((occasion, waited));
             }
         }

@@ -9,7 +9,7 @@ use crate::{
     ledger::{
         handle::{Inner, Ledger},
         rules::LedgerError,
-        store::{Connection, Holder, RunLock, occasion_file},
+        store::{Connection, Holder},
         writer::{Doing, Journal, RunCore},
     },
 };
@@ -31,13 +31,9 @@ impl Ledger {
     /// Begins a run: takes the lock, draws a new epoch, enters what the journal kept, recovers what a dead run held.
     ///
     /// [`LedgerError::Busy`] where another run is at it; refused where the clock lies more than an hour before the
-    /// newest time in the ledger, and where the occasion was purged.
-    pub async fn begin(&self, campaign: &CampaignId, occasion: &str) -> Result<Run, LedgerError> {
-        self.begin_accepting(campaign, occasion, Accept::default()).await
-    }
-
-    /// The same, accepting what was refused before.
-    pub async fn begin_accepting(
+    /// newest time in the ledger, where the ledger is older than the newest run on it, both unless `accept` says so, and
+    /// where the occasion was purged.
+    pub async fn begin(
         &self,
         campaign: &CampaignId,
         occasion: &str,
@@ -55,16 +51,16 @@ impl Run {
         accept: Accept,
     ) -> Result<Self, LedgerError> {
         let holder = Holder::this(ledger.clock.now());
-        let path = |ending| occasion_file(&ledger.path, campaign, occasion, ending);
-        let lock = RunLock::take(&path("lock"), &holder)?;
+        let holding = ledger.location.hold(campaign, occasion, &holder)?;
         failpoint::reach("locked");
-        let (mut journal, left) = Journal::open(&path("journal"))?;
+        let (mut journal, left) = Journal::open(&ledger.location.journal(campaign, occasion))?;
         let (campaign, occasion) = (campaign.clone(), occasion.to_owned());
         let last_run = ledger.last_run.read()?.map(|known| (known, ledger.last_run.path().to_owned()));
         let elsewhere = last_run.as_ref().and_then(|(known, _)| known.elsewhere(&holder));
         let newest = last_run.as_ref().map_or(0, |(known, _)| known.epoch);
-        let start = Start { campaign, occasion, holder: holder.clone(), journal: left, last_run, accept };
-        let started = ledger
+        let start =
+            Start { campaign, occasion, holder: holder.clone(), holding, journal: left, last_run, accept };
+        let (started, holding) = ledger
             .requests
             .alone(move |connection, _| Box::pin(async move { start.begin(connection).await }))
             .await?;
@@ -79,7 +75,7 @@ impl Run {
             epoch: started.epoch,
             journal: Mutex::new(journal),
             stopped: OnceLock::new(),
-            _lock: lock,
+            _holding: holding,
         };
         Ok(Self { ledger, core: Arc::new(core), recovered: started.recovered, elsewhere, once: false })
     }

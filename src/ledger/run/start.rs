@@ -10,7 +10,7 @@ use crate::{
     failpoint,
     ledger::{
         rules::LedgerError,
-        store::{Connection, Holder, KnownRun, Sql, values},
+        store::{Connection, Holder, Holding, KnownRun, Sql, values},
         tries::{Settlement, settlement},
     },
 };
@@ -70,17 +70,17 @@ const DRAW: Sql = Sql::shared(
 insert into epoch (id, occasion_id, host, pid, started_at) values (?5, ?1, ?2, ?3, ?4) returning id",
 );
 
-/// Nothing was sent for a claim, so whoever held it, it goes back. Rests on the lock of the occasion:
-/// `races::every_other_epoch_of_an_occasion_is_dead_when_a_run_begins`.
+/// Other runs that left rows of the occasion held. A row without its run on record is held by it all the same.
+const HOLDERS: Sql = Sql::shared(
+    "
+select distinct r.epoch, e.host, e.pid, e.started_at from recipient r left join epoch e on e.id = r.epoch
+where r.occasion_id = ?1 and r.state in ('claimed', 'sending') and r.epoch <> ?2 order by r.epoch",
+);
+
+/// Nothing was sent for a claim, so it goes back.
 pub(in crate::ledger) const RECOVER_CLAIMED: Sql = Sql::shared("
 update recipient set state = case when next_attempt_at is null then 'pending' else 'deferred' end, changed_at = ?3
-where occasion_id = ?1 and state = 'claimed' and epoch <> ?2");
-
-const LOST: Sql = Sql::shared(
-    "
-select e.id, e.host, e.pid, e.started_at from epoch e
-where e.id in (select epoch from recipient where occasion_id = ?1 and state = 'sending' and epoch <> ?2)",
-);
+where occasion_id = ?1 and state = 'claimed' and epoch = ?2");
 
 const LOST_ATTEMPTS: Sql = Sql::shared(
     "
@@ -101,6 +101,8 @@ pub(in crate::ledger) struct Start {
     pub(in crate::ledger) campaign: CampaignId,
     pub(in crate::ledger) occasion: String,
     pub(in crate::ledger) holder: Holder,
+    /// The occasion, held until the end of the transaction even where the caller is gone.
+    pub(in crate::ledger) holding: Holding,
     /// What the journal held.
     pub(in crate::ledger) journal: Vec<Settlement>,
     /// The newest run that is known outside the database, and where.
@@ -109,9 +111,11 @@ pub(in crate::ledger) struct Start {
 }
 
 impl Start {
-    /// Starts a run. The caller holds the lock.
-    pub(in crate::ledger) async fn begin(&self, connection: &mut Connection) -> Result<Begun, LedgerError> {
-        let now = self.holder.since.as_millisecond();
+    /// Starts a run, and gives the occasion back that it holds.
+    pub(in crate::ledger) async fn begin(
+        self,
+        connection: &mut Connection,
+    ) -> Result<(Begun, Holding), LedgerError> {
         if !self.accept.clock {
             check_clock(connection, self.holder.since).await?;
         }
@@ -119,10 +123,35 @@ impl Start {
         let epoch = self.draw(connection, id).await?;
         let journal: Vec<_> = self.journal.iter().collect();
         let replayed = settlement::settle(connection, &journal).await?.len() as u64;
-        let released = connection.execute(RECOVER_CLAIMED, values![id, epoch, now]).await?;
-        let unknown = recover_sending(connection, id, epoch, now).await?;
-        let recovered = Recovered { released, unknown, replayed };
-        Ok(Begun { occasion: id, epoch, recovered })
+        let recovered = Recovered { replayed, ..self.recover(connection, id, epoch).await? };
+        Ok((Begun { occasion: id, epoch, recovered }, self.holding))
+    }
+
+    /// Takes from the dead what they held: claims go back, rows whose answer was never recorded become unknown.
+    async fn recover(
+        &self,
+        connection: &mut Connection,
+        id: i64,
+        epoch: i64,
+    ) -> Result<Recovered, LedgerError> {
+        type Held = (i64, Option<String>, Option<i64>, Option<i64>);
+        let now = self.holder.since.as_millisecond();
+        let mut recovered = Recovered::default();
+        let held: Vec<Held> = connection.all(HOLDERS, values![id, epoch]).await?;
+        let dead = self.holding.dead(held.iter().map(|(epoch, ..)| *epoch).collect());
+        for (old, host, pid, started_at) in held.into_iter().filter(|(epoch, ..)| dead.contains(epoch)) {
+            recovered.released += connection.execute(RECOVER_CLAIMED, values![id, old, now]).await?;
+            let reason = format!(
+                "the run that began {} ({}, process {}) never recorded the answer",
+                started_at.map_or_else(|| "at an unknown time".to_owned(), day),
+                host.as_deref().unwrap_or("an unknown machine"),
+                pid.unwrap_or_default()
+            );
+            connection.execute(LOST_ATTEMPTS, values![id, old, &reason, now]).await?;
+            recovered.unknown += connection.execute(RECOVER_SENDING, values![id, old, &reason, now]).await?;
+        }
+        failpoint::reach("recovering");
+        Ok(recovered)
     }
 
     /// The occasion's number; made if it is new.
@@ -169,31 +198,6 @@ impl Start {
         let next = known.epoch + 1;
         connection.one(DRAW, values![occasion, &self.holder.host, self.holder.pid, since, next]).await
     }
-}
-
-/// Rows whose answer a dead run never recorded.
-async fn recover_sending(
-    connection: &mut Connection,
-    id: i64,
-    epoch: i64,
-    now: i64,
-) -> Result<u64, LedgerError> {
-    let mut unknown = 0;
-    let lost: Vec<(i64, String, i64, i64)> = connection.all(LOST, values![id, epoch]).await?;
-    for (old, host, pid, started_at) in lost {
-        let reason = format!(
-            "the run that began {} ({host}, process {pid}) never recorded the answer",
-            day(started_at)
-        );
-        for statement in [LOST_ATTEMPTS, RECOVER_SENDING] {
-            let done = connection.execute(statement, values![id, old, &reason, now]).await?;
-            if statement == RECOVER_SENDING {
-                unknown += done;
-            }
-        }
-    }
-    failpoint::reach("recovering");
-    Ok(unknown)
 }
 
 /// A clock that was set back would stamp mails and tokens with the past.

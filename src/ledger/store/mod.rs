@@ -4,19 +4,23 @@
 mod connection;
 pub(super) mod file_checks;
 mod fragments;
+mod holding;
 mod last_run;
+mod location;
 mod lock;
 mod row;
 mod schema;
 mod sql;
-pub(super) mod sqlite;
+mod sqlite;
 mod value;
 mod values;
 
 pub(super) use connection::{Connection, ReadPool};
 pub(super) use fragments::anew;
+pub(super) use holding::Holding;
 pub(super) use last_run::{Known as KnownRun, LastRun};
-pub(super) use lock::{Holder, RunLock, occasion_file};
+pub use location::Location;
+pub(super) use lock::Holder;
 pub(super) use row::Row;
 pub(super) use sql::Sql;
 pub(super) use value::{Value, values};

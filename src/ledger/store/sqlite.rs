@@ -28,7 +28,7 @@ const READERS: u32 = 4;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Opens the file, with its schema up to date: the connection that writes, and those that read.
-pub(in crate::ledger) async fn open(
+pub(super) async fn open(
     path: &Path,
     clock: Clock,
     busy_timeout: Duration,
@@ -55,7 +55,7 @@ pub(in crate::ledger) async fn open(
 
 /// Runs `look` on a ledger that stays as it is, whatever its schema. Waits for no lock; `None` where the ledger of an
 /// older program has no such table.
-pub(in crate::ledger) async fn look<T>(
+pub(super) async fn look<T>(
     path: &Path,
     look: impl AsyncFn(&mut Connection) -> Result<Option<T>, LedgerError>,
 ) -> Result<Option<T>, LedgerError> {

@@ -71,7 +71,8 @@ impl Group {
                 Err(error) => drop(answer.send(Err(run.keep(&settlement, &error)))),
             },
             Grouped::Intend { run, intention, answer } => match run.check_going() {
-                // A run that lost its lock can come to hold a row twice; of two intents for it one may go.
+                // A run that lost its lock can come to hold a row twice; of two intents for it one may go. Those of another
+                // program wait for the one write lock: `races::of_two_intents_for_a_row_one_goes`.
                 Ok(()) if self.intends.iter().any(|(other, _)| other.id() == intention.id()) => {
                     drop(answer.send(Ok(Some(State::Sending))));
                 }

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::journal::Journal;
-use crate::ledger::{rules::LedgerError, store::RunLock, tries::Settlement};
+use crate::ledger::{rules::LedgerError, store::Holding, tries::Settlement};
 
 /// What the writer knows of a run.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub(in crate::ledger) struct RunCore {
     /// since whoever is refused on its account may be the one that is heard.
     pub(in crate::ledger) stopped: OnceLock<LedgerError>,
     /// Here, so that it outlives a request whose caller is gone.
-    pub(in crate::ledger) _lock: RunLock,
+    pub(in crate::ledger) _holding: Holding,
 }
 
 impl RunCore {

@@ -93,13 +93,13 @@ async fn a_clock_behind_the_ledger_is_refused_unless_it_is_said_to_be_right() {
     let desk = Desk::new();
     drop(desk.run_at("2026-11-22T10:00:00Z").await);
     let ledger = desk.ledger_at(at("2025-11-22T10:00:00Z")).await;
-    let error = ledger.begin(&desk.campaign, OCCASION).await.unwrap_err();
+    let error = ledger.begin(&desk.campaign, OCCASION, Accept::default()).await.unwrap_err();
     assert!(
         matches!(&error, LedgerError::Refused { hint, .. } if hint.contains("--accept-clock")),
         "{error}"
     );
     let accept = Accept { clock: true, ..Accept::default() };
-    let run = ledger.begin_accepting(&desk.campaign, OCCASION, accept).await.unwrap();
+    let run = ledger.begin(&desk.campaign, OCCASION, accept).await.unwrap();
     enlist(&run, vec![row(2, "ada")]).await;
     sent(&run).await;
 }

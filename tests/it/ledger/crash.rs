@@ -4,7 +4,7 @@
 
 use std::{future::ready, time::Instant};
 
-use linkpost::ledger::{Intended, LedgerError, Run, Selection, State};
+use linkpost::ledger::{Accept, Intended, LedgerError, Run, Selection, State};
 
 use crate::ledger::desk::{
     Desk, OCCASION, accepted, attempt, claim, claim_none, claim_one, deferred, enlist, intend, rejected, row,
@@ -49,16 +49,16 @@ async fn a_dead_runs_claims_wait_again_and_its_sendings_are_unknown() {
 async fn the_second_run_learns_at_once_who_is_at_work() {
     let desk = Desk::new();
     let ledger = desk.ledger().await;
-    let run = ledger.begin(&desk.campaign, OCCASION).await.unwrap();
+    let run = ledger.begin(&desk.campaign, OCCASION, Accept::default()).await.unwrap();
     let begun = Instant::now();
     for ledger in [ledger, desk.ledger().await] {
-        let error = ledger.begin(&desk.campaign, OCCASION).await.unwrap_err();
+        let error = ledger.begin(&desk.campaign, OCCASION, Accept::default()).await.unwrap_err();
         let LedgerError::Busy { holder } = &error else { panic!("{error}") };
         assert!(holder.contains(&format!("process {}, since 2", std::process::id())), "{holder}");
     }
     assert!(begun.elapsed().as_secs() < 1);
     let other = desk.ledger().await;
-    let elsewhere = other.begin(&desk.campaign, "another occasion").await.unwrap();
+    let elsewhere = other.begin(&desk.campaign, "another occasion", Accept::default()).await.unwrap();
     drop((run, elsewhere));
     drop(desk.run().await);
 }

@@ -9,7 +9,8 @@ use linkpost::{
     campaign::CampaignId,
     clock::Clock,
     ledger::{
-        Claim, Intended, Intent, Ledger, NewMark, Outcome, Plan, Run, Selection, State, TokenRecord, Try,
+        Claim, Intended, Intent, Ledger, NewMark, Options, Outcome, Plan, Run, Selection, State, TokenRecord,
+        Try,
     },
 };
 use tempfile::TempDir;
@@ -38,7 +39,7 @@ impl Desk {
     }
 
     pub(crate) async fn ledger_at(&self, clock: Clock) -> Ledger {
-        Ledger::open(&self.path(), clock).await.unwrap()
+        Ledger::open(&self.path().into(), clock, &Options::default()).await.unwrap()
     }
 
     pub(crate) async fn run(&self) -> Run {

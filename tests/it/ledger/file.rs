@@ -7,7 +7,7 @@ use std::{
 
 use linkpost::{
     clock::Clock,
-    ledger::{Ledger, LedgerError},
+    ledger::{Accept, Ledger, LedgerError, Location, Options},
 };
 
 use crate::ledger::desk::{Desk, OCCASION, at, enlist, row};
@@ -16,8 +16,8 @@ use crate::ledger::desk::{Desk, OCCASION, at, enlist, row};
 async fn the_file_is_private_and_does_what_it_was_told() {
     let desk = Desk::new();
     let path = desk.folder.path().join("new/folder/ledger.db");
-    let ledger = Ledger::open(&path, Clock::System).await.unwrap();
-    let run = ledger.begin(&desk.campaign, "Übung 1").await.unwrap();
+    let ledger = Ledger::open(&(&path).into(), Clock::System, &Options::default()).await.unwrap();
+    let run = ledger.begin(&desk.campaign, "Übung 1", Accept::default()).await.unwrap();
     enlist(&run, vec![row(2, "ada")]).await;
     let mode = |path: &Path| std::fs::metadata(path).unwrap().mode() & 0o777;
     assert_eq!(mode(path.parent().unwrap()), 0o700);
@@ -36,7 +36,7 @@ async fn a_ledger_that_everybody_can_read_or_a_group_change_is_refused() {
     desk.ledger().await.close().await.unwrap();
     for mode in [0o604, 0o644, 0o660] {
         std::fs::set_permissions(desk.path(), std::fs::Permissions::from_mode(mode)).unwrap();
-        let error = Ledger::open(&desk.path(), Clock::System).await.unwrap_err();
+        let error = Ledger::open(&desk.path().into(), Clock::System, &Options::default()).await.unwrap_err();
         let LedgerError::Refused { message, hint } = error else { panic!("{error}") };
         assert!(message.contains(&format!("mode `{mode:03o}`")), "{message}");
         assert!(hint.starts_with("chmod 600 "), "{hint}");
@@ -46,13 +46,14 @@ async fn a_ledger_that_everybody_can_read_or_a_group_change_is_refused() {
 #[tokio::test]
 async fn what_is_no_ledger_is_refused_and_left_alone() {
     let desk = Desk::new();
-    let missing = Ledger::open_existing(&desk.path(), Clock::System).await.unwrap_err();
+    let missing =
+        Ledger::open_existing(&desk.path().into(), Clock::System, &Options::default()).await.unwrap_err();
     assert!(matches!(missing, LedgerError::Refused { .. }));
     assert!(!desk.path().exists());
 
     std::fs::write(desk.path(), "user_id,email\n".repeat(100)).unwrap();
     std::fs::set_permissions(desk.path(), std::fs::Permissions::from_mode(0o600)).unwrap();
-    let text = Ledger::open(&desk.path(), Clock::System).await.unwrap_err();
+    let text = Ledger::open(&desk.path().into(), Clock::System, &Options::default()).await.unwrap_err();
     assert!(
         matches!(&text, LedgerError::Refused { message, .. } if message.contains("is no ledger")),
         "{text}"
@@ -62,7 +63,7 @@ async fn what_is_no_ledger_is_refused_and_left_alone() {
     std::fs::File::create(desk.path()).unwrap();
     std::fs::set_permissions(desk.path(), std::fs::Permissions::from_mode(0o600)).unwrap();
     desk.behind().await.run("create table shop (id integer)").await;
-    let other = Ledger::open(&desk.path(), Clock::System).await.unwrap_err();
+    let other = Ledger::open(&desk.path().into(), Clock::System, &Options::default()).await.unwrap_err();
     assert!(
         matches!(&other, LedgerError::Refused { message, .. } if message.contains("no ledger")),
         "{other}"
@@ -92,7 +93,7 @@ async fn the_ledger_of_a_newer_program_is_refused() {
     let newer = "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
         values (9999, 'later', true, x'00', 0)";
     desk.behind().await.run(newer).await;
-    let error = Ledger::open(&desk.path(), Clock::System).await.unwrap_err();
+    let error = Ledger::open(&desk.path().into(), Clock::System, &Options::default()).await.unwrap_err();
     assert!(
         matches!(&error, LedgerError::Refused { message, .. } if message.contains("schema 9999")),
         "{error}"
@@ -105,7 +106,7 @@ async fn the_ledger_of_another_version_is_refused() {
     desk.ledger().await.close().await.unwrap();
     let other = "update _sqlx_migrations set checksum = x'00' where version = 1";
     desk.behind().await.run(other).await;
-    let error = Ledger::open(&desk.path(), Clock::System).await.unwrap_err();
+    let error = Ledger::open(&desk.path().into(), Clock::System, &Options::default()).await.unwrap_err();
     assert!(
         matches!(&error, LedgerError::Refused { message, .. } if message.contains("made by another version")),
         "{error}"
@@ -119,7 +120,7 @@ async fn a_clock_that_lies_behind_the_ledger_is_refused() {
     drop(desk.run_at("2026-11-22T09:00:00Z").await);
     let ledger = desk.ledger_at(at("2026-11-22T08:59:59Z")).await;
     drop(desk.run_at("2026-11-22T10:00:00Z").await);
-    let error = ledger.begin(&desk.campaign, OCCASION).await.unwrap_err();
+    let error = ledger.begin(&desk.campaign, OCCASION, Accept::default()).await.unwrap_err();
     assert!(matches!(&error, LedgerError::Refused { hint, .. } if hint.contains("clock")), "{error}");
 }
 
@@ -127,9 +128,10 @@ async fn a_clock_that_lies_behind_the_ledger_is_refused() {
 async fn a_scratch_ledger_is_gone_when_it_is_closed() {
     let desk = Desk::new();
     let ledger = Ledger::scratch(Clock::System).await.unwrap();
-    let run = ledger.begin(&desk.campaign, OCCASION).await.unwrap();
+    let run = ledger.begin(&desk.campaign, OCCASION, Accept::default()).await.unwrap();
     assert_eq!(enlist(&run, vec![row(2, "ada")]).await.new, 1);
-    let folder = ledger.path().parent().unwrap().to_owned();
+    let Location::File(file) = ledger.location();
+    let folder = file.parent().unwrap().to_owned();
     assert!(folder.exists());
     drop(run);
     ledger.close().await.unwrap();

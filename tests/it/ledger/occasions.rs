@@ -2,7 +2,7 @@
 
 use linkpost::{
     audience::Row,
-    ledger::{Claim, Intended, LedgerError, Outcome, Run, Skipped, State},
+    ledger::{Accept, Claim, Intended, LedgerError, Outcome, Run, Skipped, State},
 };
 
 use crate::ledger::desk::{
@@ -11,7 +11,7 @@ use crate::ledger::desk::{
 
 /// A run of an occasion in which keys are mailed once in the campaign.
 async fn run(desk: &Desk, occasion: &str) -> Run {
-    let mut run = desk.ledger().await.begin(&desk.campaign, occasion).await.unwrap();
+    let mut run = desk.ledger().await.begin(&desk.campaign, occasion, Accept::default()).await.unwrap();
     run.plan(None, Some(String::new())).await.unwrap();
     run
 }
@@ -151,7 +151,8 @@ async fn a_cart_that_was_put_off_is_taken_over_by_the_next_occasion_and_never_go
     assert_eq!(settle(&second, 2, accepted()).await, State::Sent);
     drop(first);
     let later = "2096-01-01T00:00:00Z";
-    let mut first = desk.ledger_at(at(later)).await.begin(&desk.campaign, "first").await.unwrap();
+    let mut first =
+        desk.ledger_at(at(later)).await.begin(&desk.campaign, "first", Accept::default()).await.unwrap();
     first.plan(None, Some(String::new())).await.unwrap();
     assert_eq!(settle(&first, 1, accepted()).await, State::Withdrawn);
     assert!(claim_none(&first).await);
@@ -161,7 +162,7 @@ async fn a_cart_that_was_put_off_is_taken_over_by_the_next_occasion_and_never_go
 async fn a_promo_goes_to_the_same_people_on_every_occasion() {
     let desk = Desk::new();
     for occasion in ["first", "second"] {
-        let mut run = desk.ledger().await.begin(&desk.campaign, occasion).await.unwrap();
+        let mut run = desk.ledger().await.begin(&desk.campaign, occasion, Accept::default()).await.unwrap();
         run.plan(None, None).await.unwrap();
         enlist(&run, vec![row(2, "ada")]).await;
         assert_eq!(settle(&run, occasion.as_bytes()[0], accepted()).await, State::Sent);
@@ -173,7 +174,7 @@ async fn a_survey_goes_once_to_each_and_the_next_survey_again() {
     let desk = Desk::new();
     let cases = [("a", "2026-11", 1), ("b", "2026-11", 0), ("c", "2026-12", 1)];
     for (occasion, survey, new) in cases {
-        let mut run = desk.ledger().await.begin(&desk.campaign, occasion).await.unwrap();
+        let mut run = desk.ledger().await.begin(&desk.campaign, occasion, Accept::default()).await.unwrap();
         run.plan(None, Some(survey.into())).await.unwrap();
         assert_eq!(enlist(&run, vec![row(2, "ada")]).await.new, new, "{occasion}");
         if new == 1 {
@@ -202,7 +203,7 @@ async fn a_due_time_passes_once_and_is_never_begun_afterwards() {
     let skipped = Skipped { occasion: "2026-11-23T08:00Z".into(), due, reason: "2h late".into() };
     assert_eq!(ledger.skip(&desk.campaign, vec![skipped.clone()]).await.unwrap(), ["2026-11-23T08:00Z"]);
     assert!(ledger.skip(&desk.campaign, vec![skipped]).await.unwrap().is_empty());
-    let mut run = ledger.begin(&desk.campaign, "2026-11-23T08:00Z").await.unwrap();
+    let mut run = ledger.begin(&desk.campaign, "2026-11-23T08:00Z", Accept::default()).await.unwrap();
     let error = run.plan(Some(due), None).await.unwrap_err();
     assert!(matches!(&error, LedgerError::Over { .. }), "{error}");
     assert!(error.to_string().contains("is over: 2h late"), "{error}");
@@ -227,7 +228,7 @@ async fn what_is_given_up_says_so_and_takes_no_list_any_more() {
     settle(&first, 1, accepted()).await;
     assert_eq!(first.give_up("the campaign was cancelled").await.unwrap(), 1);
     assert_eq!(states(&desk, "first").await, ["sent ", "expired the campaign was cancelled"]);
-    let mut again = desk.ledger().await.begin(&desk.campaign, "first").await.unwrap();
+    let mut again = desk.ledger().await.begin(&desk.campaign, "first", Accept::default()).await.unwrap();
     assert!(again.plan(None, Some(String::new())).await.is_err());
     let enlistment = again.enlist().await.unwrap();
     assert!(enlistment.finish(mark()).await.is_err());

@@ -6,7 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use linkpost::{
     audience::Row,
     clock::Clock,
-    ledger::{Claim, Held, Intended, Intent, Ledger, PutBack, Run, Selection, Source, State},
+    ledger::{
+        Accept, Claim, Held, Intended, Intent, Ledger, Options, PutBack, Run, Selection, Source, State,
+    },
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -84,7 +86,9 @@ impl World {
         self.intents.clear();
         self.run = None;
         let ledger = self.desk.ledger_at(Clock::Stopped(self.time)).await;
-        self.run = Some(ledger.begin(&self.desk.campaign, OCCASION).await.expect("the lock is free"));
+        self.run = Some(
+            ledger.begin(&self.desk.campaign, OCCASION, Accept::default()).await.expect("the lock is free"),
+        );
     }
 
     fn run(&self) -> &Run {
@@ -197,7 +201,9 @@ impl World {
         again: bool,
     ) -> BTreeMap<i64, (String, State)> {
         assert_eq!(self.run().tally().await.expect("read").total(), self.relay.listed as u64, "the sum rule");
-        let ledger = Ledger::open_existing(&self.desk.path(), Clock::System).await.expect("opened");
+        let ledger = Ledger::open_existing(&self.desk.path().into(), Clock::System, &Options::default())
+            .await
+            .expect("opened");
         let views = ledger.rows(&self.desk.campaign, OCCASION, None, 0, 1000).await.expect("read");
         let mut now = BTreeMap::new();
         for view in views {

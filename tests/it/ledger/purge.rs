@@ -7,7 +7,7 @@ use std::path::Path;
 use linkpost::{
     audience::Row,
     campaign::CampaignId,
-    ledger::{LedgerError, Outcome, State},
+    ledger::{Accept, LedgerError, Outcome, State},
 };
 
 use crate::ledger::desk::{
@@ -31,7 +31,7 @@ fn holding(folder: &Path, text: &str) -> Vec<String> {
 async fn a_purge_leaves_the_figures_and_no_trace_of_the_persons() {
     let desk = Desk::new();
     let ledger = desk.ledger().await;
-    let run = ledger.begin(&desk.campaign, OCCASION).await.unwrap();
+    let run = ledger.begin(&desk.campaign, OCCASION, Accept::default()).await.unwrap();
     let named = |line, user: &str| recipient(line, user, &format!("mailbox-{user}@example.com"));
     let many = (4..700).map(|line| Row::Good(named(line, &format!("client{line}"))));
     let mut rows = vec![Row::Good(named(2, "client2")), Row::Good(named(3, "client2"))];
@@ -62,7 +62,7 @@ async fn a_purge_leaves_the_figures_and_no_trace_of_the_persons() {
     assert_eq!((view[0].key.as_ref().unwrap().len(), view[0].attempts), (64, 1));
     assert!(view[0].message_id.is_some());
 
-    let again = ledger.begin(&desk.campaign, OCCASION).await.unwrap_err();
+    let again = ledger.begin(&desk.campaign, OCCASION, Accept::default()).await.unwrap_err();
     assert!(matches!(&again, LedgerError::Refused { message, .. } if message.contains("purged")), "{again}");
     assert_eq!(ledger.purge(&desk.campaign, false).await.unwrap().occasions, 0, "a second purge is none");
 }
@@ -71,7 +71,7 @@ async fn a_purge_leaves_the_figures_and_no_trace_of_the_persons() {
 async fn a_purge_of_what_is_not_finished_wants_force() {
     let desk = Desk::new();
     let ledger = desk.ledger().await;
-    let run = ledger.begin(&desk.campaign, OCCASION).await.unwrap();
+    let run = ledger.begin(&desk.campaign, OCCASION, Accept::default()).await.unwrap();
     enlist(&run, vec![row(2, "ada"), row(3, "bob"), row(4, "eve")]).await;
     run.settle(intend(&run, claim_one(&run).await).await, accepted()).await.unwrap();
     let sending = intend(&run, claim_one(&run).await).await;

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use linkpost::{
     audience::{Address, Row},
-    ledger::{Back, Intended, Outcome, PutBack, Run, Source, State, Stays},
+    ledger::{Accept, Back, Intended, Outcome, PutBack, Run, Source, State, Stays},
 };
 
 use crate::ledger::desk::{
@@ -186,8 +186,9 @@ async fn two_users_of_one_mailbox_are_never_both_put_back() {
 async fn a_key_that_another_occasion_mailed_meanwhile_is_not_mailed_again() {
     for refused_first in [true, false] {
         let desk = Desk::new();
-        let mut first = desk.ledger().await.begin(&desk.campaign, "first").await.unwrap();
-        let mut second = desk.ledger().await.begin(&desk.campaign, "second").await.unwrap();
+        let mut first = desk.ledger().await.begin(&desk.campaign, "first", Accept::default()).await.unwrap();
+        let mut second =
+            desk.ledger().await.begin(&desk.campaign, "second", Accept::default()).await.unwrap();
         for run in [&mut first, &mut second] {
             run.plan(None, Some(String::new())).await.unwrap();
             enlist(run, vec![row(2, "ada")]).await;
@@ -235,12 +236,12 @@ async fn what_is_put_back_has_its_time_anew_on_a_scheduled_occasion_too() {
 #[tokio::test]
 async fn rows_of_another_occasion_are_left_alone() {
     let desk = Desk::new();
-    let first = desk.ledger().await.begin(&desk.campaign, "first").await.unwrap();
+    let first = desk.ledger().await.begin(&desk.campaign, "first", Accept::default()).await.unwrap();
     enlist(&first, vec![row(2, "ada")]).await;
     let claim = claim_one(&first).await;
     first.settle(claim, refused()).await.unwrap();
     let refused = ids(&first, State::Rejected).await;
-    let second = desk.ledger().await.begin(&desk.campaign, "second").await.unwrap();
+    let second = desk.ledger().await.begin(&desk.campaign, "second", Accept::default()).await.unwrap();
     assert!(second.put_back(back(&refused)).await.unwrap().is_empty());
     assert_eq!(ids(&first, State::Rejected).await, refused);
 }
@@ -305,8 +306,9 @@ async fn a_corrected_address_is_not_tried_where_it_is_somebody_elses_or_its_pers
 async fn a_corrected_address_of_a_key_that_is_mailed_once_goes_on_one_occasion_only() {
     for mailed_elsewhere in [true, false] {
         let desk = Desk::new();
-        let mut first = desk.ledger().await.begin(&desk.campaign, "first").await.unwrap();
-        let mut second = desk.ledger().await.begin(&desk.campaign, "second").await.unwrap();
+        let mut first = desk.ledger().await.begin(&desk.campaign, "first", Accept::default()).await.unwrap();
+        let mut second =
+            desk.ledger().await.begin(&desk.campaign, "second", Accept::default()).await.unwrap();
         for run in [&mut first, &mut second] {
             run.plan(None, Some(String::new())).await.unwrap();
         }

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use linkpost::{
     audience::{Address, Row},
-    ledger::{Intended, LedgerError, Outcome, Selection, State},
+    ledger::{Accept, Intended, LedgerError, Outcome, Selection, State},
 };
 
 use crate::ledger::desk::{
@@ -172,7 +172,7 @@ async fn only_those_who_were_named_are_claimed() {
 async fn nobody_on_the_suppression_list_is_mailed_even_if_it_was_claimed_before() {
     let desk = Desk::new();
     let ledger = desk.ledger().await;
-    let run = ledger.begin(&desk.campaign, OCCASION).await.unwrap();
+    let run = ledger.begin(&desk.campaign, OCCASION, Accept::default()).await.unwrap();
     ledger.suppress(&Address::parse("Eve@example.com").unwrap(), "complained").await.unwrap();
     enlist(&run, vec![row(2, "ada"), row(3, "bob"), row(4, "eve"), row(5, "kim")]).await;
     let ada = claim_one(&run).await;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use linkpost::{
     audience::{Recipient, Row},
+    ledger::Accept,
     schedule::{Hours, Window, WindowZone, weekdays, zone},
 };
 
@@ -93,7 +94,12 @@ async fn a_window_that_closes_under_a_claim_keeps_the_mail_until_it_opens() {
     assert_eq!(run.put_off(window.clone()).await.unwrap(), 0);
     let held = claim(&run, 1).await;
     drop(run);
-    let closed = desk.ledger_at(at("2026-11-23T16:00Z")).await.begin(&desk.campaign, "once").await.unwrap();
+    let closed = desk
+        .ledger_at(at("2026-11-23T16:00Z"))
+        .await
+        .begin(&desk.campaign, "once", Accept::default())
+        .await
+        .unwrap();
     drop(held);
     assert_eq!(closed.put_off(window.clone()).await.unwrap(), 1);
     assert!(claim(&closed, 1).await.is_empty());

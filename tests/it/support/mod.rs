@@ -21,7 +21,7 @@ use std::{
 
 use linkpost::{
     campaign::CampaignId,
-    ledger::{Ledger, LedgerError, Run},
+    ledger::{Accept, Ledger, LedgerError, Run},
 };
 
 pub(crate) mod books;
@@ -65,7 +65,7 @@ pub(crate) fn python(modules: &str) -> bool {
 /// Begins a run that nobody else's run is in the way of.
 pub(crate) async fn begin(ledger: &Ledger, campaign: &CampaignId, occasion: &str) -> Run {
     loop {
-        match ledger.begin(campaign, occasion).await {
+        match ledger.begin(campaign, occasion, Accept::default()).await {
             // Another test starts a program: until that has replaced its image, it holds our lock as well, and nothing
             // tells when it lets go.
             Err(LedgerError::Busy { .. }) => std::thread::sleep(Duration::from_millis(5)),

@@ -10,7 +10,7 @@ use linkpost::{
     clock::Clock,
     delivery::{Delivery, Relays, smtp, smtp::RelaySettings},
     email::{Letter, Letterhead, MessageKeys, Unsubscribe},
-    ledger::{Ledger, NewMark, Run, Selection, Tally},
+    ledger::{Ledger, NewMark, Options, Run, Selection, Tally},
     pacing::{Cap, Caps, Pace},
     pipeline::{self, Bounds, Halt, News, Parts},
     sandbox::SandboxRelay,
@@ -107,13 +107,17 @@ impl Rig {
     }
 
     pub(crate) async fn run(&self) -> Run {
-        let ledger = Ledger::open(&self.fixture.path("linkpost.db"), self.clock).await.unwrap();
+        let ledger = Ledger::open(&self.fixture.path("linkpost.db").into(), self.clock, &Options::default())
+            .await
+            .unwrap();
         begin(&ledger, &self.campaign.id, &self.campaign.occasion).await
     }
 
     /// When mails left, oldest first.
     async fn tries(&self) -> Vec<Timestamp> {
-        let ledger = Ledger::open(&self.fixture.path("linkpost.db"), self.clock).await.unwrap();
+        let ledger = Ledger::open(&self.fixture.path("linkpost.db").into(), self.clock, &Options::default())
+            .await
+            .unwrap();
         ledger.tries(100_000).await.unwrap()
     }
 

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use linkpost::{
     audience::Row,
     campaign::Campaign,
-    ledger::{Claim, Intended, LedgerError, Run, Tick, hash_of},
+    ledger::{Accept, Claim, Intended, LedgerError, Run, Tick, hash_of},
     schedule::{Act, History, Schedule, zone},
 };
 
@@ -202,7 +202,7 @@ impl World {
         assert!(due <= now, "{due} {now}");
         self.meanwhile(depth).await;
         let occasion = self.schedule().occasion(due, &self.campaign.occasion);
-        let mut run = match ledger.begin(&self.campaign.id, &occasion).await {
+        let mut run = match ledger.begin(&self.campaign.id, &occasion, Accept::default()).await {
             Ok(run) => run,
             Err(LedgerError::Busy { .. }) => {
                 self.year.busy += 1;
