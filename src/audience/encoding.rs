@@ -15,56 +15,58 @@ use crate::problem::{Place, Problem};
 /// How many bytes of the beginning decide between text, UTF-16 and something else.
 const HEAD: u64 = 4096;
 
-/// What the first pass found.
-#[derive(Debug)]
-pub(super) struct Survey {
+/// What the first pass found out about the text of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Detected {
     /// How to decode the file.
     pub(super) encoding: &'static Encoding,
     /// Whether the encoding was found out rather than told.
-    pub(super) detected: bool,
+    pub(super) found_out: bool,
     /// The character that ends a line: `\n`, or `\r` where the file holds no `\n` at all.
     pub(super) line_end: u8,
     /// The number of physical lines, counted in the undecoded bytes.
     pub(super) lines: u64,
-    /// SHA-256 of the file.
-    pub(super) digest: [u8; 32],
     /// What a person should know about the choice.
     pub(super) notes: Vec<String>,
 }
 
-/// Reads the whole file once, in blocks, and leaves it at its start.
+/// Reads the whole file once, in blocks: SHA-256 of it, and what its text is or why it has none.
 ///
 /// A byte order mark decides; then `wanted`, the label from the campaign file; then what the bytes look like.
-pub(super) fn survey<R: Read + Seek>(
+pub(super) fn detect<R: Read + Seek>(
     file: &mut BufReader<R>,
     wanted: Option<&str>,
     place: &str,
-) -> Result<Survey, Problem> {
-    let failed =
-        |error: io::Error| Problem::new(Place::file(place), format!("failed to read the file: {error}"));
+) -> io::Result<([u8; 32], Result<Detected, Problem>)> {
     let mut head = Vec::new();
-    file.by_ref().take(HEAD).read_to_end(&mut head).map_err(failed)?;
-    file.rewind().map_err(failed)?;
-
-    let told = wanted.map(|label| named_encoding(label, place)).transpose()?;
+    file.by_ref().take(HEAD).read_to_end(&mut head)?;
     let mut notes = Vec::new();
-    let sure = from_head(&head, told, wanted, &mut notes).map_err(|message| Problem {
-        place: Place::file(place),
-        message,
-        hint: Some("export the list as CSV, encoded in UTF-8".to_owned()),
-    })?;
-    let counted = count(file, sure).map_err(failed)?;
-    file.rewind().map_err(failed)?;
+    let told = wanted.map(|label| named_encoding(label, place)).transpose();
+    let sure = told.and_then(|told| {
+        let sure = from_head(&head, told, wanted, &mut notes).map_err(|message| Problem {
+            place: Place::file(place),
+            message,
+            hint: Some("export the list as CSV, encoded in UTF-8".to_owned()),
+        });
+        Ok((told, sure?))
+    });
+    let is_open = sure.as_ref().is_ok_and(|(_, sure)| sure.is_none_or(|sure| sure == UTF_8));
+    let looks = if is_open { Looks::default() } else { Looks::Missed };
+    let wide = sure.as_ref().ok().and_then(|(_, sure)| sure.filter(|encoding| is_utf16(encoding)));
+    let (digest, counted) = count(&head, file, wide, looks)?;
+    let (told, sure) = match sure {
+        Ok(sure) => sure,
+        Err(problem) => return Ok((digest, Err(problem))),
+    };
 
     let looks_utf8 = counted.not_utf8 <= counted.multi_byte;
     let encoding = match sure {
         Some(encoding) => {
             if encoding == UTF_8 && !looks_utf8 {
-                let guessed = guess(file).map_err(failed)?;
                 notes.push(format!(
                     "the file is not UTF-8 in {} places: it looks like {}",
                     counted.not_utf8,
-                    guessed.name()
+                    counted.looks.guess(file)?.name()
                 ));
             } else if told.is_some()
                 && !is_utf16(encoding)
@@ -78,7 +80,7 @@ pub(super) fn survey<R: Read + Seek>(
         }
         None if looks_utf8 => UTF_8,
         None => {
-            let guessed = guess(file).map_err(failed)?;
+            let guessed = counted.looks.guess(file)?;
             notes.push(format!(
                 "read as {0}, by its looks: say `encoding = \"{0}\"` to be sure",
                 guessed.name()
@@ -86,18 +88,11 @@ pub(super) fn survey<R: Read + Seek>(
             guessed
         }
     };
-    file.rewind().map_err(failed)?;
     let line_end = if counted.line_feeds == 0 && counted.returns > 0 { b'\r' } else { b'\n' };
     let ends = if line_end == b'\r' { counted.returns } else { counted.line_feeds };
     let open_end = counted.last.is_some_and(|unit| unit != u16::from(line_end));
-    Ok(Survey {
-        encoding,
-        detected: told != Some(encoding),
-        line_end,
-        lines: ends + u64::from(open_end),
-        digest: counted.digest,
-        notes,
-    })
+    let lines = ends + u64::from(open_end);
+    Ok((digest, Ok(Detected { encoding, found_out: told != Some(encoding), line_end, lines, notes })))
 }
 
 fn is_utf16(encoding: &'static Encoding) -> bool {
@@ -205,26 +200,42 @@ struct Count {
     multi_byte: usize,
     /// Places that are not UTF-8.
     not_utf8: usize,
-    digest: [u8; 32],
+    looks: Looks,
 }
 
-fn count<R: Read>(file: &mut BufReader<R>, encoding: Option<&'static Encoding>) -> io::Result<Count> {
-    let wide = encoding.filter(|encoding| is_utf16(encoding));
+/// SHA-256 of a file whose first bytes were read already, and what is counted in it. `wide` is its encoding where that
+/// has units of 16 bits.
+fn count<R: Read>(
+    head: &[u8],
+    file: &mut BufReader<R>,
+    wide: Option<&'static Encoding>,
+    looks: Looks,
+) -> io::Result<([u8; 32], Count)> {
     let mut hash = Sha256::new();
-    let mut counted = Count::default();
+    let mut counted = Count { looks, ..Count::default() };
     // What a block leaves over: half a UTF-16 unit or the beginning of a UTF-8 sequence.
     let mut block = Vec::new();
+    let mut first = Some(head).filter(|head| !head.is_empty());
     loop {
-        let fresh = fill(file)?;
+        let from_head = first.take();
+        let fresh = match from_head {
+            Some(head) => head,
+            None => fill(file)?,
+        };
         let last = fresh.is_empty();
         hash.update(fresh);
         block.extend_from_slice(fresh);
-        let read = fresh.len();
-        file.consume(read);
-        let left = match wide {
-            Some(encoding) => counted.add_units(&block, encoding == UTF_16BE),
-            None => counted.add_bytes(&block, last),
+        let left = if let Some(encoding) = wide {
+            counted.add_units(&block, encoding == UTF_16BE)
+        } else {
+            let left = counted.add_bytes(&block, last);
+            counted.looks.feed(fresh, counted.not_utf8 > 0);
+            left
         };
+        if from_head.is_none() {
+            let read = fresh.len();
+            file.consume(read);
+        }
         block.drain(..block.len() - left);
         if last {
             if wide.is_some() && left > 0 {
@@ -234,8 +245,7 @@ fn count<R: Read>(file: &mut BufReader<R>, encoding: Option<&'static Encoding>) 
             break;
         }
     }
-    counted.digest = hash.finish();
-    Ok(counted)
+    Ok((hash.finish(), counted))
 }
 
 impl Count {
@@ -279,16 +289,52 @@ impl Count {
     }
 }
 
-/// The legacy encoding that the file looks like. UTF-8 was tried before.
-fn guess<R: Read + Seek>(file: &mut BufReader<R>) -> io::Result<&'static Encoding> {
+/// Which legacy encoding a file looks like. Looking is slow, so it begins with the first place that is not UTF-8;
+/// before it, only blocks of ASCII cost next to nothing.
+enum Looks {
+    /// Every block so far was looked at.
+    Seen(Box<EncodingDetector>),
+    /// Blocks with letters outside of ASCII were passed over: they were UTF-8.
+    Missed,
+}
+
+impl Default for Looks {
+    fn default() -> Self {
+        Self::Seen(Box::new(EncodingDetector::new(Iso2022JpDetection::Deny)))
+    }
+}
+
+impl Looks {
+    /// Looks at the next block, or at the end where it is empty.
+    fn feed(&mut self, block: &[u8], not_utf8: bool) {
+        match self {
+            Self::Seen(detector) if not_utf8 || block.is_ascii() => {
+                detector.feed(block, block.is_empty());
+            }
+            Self::Seen(_) | Self::Missed => *self = Self::Missed,
+        }
+    }
+
+    /// The encoding. UTF-8 was tried before.
+    fn guess<R: Read + Seek>(self, file: &mut BufReader<R>) -> io::Result<&'static Encoding> {
+        let detector = match self {
+            Self::Seen(detector) => detector,
+            Self::Missed => look_again(file)?,
+        };
+        Ok(detector.guess(None, Utf8Detection::Deny))
+    }
+}
+
+/// Looks at the whole file once more.
+fn look_again<R: Read + Seek>(file: &mut BufReader<R>) -> io::Result<Box<EncodingDetector>> {
     file.rewind()?;
-    let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
+    let mut detector = Box::new(EncodingDetector::new(Iso2022JpDetection::Deny));
     loop {
         let block = fill(file)?;
         let read = block.len();
         detector.feed(block, read == 0);
         if read == 0 {
-            return Ok(detector.guess(None, Utf8Detection::Deny));
+            return Ok(detector);
         }
         file.consume(read);
     }
@@ -311,9 +357,12 @@ mod tests {
 
     use super::*;
 
-    fn surveyed(bytes: &[u8], wanted: Option<&str>) -> Result<Survey, Problem> {
+    fn detected(bytes: &[u8], wanted: Option<&str>) -> Result<Detected, Problem> {
         // A small buffer, so that sequences are cut by its edge.
-        survey(&mut BufReader::with_capacity(7, Cursor::new(bytes)), wanted, "people.csv")
+        let mut file = BufReader::with_capacity(7, Cursor::new(bytes));
+        let (digest, detected) = detect(&mut file, wanted, "people.csv").unwrap();
+        assert_eq!(digest, crate::hash::sha256(bytes));
+        detected
     }
 
     fn utf16(text: &str, big_endian: bool) -> Vec<u8> {
@@ -324,9 +373,9 @@ mod tests {
     #[test]
     fn each_encoding_is_known_by_its_bytes() {
         let check = |bytes: &[u8], wanted: Option<&str>, expected: &str, notes: usize| {
-            let survey = surveyed(bytes, wanted).unwrap();
-            assert_eq!((survey.encoding.name(), survey.notes.len()), (expected, notes), "{:?}", survey.notes);
-            assert_eq!(survey.lines, 2, "{bytes:?}");
+            let found = detected(bytes, wanted).unwrap();
+            assert_eq!((found.encoding.name(), found.notes.len()), (expected, notes), "{:?}", found.notes);
+            assert_eq!(found.lines, 2, "{bytes:?}");
         };
         let text = "email,name\nada@example.com,Gökçe Şahin, José, Zoë\n";
         check(text.as_bytes(), None, "UTF-8", 0);
@@ -343,16 +392,26 @@ mod tests {
     }
 
     #[test]
+    fn a_guess_is_the_same_wherever_the_first_letter_stands() {
+        for before in 4080..4120 {
+            let mut bytes = b"email,name\n".to_vec();
+            bytes.resize(before, b'x');
+            bytes.extend_from_slice(b"\nada@example.com,Jos\xe9 Mu\xf1oz\n");
+            assert_eq!(detected(&bytes, None).unwrap().encoding.name(), "windows-1252", "{before}");
+        }
+    }
+
+    #[test]
     fn a_few_damaged_rows_do_not_turn_a_utf8_file_into_another() {
         let mut bytes = "email,name\na@example.com,Gökçe Şahin\nb@example.com,Jos".as_bytes().to_vec();
         bytes.extend_from_slice(b"\xe9\n");
-        assert_eq!(surveyed(&bytes, None).unwrap().encoding, UTF_8);
+        assert_eq!(detected(&bytes, None).unwrap().encoding, UTF_8);
     }
 
     #[test]
     fn what_is_no_text_is_refused_with_the_remedy() {
         let check = |bytes: &[u8], wanted: Option<&str>, expected: &str| {
-            let problem = surveyed(bytes, wanted).unwrap_err();
+            let problem = detected(bytes, wanted).unwrap_err();
             assert!(problem.message.contains(expected), "{problem}");
             assert!(problem.hint.is_some());
         };
@@ -370,8 +429,8 @@ mod tests {
     #[test]
     fn lines_are_counted_whatever_ends_them() {
         let check = |text: &str, line_end: u8, lines: u64| {
-            let survey = surveyed(text.as_bytes(), None).unwrap();
-            assert_eq!((survey.line_end, survey.lines), (line_end, lines), "{text:?}");
+            let found = detected(text.as_bytes(), None).unwrap();
+            assert_eq!((found.line_end, found.lines), (line_end, lines), "{text:?}");
         };
         check("a\nb\n", b'\n', 2);
         check("a\r\nb\r\nc", b'\n', 3);

@@ -6,7 +6,7 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use encoding_rs::{CoderResult, Decoder};
 
-use super::encoding::{Survey, fill};
+use super::encoding::{Detected, fill};
 use crate::hash::Sha256;
 
 /// A file as decoded text. Bytes that cannot be decoded become U+FFFD, which no cell may hold.
@@ -28,14 +28,14 @@ pub(super) struct Piece<'a> {
 }
 
 impl<R: Read> Lines<R> {
-    /// Reads a file from its start, as the survey found it.
-    pub(super) fn new(file: BufReader<R>, survey: &Survey) -> Self {
+    /// Reads a file from its start, as the first pass found it.
+    pub(super) fn new(file: BufReader<R>, found: &Detected) -> Self {
         Self {
             file,
-            decoder: survey.encoding.new_decoder_with_bom_removal(),
+            decoder: found.encoding.new_decoder_with_bom_removal(),
             decoded: String::new(),
             at: 0,
-            line_end: survey.line_end,
+            line_end: found.line_end,
             ended: false,
             hash: Sha256::new(),
         }
@@ -89,15 +89,17 @@ impl<R: Read> Lines<R> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Cursor;
+    use std::io::{Cursor, Seek};
 
     use super::*;
-    use crate::audience::encoding::survey;
+    use crate::audience::encoding::detect;
 
     fn read(bytes: &[u8], capacity: usize) -> Vec<String> {
         let mut file = BufReader::with_capacity(capacity, Cursor::new(bytes));
-        let survey = survey(&mut file, None, "people.csv").unwrap();
-        let mut lines = Lines::new(file, &survey);
+        let (digest, found) = detect(&mut file, None, "people.csv").unwrap();
+        let found = found.unwrap();
+        file.rewind().unwrap();
+        let mut lines = Lines::new(file, &found);
         let mut out = vec![String::new()];
         while let Some(piece) = lines.next_piece().unwrap() {
             out.last_mut().unwrap().push_str(piece.text);
@@ -105,11 +107,11 @@ mod tests {
                 out.push(String::new());
             }
         }
-        assert_eq!(lines.digest(), survey.digest);
+        assert_eq!(lines.digest(), digest);
         if out.last().is_some_and(String::is_empty) {
             out.pop();
         }
-        assert_eq!(out.len() as u64, survey.lines, "{bytes:?}");
+        assert_eq!(out.len() as u64, found.lines, "{bytes:?}");
         out
     }
 

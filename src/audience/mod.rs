@@ -8,18 +8,20 @@ mod cells;
 mod columns;
 mod dialect;
 mod encoding;
-mod files;
 mod lines;
-mod list;
+mod list_file;
 pub mod problems;
+mod profile;
 mod records;
 mod row;
 mod scan;
 mod text;
+mod whole_list;
 
 pub use address::{Address, AddressError, is_reserved_domain};
 pub use dialect::Dialect;
-pub use files::{Audience, Places};
+pub use profile::{FileProfile, digest};
+pub use whole_list::{Audience, Places};
 
 use std::fmt;
 

@@ -7,14 +7,15 @@ use crate::{
     campaign::ListSource,
     ledger::{NewFile, TakenFile},
     problem::{Place, Problem},
-    sources::List,
+    sources::{FoundFile, List},
 };
 
 /// Finds the files of the list, or runs the program that prints it.
 pub async fn list(occasion: &Occasion, taken: &[TakenFile]) -> Result<List, Obstacle> {
     let campaign = &occasion.campaign;
+    let encoding = campaign.audience.encoding.as_deref();
     let ListSource::Command(words) = &campaign.list.source else {
-        return Ok(List::find(&campaign.list, occasion.due().as_ref(), taken)?);
+        return Ok(List::find(&campaign.list, encoding, occasion.due().as_ref(), taken)?);
     };
     let program = words.first().map(String::as_str).unwrap_or_default();
     if !occasion.settings.commands.iter().any(|allowed| allowed == program) {
@@ -26,7 +27,7 @@ pub async fn list(occasion: &Occasion, taken: &[TakenFile]) -> Result<List, Obst
         return Err(Obstacle::Files(vec![problem.hint(hint)]));
     }
     let folder = campaign.file.parent().unwrap_or(Path::new(""));
-    Ok(List::printed(words, folder, &occasion.settings.hidden()).await?)
+    Ok(List::printed(words, folder, &occasion.settings.hidden(), encoding).await?)
 }
 
 /// Finds the list for a verb that sends nothing: what the real ledger has taken is not new.
@@ -45,10 +46,10 @@ pub fn kept(list: &List, source: &ListSource, before: impl Iterator<Item = u64>)
     if matches!(source, ListSource::Command(_)) {
         return Vec::new();
     }
-    let files = list.files.iter().zip(before).map(|(file, lines_before)| NewFile {
+    let files = list.files.iter().zip(before).map(|(FoundFile { profile, .. }, lines_before)| NewFile {
         lines_before,
-        path: absolute(&file.path).unwrap_or_else(|_| file.path.clone()),
-        digest: file.digest,
+        path: absolute(&profile.path).unwrap_or_else(|_| profile.path.clone()),
+        digest: profile.digest,
     });
     files.collect()
 }

@@ -79,11 +79,12 @@ impl Before<'_> {
     /// The list as it is now, in the files that this occasion took where it keeps them.
     async fn find(&self, occasion: &Occasion, waits: bool) -> Result<List, Obstacle> {
         let name = &occasion.campaign.occasion;
+        let encoding = occasion.campaign.audience.encoding.as_deref();
         match occasion.campaign.list.source {
-            ListSource::AllNew(_) if waits => Ok(List::again(self.taken, name)?),
+            ListSource::AllNew(_) if waits => Ok(List::again(self.taken, name, encoding)?),
             // A newer one may be there for the next occasion already.
             ListSource::Newest(_) if self.goes_on && self.known.is_some() => {
-                Ok(List::kept(self.taken, name)?)
+                Ok(List::kept(self.taken, name, encoding)?)
             }
             ListSource::File(_) | ListSource::Newest(_) | ListSource::AllNew(_) | ListSource::Command(_) => {
                 find::list(occasion, self.taken).await

@@ -136,7 +136,7 @@ impl Occasion {
     /// What the ledger remembers of the list and of the words, to see whether either changed.
     #[must_use]
     pub fn mark(&self, letter: &Letter, list: &List) -> NewMark {
-        let digests: Vec<_> = list.files.iter().map(|file| file.digest).collect();
+        let digests: Vec<_> = list.profiles().map(|file| file.digest).collect();
         // How the list is read is part of what it says.
         let list_digest = sha256(format!("{:?}{digests:?}", self.campaign.audience).as_bytes());
         let content_digest = self.content_digest(letter);

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    audience::Audience,
+    audience::digest,
     ledger::TakenFile,
     problem::{Place, Problem, cause},
 };
@@ -16,8 +16,7 @@ use crate::{
 pub fn move_done(taken: &[TakenFile], folder: &Path) -> Result<Vec<String>, Problem> {
     let mut moved = Vec::new();
     for TakenFile { file, .. } in taken.iter().filter(|taken| taken.settled) {
-        let is_same =
-            file.path.is_file() && Audience::digest(&file.path).is_ok_and(|digest| digest == file.digest);
+        let is_same = file.path.is_file() && digest(&file.path).is_ok_and(|now| now == file.digest);
         let Some(name) = file.path.file_name().filter(|_| is_same) else { continue };
         let failed = |error: io::Error| {
             let message =

@@ -10,7 +10,7 @@ use jiff::{Timestamp, Zoned};
 
 use super::error::ListError;
 use crate::{
-    audience::Audience,
+    audience::FileProfile,
     campaign::ListPath,
     ledger::TakenFile,
     problem::{Place, Problem, cause},
@@ -19,28 +19,23 @@ use crate::{
 /// A file of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundFile {
-    /// Where it is.
-    pub path: PathBuf,
-    /// Its name in words.
-    pub name: String,
-    /// SHA-256 of it.
-    pub digest: [u8; 32],
+    /// What the first pass over it found, which later ones are held against.
+    pub profile: FileProfile,
     /// When it changed last; `None` for what was made a moment ago.
     pub(super) changed: Option<Timestamp>,
 }
 
 impl FoundFile {
-    pub(super) fn read(path: &Path) -> io::Result<Self> {
-        let metadata = fs::metadata(path)?;
-        // To open a pipe would wait for its writer; the reader of lists says what is wrong with it.
-        let digest = if metadata.is_file() { Audience::digest(path)? } else { [0; 32] };
-        let changed = metadata.modified().ok().and_then(|time| Timestamp::try_from(time).ok());
-        Ok(Self { path: path.to_owned(), name: path.display().to_string(), digest, changed })
+    /// Reads a file once. `encoding` is the label from the campaign file.
+    pub(super) fn read(path: &Path, encoding: Option<&str>) -> io::Result<Self> {
+        let changed = fs::metadata(path)?.modified().ok().and_then(|time| Timestamp::try_from(time).ok());
+        Ok(Self { profile: FileProfile::of(path, &path.display().to_string(), encoding)?, changed })
     }
 
     /// Whether it is a file that was taken: of the same name, and saying the same.
     pub(super) fn is(&self, taken: &TakenFile) -> bool {
-        self.digest == taken.file.digest && self.path.file_name() == taken.file.path.file_name()
+        self.profile.digest == taken.file.digest
+            && self.profile.path.file_name() == taken.file.path.file_name()
     }
 }
 
@@ -80,8 +75,8 @@ pub(super) fn matching(path: &Path) -> Result<Vec<(Option<Timestamp>, PathBuf)>,
 }
 
 /// Reads a file that has to be there.
-pub(super) fn read(path: &Path) -> Result<FoundFile, ListError> {
-    FoundFile::read(path).map_err(|error| ListError::Wrong(unreadable(path, &error)))
+pub(super) fn read(path: &Path, encoding: Option<&str>) -> Result<FoundFile, ListError> {
+    FoundFile::read(path, encoding).map_err(|error| ListError::Wrong(unreadable(path, &error)))
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Problem {

@@ -2,7 +2,7 @@
 //!
 //! A list that is stale or still being written is refused. What is moved away is moved once everybody on it is settled.
 //!
-//! - `list`: a list as it was found, and whether it is fresh.
+//! - `found`: a list as it was found, and whether it is fresh.
 //! - `files`: finding and reading its files; `error`: why there is none.
 //! - `program`: running the program that prints it.
 //! - `done`: moving away what is done.
@@ -10,10 +10,10 @@
 mod done;
 mod error;
 mod files;
-mod list;
+mod found;
 mod program;
 
 pub use done::move_done;
 pub use error::ListError;
 pub use files::FoundFile;
-pub use list::List;
+pub use found::List;

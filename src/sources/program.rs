@@ -13,7 +13,7 @@ use tokio::{process::Command, time::timeout};
 
 use super::{error::ListError, files::FoundFile};
 use crate::{
-    audience::Audience,
+    audience::FileProfile,
     problem::{Place, Problem, cause},
     scratch::Scratch,
 };
@@ -45,11 +45,12 @@ impl Output {
 }
 
 /// Runs a program and takes what it prints for the list. No shell is asked; `folder` is where it works, and
-/// `hidden` are the variables of the environment that it does not see.
+/// `hidden` are the variables of the environment that it does not see. `encoding` is the label from the campaign file.
 pub(super) async fn run(
     words: &[String],
     folder: &Path,
     hidden: &[String],
+    encoding: Option<&str>,
 ) -> Result<(FoundFile, Output), ListError> {
     let Some((program, arguments)) = words.split_first() else {
         return Err(ListError::Wrong(Problem::new(Place::file("the list"), "there is no program to run")));
@@ -85,8 +86,8 @@ pub(super) async fn run(
         let problem = wrong(format!("the program ended with {status}, so its output is no list"));
         return Err(ListError::Wrong(problem.hint("run it by hand; what it said is above")));
     }
-    let digest = Audience::digest(&output.path).map_err(unwritten)?;
-    Ok((FoundFile { path: output.path.clone(), name, digest, changed: None }, output))
+    let profile = FileProfile::of(&output.path, &name, encoding).map_err(unwritten)?;
+    Ok((FoundFile { profile, changed: None }, output))
 }
 
 /// A program that is named with a folder is seen from the campaign file.

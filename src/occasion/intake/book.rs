@@ -9,21 +9,17 @@ use crate::{
     audience::{Audience, Row},
     ledger::{Enlistment, NewMark, Plan, Run},
     occasion::{find, obstacle::Obstacle},
-    problem::{Place, Problem},
 };
 
 /// How many duplicates are reported.
 const SHOWN: usize = 20;
 
 impl Checked<'_> {
-    /// Books the list in one transaction.
+    /// Books the list in one transaction. A list that changed since it was found is not booked: the reader of its files
+    /// notices.
     pub async fn book(self, run: &Run, mut mark: NewMark, report: Report<'_>) -> Result<Plan, Obstacle> {
-        let Self { occasion, list, live, digests, .. } = &self;
+        let Self { occasion, list, live, .. } = &self;
         let audience = open(occasion, list, *live)?;
-        if audience.digests() != digests {
-            let problem = Problem::new(Place::file(&list.name), "the file changed while it was read");
-            return Err(Obstacle::List(vec![problem.hint("run again when it is complete")]));
-        }
         let before = audience.places().files().iter().map(|(before, _)| *before);
         mark.files = find::kept(list, &occasion.campaign.list.source, before);
         let mut enlistment = run.enlist().await?;

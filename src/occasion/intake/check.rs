@@ -42,7 +42,6 @@ pub struct Checked<'a> {
     pub(super) list: &'a List,
     pub(super) live: bool,
     pub(super) proof: Proof,
-    pub(super) digests: Vec<[u8; 32]>,
     pub(super) unfit: BTreeSet<u64>,
     rows: u64,
 }
@@ -69,7 +68,7 @@ impl<'a> Intake<'a> {
             now: Clock::System.now(),
             people,
         };
-        let (digests, places) = (audience.digests().to_vec(), audience.places().clone());
+        let places = audience.places().clone();
         let mut aside = Aside::new(wishes, &audience)?;
         let mixed = prove(audience, &proof, |rows, problems| {
             aside.rows = rows;
@@ -86,7 +85,7 @@ impl<'a> Intake<'a> {
         }
         let rows = aside.rows;
         let unfit = aside.finish(occasion.campaign.list.skip_problems, report)?;
-        Ok(Checked { occasion, list, live, proof, digests, unfit, rows })
+        Ok(Checked { occasion, list, live, proof, unfit, rows })
     }
 }
 
@@ -108,5 +107,5 @@ impl Checked<'_> {
 
 /// Opens the list of an occasion.
 pub(super) fn open(occasion: &Occasion, list: &List, live: bool) -> Result<Audience, Obstacle> {
-    Audience::open(&occasion.campaign.audience, &list.paths(), live).map_err(Obstacle::List)
+    Audience::open(&occasion.campaign.audience, list.profiles(), live).map_err(Obstacle::List)
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use linkpost::audience::{Audience, Row};
+use linkpost::audience::{self, Audience, Row};
 
 use super::List;
 
@@ -86,9 +86,10 @@ fn a_file_that_is_no_list_is_refused_with_the_remedy() {
 
 #[test]
 fn a_missing_file_a_folder_and_a_wrong_delimiter_are_told() {
-    let mut list = List::new("");
-    list.csv = list.csv.with_file_name("persons.csv");
-    assert!(list.refused()[0].starts_with("persons.csv: the list cannot be read: "));
+    let mut list = List::new(PEOPLE);
+    let found = list.profile();
+    fs::remove_file(&list.csv).unwrap();
+    assert!(list.refused_as(&found)[0].starts_with("people.csv: the list cannot be read: "));
     list.csv = list.folder.path().to_owned();
     assert!(list.refused()[0].contains("the list is not a file"));
     let list = List::new(PEOPLE).with(|spec| spec.delimiter = Some('"'));
@@ -125,12 +126,31 @@ fn a_file_that_changes_while_it_is_read_ends_with_a_problem() {
 }
 
 #[test]
+fn a_file_that_changed_since_it_was_found_is_told_as_such_whatever_is_wrong_with_it() {
+    for text in ["name\nAda\n", "", "email,user_id,name\n\"ada@example.com,u1,Ada\n", "email,user_id,name\n"]
+    {
+        let list = List::new(PEOPLE);
+        let found = list.profile();
+        fs::write(&list.csv, text).unwrap();
+        let words = match Audience::open(&list.spec, [&found], false) {
+            Err(problems) => list.words(&problems),
+            Ok(audience) => list.words(&[audience.last().unwrap().unwrap_err()]),
+        };
+        assert_eq!(
+            words,
+            ["people.csv: the file changed while it was read\n  hint: run again when it is complete"],
+            "{text:?}"
+        );
+    }
+}
+
+#[test]
 fn the_digest_is_that_of_the_bytes() {
     let list = List::new("abc");
-    let digest = Audience::digest(&list.csv).unwrap();
+    let digest = audience::digest(&list.csv).unwrap();
     assert_eq!(digest[..4], [0xba, 0x78, 0x16, 0xbf], "FIPS 180-4, example B.1");
     let list = List::new(PEOPLE);
-    assert_eq!(list.open().digests(), [Audience::digest(&list.csv).unwrap()]);
+    assert_eq!(list.profile().digest, audience::digest(&list.csv).unwrap());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Lists as people really have them: every row becomes a recipient or a problem, and none is lost.
 
 mod files;
+mod passes;
 mod quotes;
 mod round_trip;
 mod rows;
@@ -8,7 +9,7 @@ mod rows;
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use linkpost::{
-    audience::{Audience, Recipient, Row, RowProblem},
+    audience::{Audience, FileProfile, Recipient, Row, RowProblem},
     campaign::{AudienceSpec, WithoutUser},
     problem::Problem,
 };
@@ -52,12 +53,15 @@ impl List {
         self
     }
 
-    fn files(&self) -> [(PathBuf, String); 1] {
-        [(self.csv.clone(), self.csv.display().to_string())]
+    fn profile(&self) -> FileProfile {
+        let name = self.csv.display().to_string();
+        FileProfile::of(&self.csv, &name, self.spec.encoding.as_deref()).unwrap()
     }
 
     fn open(&self) -> Audience {
-        Audience::open(&self.spec, &self.files(), false).map_err(|problems| self.words(&problems)).unwrap()
+        Audience::open(&self.spec, [&self.profile()], false)
+            .map_err(|problems| self.words(&problems))
+            .unwrap()
     }
 
     fn read(&self) -> Outcome {
@@ -66,7 +70,7 @@ impl List {
 
     fn read_as(&self, live: bool) -> Outcome {
         let mut outcome = Outcome::default();
-        let audience = Audience::open(&self.spec, &self.files(), live)
+        let audience = Audience::open(&self.spec, [&self.profile()], live)
             .map_err(|problems| self.words(&problems))
             .unwrap();
         for row in audience {
@@ -82,7 +86,12 @@ impl List {
 
     /// The problems that keep the list from being opened, without the folder.
     fn refused(&self) -> Vec<String> {
-        match Audience::open(&self.spec, &self.files(), false) {
+        self.refused_as(&self.profile())
+    }
+
+    /// The same, of a file as it was found before.
+    fn refused_as(&self, found: &FileProfile) -> Vec<String> {
+        match Audience::open(&self.spec, [found], false) {
             Ok(_) => panic!("the list was opened"),
             Err(problems) => self.words(&problems),
         }

@@ -1,17 +1,11 @@
 //! F2, F4, F6, F19: the ledger's system calls, one by one, through strace.
 
-use std::{fs, process::Command};
+use std::fs;
 
 use linkpost::{ledger::State, sandbox::Script};
 
 use super::{Ordeal, told};
-use crate::support::{chance::Chance, judge, long, skipped};
-
-/// Whether strace is there and may trace.
-fn strace() -> bool {
-    let traces = Command::new("strace").args(["-o", "/dev/null", "true"]).output();
-    judge("strace", traces.is_ok_and(|output| output.status.success()))
-}
+use crate::support::{chance::Chance, long, skipped, strace};
 
 /// How many rows a traced run has.
 const PEOPLE: usize = 30;

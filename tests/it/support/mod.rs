@@ -52,6 +52,12 @@ pub(crate) fn skipped(reason: &str) {
     let _deaf = writeln!(std::io::stderr(), "skipped: {reason}");
 }
 
+/// Whether strace is there and may trace.
+pub(crate) fn strace() -> bool {
+    let traces = std::process::Command::new("strace").args(["-o", "/dev/null", "true"]).output();
+    judge("strace", traces.is_ok_and(|output| output.status.success()))
+}
+
 /// Whether Python can import these modules.
 pub(crate) fn python(modules: &str) -> bool {
     let present = std::process::Command::new("python3")

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use aws_lc_rs::hmac;
 use jiff::Timestamp;
 use linkpost::{
-    audience::{Address, Audience},
+    audience::{Address, Audience, FileProfile},
     campaign::{Campaign, ListSource},
     clock::Clock,
     delivery::{Delivery, Relays, smtp, smtp::RelaySettings},
@@ -142,8 +142,8 @@ impl Rig {
         if run.mark().await.unwrap().is_none() {
             let ListSource::File(list) = &self.campaign.list.source else { panic!("the list is a file") };
             let list = list.at(None).unwrap();
-            let rows =
-                Audience::open(&self.campaign.audience, &[(list, "people.csv".to_owned())], false).unwrap();
+            let profile = FileProfile::of(&list, "people.csv", None).unwrap();
+            let rows = Audience::open(&self.campaign.audience, [&profile], false).unwrap();
             let mut enlistment = run.enlist().await.unwrap();
             enlistment.add(rows.map(Result::unwrap).collect()).await.unwrap();
             let mark = NewMark {

@@ -4,15 +4,15 @@ use std::{
     fmt,
     fs::File,
     io::{self, BufReader, Read},
-    path::Path,
 };
 
 use super::{
     Row,
     columns::{Columns, PROBLEM_COLUMN},
     dialect::{self, Dialect},
-    encoding::{self, Survey},
+    encoding::Detected,
     lines::Lines,
+    profile::{BLOCK, FileProfile, digest, not_a_file},
     records::{Record, Records},
     row,
     scan::RECORD_MAX,
@@ -21,9 +21,6 @@ use crate::{
     campaign::AudienceSpec,
     problem::{Place, Problem, cause},
 };
-
-/// The size of a block, in bytes.
-const BLOCK: usize = 64 * 1024;
 
 /// A file of people, open for reading: an iterator over its rows that holds one record at a time.
 ///
@@ -35,44 +32,52 @@ pub(super) struct ListFile {
     header: Vec<String>,
     names: Vec<String>,
     dialect: Dialect,
-    place: String,
+    profile: FileProfile,
     live: bool,
-    /// What the second pass must find at the end, lines and digest.
-    expected: (u64, [u8; 32]),
+    /// The number of lines that the file must have at the end.
+    lines: u64,
     ended: bool,
 }
 
 impl ListFile {
     /// Opens a file and checks everything about it but its rows.
     ///
-    /// The file is read twice, once here to learn its encoding and once by the iterator, which compares. `live`
-    /// refuses rows with a domain that is set aside for documentation and tests (RFC 2606, RFC 6761).
-    pub(super) fn open(
+    /// The iterator compares what it reads with the file of the profile. `live` refuses rows with a domain that is set
+    /// aside for documentation and tests (RFC 2606, RFC 6761).
+    pub(super) fn open(spec: &AudienceSpec, profile: &FileProfile, live: bool) -> Result<Self, Vec<Problem>> {
+        if let Some(delimiter) = spec.delimiter.filter(|&delimiter| !dialect::is_usable(delimiter)) {
+            return Err(vec![
+                Problem::new(
+                    Place::file(&*profile.name),
+                    format!("`{}` cannot part columns", delimiter.escape_default()),
+                )
+                .hint("use `,`, `;`, `|` or a tab"),
+            ]);
+        }
+        let one = |problem: Problem| vec![problem];
+        let detected = profile.text.clone().map_err(one)?;
+        let file = open_file(profile).map_err(one)?;
+        Self::begin(spec, profile, detected, file, live)
+            .map_err(|problems| changed(profile).map_or(problems, |changed| vec![changed]))
+    }
+
+    /// Reads a file as far as its header.
+    fn begin(
         spec: &AudienceSpec,
-        path: &Path,
-        name: &str,
+        profile: &FileProfile,
+        detected: Detected,
+        file: BufReader<File>,
         live: bool,
     ) -> Result<Self, Vec<Problem>> {
-        let place = name.to_owned();
         let one = |problem: Problem| vec![problem];
-        if let Some(delimiter) = spec.delimiter.filter(|&delimiter| !dialect::is_usable(delimiter)) {
-            return Err(one(Problem::new(
-                Place::file(&*place),
-                format!("`{}` cannot part columns", delimiter.escape_default()),
-            )
-            .hint("use `,`, `;`, `|` or a tab")));
-        }
-        let mut file = open_file(path, &place).map_err(one)?;
-        let survey = encoding::survey(&mut file, spec.encoding.as_deref(), &place).map_err(one)?;
-        let expected = (survey.lines, survey.digest);
-        let mut lines = Lines::new(file, &survey);
-        let top = Top::read(&mut lines, &place).map_err(one)?;
-
-        let mut dialect = dialect_of(spec, &top, survey);
+        let (place, expected) = (&*profile.name, detected.lines);
+        let mut lines = Lines::new(file, &detected);
+        let top = Top::read(&mut lines, place).map_err(one)?;
+        let mut dialect = dialect_of(spec, &top, detected);
         let delimiter = u8::try_from(dialect.delimiter).unwrap_or(b',');
-        let mut records = Records::new(lines, top.line, delimiter, &place);
+        let mut records = Records::new(lines, top.line, delimiter, place);
         let header = records.header(&top.header).map_err(one)?;
-        let columns = Columns::resolve(&header, spec, &Place::line(&*place, top.line))?;
+        let columns = Columns::resolve(&header, spec, &Place::line(place, top.line))?;
         records.set_shape(columns.list.iter().map(|column| column.multiline).collect(), columns.email);
         if columns.has_problems {
             dialect.notes.push(format!("the last column `{PROBLEM_COLUMN}` is left out"));
@@ -84,9 +89,9 @@ impl ListFile {
             names: columns.list.iter().map(|column| column.name.clone()).collect(),
             columns,
             dialect,
-            place,
+            profile: profile.clone(),
             live,
-            expected,
+            lines: expected,
             ended: false,
         })
     }
@@ -106,24 +111,23 @@ impl ListFile {
         &self.dialect
     }
 
-    /// The number of lines and SHA-256 of the file as it was opened. The iterator ends with a problem if it then reads
-    /// another one.
-    pub(super) fn totals(&self) -> (u64, [u8; 32]) {
-        self.expected
+    /// The number of lines of the file.
+    pub(super) fn lines(&self) -> u64 {
+        self.lines
     }
 
     fn next_row(&mut self) -> Result<Option<Row>, Problem> {
-        while self.records.read(&mut self.record)? {
-            if !row::is_blank(&self.record) {
-                return Ok(Some(row::row(&self.record, &self.columns, self.live)));
+        loop {
+            match self.records.read(&mut self.record) {
+                Ok(true) if row::is_blank(&self.record) => {}
+                Ok(true) => return Ok(Some(row::row(&self.record, &self.columns, self.live))),
+                // Rows may be missing or doubled, and nobody can tell which.
+                Ok(false) if self.records.totals() != (self.lines, self.profile.digest) => {
+                    return Err(another(&self.profile));
+                }
+                Ok(false) => return Ok(None),
+                Err(problem) => return Err(changed(&self.profile).unwrap_or(problem)),
             }
-        }
-        if self.records.totals() == self.expected {
-            Ok(None)
-        } else {
-            // Rows may be missing or doubled, and nobody can tell which.
-            let message = "the file changed while it was read";
-            Err(Problem::new(Place::file(&*self.place), message).hint("run again when it is complete"))
         }
     }
 }
@@ -131,7 +135,7 @@ impl ListFile {
 impl fmt::Debug for ListFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ListFile")
-            .field("place", &self.place)
+            .field("place", &self.profile.name)
             .field("columns", &self.names)
             .field("dialect", &self.dialect)
             .finish_non_exhaustive()
@@ -151,17 +155,27 @@ impl Iterator for ListFile {
     }
 }
 
-fn open_file(path: &Path, place: &str) -> Result<BufReader<File>, Problem> {
+fn open_file(profile: &FileProfile) -> Result<BufReader<File>, Problem> {
     let failed = |error: io::Error| {
-        Problem::new(Place::file(place), format!("the list cannot be read: {}", cause(&error)))
+        Problem::new(Place::file(&*profile.name), format!("the list cannot be read: {}", cause(&error)))
             .hint("`csv` under `[audience]` is relative to the campaign file")
     };
     // Asked before opening: to open a pipe would wait for its writer.
-    if !path.metadata().map_err(failed)?.is_file() {
-        return Err(Problem::new(Place::file(place), "the list is not a file")
-            .hint("a list is read twice: write it to a file first"));
+    if !profile.path.metadata().map_err(failed)?.is_file() {
+        return Err(not_a_file(&profile.name));
     }
-    Ok(BufReader::with_capacity(BLOCK, File::open(path).map_err(failed)?))
+    Ok(BufReader::with_capacity(BLOCK, File::open(&profile.path).map_err(failed)?))
+}
+
+/// That a file is not the one of its profile any more, which explains whatever is wrong with it now.
+fn changed(profile: &FileProfile) -> Option<Problem> {
+    let now = digest(&profile.path).ok()?;
+    (now != profile.digest).then(|| another(profile))
+}
+
+fn another(profile: &FileProfile) -> Problem {
+    Problem::new(Place::file(&*profile.name), "the file changed while it was read")
+        .hint("run again when it is complete")
 }
 
 /// The lines above the rows.
@@ -213,9 +227,9 @@ impl Top {
     }
 }
 
-fn dialect_of(spec: &AudienceSpec, top: &Top, survey: Survey) -> Dialect {
-    let mut notes = survey.notes;
-    if survey.line_end == b'\r' {
+fn dialect_of(spec: &AudienceSpec, top: &Top, found: Detected) -> Dialect {
+    let mut notes = found.notes;
+    if found.line_end == b'\r' {
         notes.push("the lines end with a carriage return alone, as on old Macs".to_owned());
     }
     if let (Some(told), Some(found)) = (spec.delimiter, top.separator)
@@ -224,8 +238,8 @@ fn dialect_of(spec: &AudienceSpec, top: &Top, survey: Survey) -> Dialect {
         notes.push(format!("read by the delimiter `{told}`, as told, though line 1 says `sep={found}`"));
     }
     Dialect {
-        encoding: survey.encoding.name(),
-        encoding_detected: survey.detected,
+        encoding: found.encoding.name(),
+        encoding_detected: found.found_out,
         delimiter: spec.delimiter.or(top.separator).unwrap_or_else(|| dialect::sniff(&top.header)),
         delimiter_detected: spec.delimiter.is_none(),
         notes,

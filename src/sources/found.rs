@@ -1,6 +1,6 @@
 //! A list as it was found: its files, and whether they are whole and fresh.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp, Unit, Zoned};
 
@@ -10,6 +10,7 @@ use super::{
     program::{self, Output},
 };
 use crate::{
+    audience::FileProfile,
     campaign::{ListPath, ListSource, ListSpec},
     ledger::TakenFile,
     problem::{Place, Problem},
@@ -31,24 +32,29 @@ pub struct List {
 }
 
 impl List {
-    /// Finds the files of a list. `due` is the due time in the schedule's zone; `taken` are the files that earlier
-    /// occasions took.
-    pub fn find(spec: &ListSpec, due: Option<&Zoned>, taken: &[TakenFile]) -> Result<Self, ListError> {
+    /// Finds the files of a list and reads each once. `encoding` is the label from the campaign file; `due` is the due
+    /// time in the schedule's zone; `taken` are the files that earlier occasions took.
+    pub fn find(
+        spec: &ListSpec,
+        encoding: Option<&str>,
+        due: Option<&Zoned>,
+        taken: &[TakenFile],
+    ) -> Result<Self, ListError> {
         match &spec.source {
             ListSource::File(path) => {
                 let at = resolve(path, due)?;
-                let file = FoundFile::read(&at).map_err(|error| missing(path, &at, due, &error))?;
+                let file = FoundFile::read(&at, encoding).map_err(|error| missing(path, &at, due, &error))?;
                 Ok(Self::of(vec![file]))
             }
             ListSource::Newest(path) => {
                 let newest = matching(&resolve(path, due)?)?.pop();
                 let (_, newest) = newest.ok_or_else(|| none(path))?;
-                Ok(Self::of(vec![read(&newest)?]))
+                Ok(Self::of(vec![read(&newest, encoding)?]))
             }
             ListSource::AllNew(path) => {
                 let mut files = Vec::new();
                 for (_, path) in matching(&resolve(path, due)?)? {
-                    let file = read(&path)?;
+                    let file = read(&path, encoding)?;
                     if !taken.iter().any(|taken| file.is(taken)) {
                         files.push(file);
                     }
@@ -71,18 +77,21 @@ impl List {
     }
 
     /// The files that an occasion took last, as they are now: it keeps them whatever is newer since.
-    pub fn kept(taken: &[TakenFile], occasion: &str) -> Result<Self, ListError> {
-        let files = last(taken, occasion).map(|taken| read(&taken.file.path)).collect::<Result<_, _>>()?;
+    pub fn kept(taken: &[TakenFile], occasion: &str, encoding: Option<&str>) -> Result<Self, ListError> {
+        let files = last(taken, occasion).map(|taken| read(&taken.file.path, encoding));
+        let files = files.collect::<Result<_, _>>()?;
         Ok(Self::of(files))
     }
 
     /// The same, as long as they are what they were.
-    pub fn again(taken: &[TakenFile], occasion: &str) -> Result<Self, ListError> {
-        let list = Self::kept(taken, occasion)?;
+    pub fn again(taken: &[TakenFile], occasion: &str, encoding: Option<&str>) -> Result<Self, ListError> {
+        let list = Self::kept(taken, occasion, encoding)?;
         for (taken, file) in last(taken, occasion).zip(&list.files) {
-            if file.digest != taken.file.digest {
-                let problem =
-                    Problem::new(Place::file(&*file.name), "the file changed since its list was taken in");
+            if file.profile.digest != taken.file.digest {
+                let problem = Problem::new(
+                    Place::file(&*file.profile.name),
+                    "the file changed since its list was taken in",
+                );
                 return Err(ListError::Wrong(
                     problem.hint("put it back as it was: the occasion began with it"),
                 ));
@@ -92,29 +101,33 @@ impl List {
     }
 
     /// Runs a program and takes what it prints for the list. No shell is asked; `folder` is where it works, and
-    /// `hidden` are the variables of the environment that it does not see.
-    pub async fn printed(words: &[String], folder: &Path, hidden: &[String]) -> Result<Self, ListError> {
-        let (file, output) = program::run(words, folder, hidden).await?;
-        Ok(Self { name: file.name.clone(), files: vec![file], _output: Some(output) })
+    /// `hidden` are the variables of the environment that it does not see. `encoding` is the label from the campaign file.
+    pub async fn printed(
+        words: &[String],
+        folder: &Path,
+        hidden: &[String],
+        encoding: Option<&str>,
+    ) -> Result<Self, ListError> {
+        let (file, output) = program::run(words, folder, hidden, encoding).await?;
+        Ok(Self { name: file.profile.name.clone(), files: vec![file], _output: Some(output) })
     }
 
     fn of(files: Vec<FoundFile>) -> Self {
         let name = match files.as_slice() {
-            [one] => one.name.clone(),
+            [one] => one.profile.name.clone(),
             several => format!("{} files", several.len()),
         };
         Self { name, files, _output: None }
     }
 
     /// The files as they are opened.
-    #[must_use]
-    pub fn paths(&self) -> Vec<(PathBuf, String)> {
-        self.files.iter().map(|file| (file.path.clone(), file.name.clone())).collect()
+    pub fn profiles(&self) -> impl Iterator<Item = &FileProfile> {
+        self.files.iter().map(|file| &file.profile)
     }
 
     /// Refuses a list that is older than it may be, or that somebody may still be writing.
     pub fn check_fresh(&self, spec: &ListSpec, now: Timestamp) -> Result<(), ListError> {
-        for FoundFile { name, changed, .. } in &self.files {
+        for FoundFile { profile: FileProfile { name, .. }, changed } in &self.files {
             let Some(changed) = changed else { continue };
             let age = now.duration_since(*changed);
             if spec.settle.is_positive() && age < spec.settle {
@@ -154,7 +167,7 @@ fn last<'a>(taken: &'a [TakenFile], occasion: &'a str) -> impl Iterator<Item = &
 fn name_of(path: &ListPath, files: &[FoundFile]) -> String {
     match files {
         [] => format!("nothing new in {path}"),
-        [one] => one.name.clone(),
+        [one] => one.profile.name.clone(),
         several => format!("{path} ({} files)", several.len()),
     }
 }

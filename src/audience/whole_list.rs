@@ -1,21 +1,12 @@
 //! The list as a whole: one file or several, read one after the other as if they were one.
 
-use std::{
-    fs::File,
-    io::{self, Read},
-    path::{Path, PathBuf},
-    vec,
-};
+use std::vec;
 
-use super::{Dialect, Row, list::ListFile};
-use crate::hash::Sha256;
+use super::{Dialect, Row, list_file::ListFile, profile::FileProfile};
 use crate::{
     campaign::AudienceSpec,
     problem::{Place, Problem},
 };
-
-/// The size of a block, in bytes.
-const BLOCK: usize = 64 * 1024;
 
 /// A list of people, open for reading: an iterator over its rows that holds one record at a time. Lines are counted
 /// on from file to file; [`Places`] says where one is.
@@ -28,7 +19,6 @@ pub struct Audience {
     columns: Vec<String>,
     dialect: Dialect,
     notes: Vec<(String, String)>,
-    digests: Vec<[u8; 32]>,
     places: Places,
     /// The file that is being read, and how many lines are before it.
     reading: ListFile,
@@ -71,15 +61,19 @@ impl Places {
 }
 
 impl Audience {
-    /// Opens the files of a list, each with the name that it is told by, and checks everything about them but their
-    /// rows. All have the same header.
+    /// Opens the files of a list and checks everything about them but their rows. All have the same header.
     ///
-    /// Each is read twice, once here to learn its encoding and once by the iterator, which compares. `live` refuses
-    /// rows with a domain that is set aside for documentation and tests (RFC 2606, RFC 6761).
-    pub fn open(spec: &AudienceSpec, files: &[(PathBuf, String)], live: bool) -> Result<Self, Vec<Problem>> {
-        let (mut open, mut problems) = (Vec::new(), Vec::new());
-        for (path, name) in files {
-            match ListFile::open(spec, path, name, live) {
+    /// The iterator compares each file with its profile. `live` refuses rows with a domain that is set aside for
+    /// documentation and tests (RFC 2606, RFC 6761).
+    pub fn open<'a>(
+        spec: &AudienceSpec,
+        files: impl IntoIterator<Item = &'a FileProfile>,
+        live: bool,
+    ) -> Result<Self, Vec<Problem>> {
+        let (mut open, mut names, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+        for profile in files {
+            names.push(profile.name.as_str());
+            match ListFile::open(spec, profile, live) {
                 Ok(file) => open.push(file),
                 Err(found) => problems.extend(found),
             }
@@ -88,16 +82,14 @@ impl Audience {
             return Err(problems);
         }
         let (mut places, mut lines) = (Vec::new(), 0);
-        for (file, (_, name)) in open.iter().zip(files) {
-            places.push((lines, name.clone()));
-            lines += file.totals().0;
+        for (file, name) in open.iter().zip(&names) {
+            places.push((lines, (*name).to_owned()));
+            lines += file.lines();
         }
-        let notes = open.iter().zip(files).flat_map(|(file, (_, name))| {
-            file.dialect().notes.iter().map(move |note| (name.clone(), note.clone()))
+        let notes = open.iter().zip(&names).flat_map(|(file, name)| {
+            file.dialect().notes.iter().map(move |note| ((*name).to_owned(), note.clone()))
         });
         let notes = notes.collect();
-        let digests = open.iter().map(|file| file.totals().1).collect();
-        let names: Vec<_> = files.iter().map(|(_, name)| name.as_str()).collect();
         check_headers(&open, &names)?;
         let starts = places.iter().map(|(before, _)| *before);
         let mut waiting = open.into_iter().zip(starts).collect::<Vec<_>>().into_iter();
@@ -109,7 +101,6 @@ impl Audience {
             columns: reading.columns().to_vec(),
             dialect: reading.dialect().clone(),
             notes,
-            digests,
             places: Places(places),
             reading,
             before,
@@ -140,32 +131,10 @@ impl Audience {
         self.notes.iter().map(|(file, note)| (file.as_str(), note.as_str()))
     }
 
-    /// SHA-256 of each file as it was opened. The iterator ends with a problem if it then reads another one.
-    #[must_use]
-    pub fn digests(&self) -> &[[u8; 32]] {
-        &self.digests
-    }
-
     /// Where the lines are.
     #[must_use]
     pub fn places(&self) -> &Places {
         &self.places
-    }
-
-    /// SHA-256 of a file, read in blocks.
-    pub fn digest(path: &Path) -> io::Result<[u8; 32]> {
-        let mut file = File::open(path)?;
-        let mut hash = Sha256::new();
-        let mut block = vec![0; BLOCK];
-        loop {
-            match file.read(&mut block) {
-                Ok(0) => break,
-                Ok(read) => hash.update(block.split_at(read).0),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(hash.finish())
     }
 }
 
