@@ -38,9 +38,9 @@ pub(super) async fn deliver(
         | News::Capped { .. }
         | News::Resting(_)
         | News::PutBack { .. }
-        | News::Lapsed { .. }
+        | News::Expired { .. }
         | News::Waiting { .. }) => {
-            if let News::Lapsed { rows } = news {
+            if let News::Expired { rows } = news {
                 lapsed += rows;
             }
             progress.aside(|| news::tell(ui, &news));

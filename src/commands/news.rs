@@ -59,7 +59,7 @@ pub(super) fn tell(ui: &Ui, news: &News) {
                 count(*rows, "mail")
             ));
         }
-        News::Lapsed { rows } => {
+        News::Expired { rows } => {
             ui.event(&json!({ "event": "lapsed", "rows": rows }));
             let (mails, they) = (count(*rows, "mail"), if *rows == 1 { "its" } else { "their" });
             ui.note(format_args!("{mails} could not leave in {they} time (`not_after`) and expired"));

@@ -1,24 +1,24 @@
-//! What a schedule wanted sent has a time as well: a mail that was never tried does not wait for ever, for a relay, a
-//! window or a machine, only to leave when nobody wants it any more.
+//! The deadline of mails that were never tried: a mail of a schedule does not wait for ever, for a relay, a window or a
+//! machine, only to leave when nobody wants it any more.
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ledger::{Claim, LedgerError, Run};
 
-/// When the mails of an occasion that were never tried have had their time.
+/// The time at which the mails of an occasion that were never tried expire.
 pub(super) struct Deadline {
     at: Timestamp,
-    /// How long after its time a mail may still leave.
+    /// The time after its due time in which a mail may still leave.
     pub(super) not_after: SignedDuration,
 }
 
 impl Deadline {
-    /// That of the run's occasion; `None` where no schedule runs it.
+    /// The deadline of the run's occasion; `None` where no schedule runs it.
     pub(super) async fn of(run: &Run, not_after: SignedDuration) -> Result<Option<Self>, LedgerError> {
         Ok(run.last_call(not_after).await?.map(|at| Self { at, not_after }))
     }
 
-    /// Whether the mails that were never tried have had their time.
+    /// Whether the mails that were never tried have expired.
     pub(super) fn is_over(&self, now: Timestamp) -> bool {
         now > self.at
     }

@@ -1,4 +1,4 @@
-//! What a run is handed, and what it has to tell.
+//! The parts and bounds of a run, the news that it reports, and the reasons that end it.
 
 use std::sync::Arc;
 
@@ -17,30 +17,30 @@ use crate::{
 
 /// Everything that sending needs, put together by a command.
 pub struct Parts {
-    /// Proof that this process may work on the campaign.
+    /// The proof that this process may work on the campaign.
     pub run: Arc<Run>,
-    /// Where tokens come from.
+    /// The issuer of tokens.
     pub issuer: TokenIssuer,
     /// The words.
     pub letter: Arc<Letter>,
-    /// Where messages go.
+    /// The way out of the messages.
     pub delivery: Delivery,
-    /// How fast.
+    /// The rate.
     pub pace: Pace,
-    /// How many in any hour and day.
+    /// The most mails in any hour and day.
     pub caps: Caps,
-    /// What time it is.
+    /// The clock.
     pub clock: Clock,
 }
 
-/// How much of the campaign this run takes on.
+/// The part of the campaign that a run takes on.
 #[derive(Debug, Clone)]
 pub struct Bounds {
-    /// How many connections at once.
+    /// The number of connections at once.
     pub connections: usize,
     /// At most so many mails; `None`: all.
     pub limit: Option<u64>,
-    /// Whom.
+    /// The chosen recipients.
     pub selection: Selection,
     /// How long after the first try a mail may still leave.
     pub not_after: SignedDuration,
@@ -50,11 +50,11 @@ pub struct Bounds {
     pub wait: bool,
     /// Whether refusals are taken at their word, however many people are refused in the same words.
     pub accept_refusals: bool,
-    /// When mails may leave; `None`: at any time.
+    /// The time of day at which mails may leave; `None`: at any time.
     pub window: Option<Window>,
 }
 
-/// What there is to tell while a run goes on.
+/// News of a run that goes on.
 #[derive(Debug)]
 pub enum News {
     /// A mail is through.
@@ -80,8 +80,8 @@ pub enum News {
         /// How many.
         rows: u64,
     },
-    /// Mails that were never tried have had their time, and expired.
-    Lapsed {
+    /// Mails that were never tried have expired.
+    Expired {
         /// How many.
         rows: u64,
     },

@@ -1,4 +1,4 @@
-//! What the workers of a run share: the parts, the budget, the news, and the reasons to end.
+//! The state that the workers of a run share: the parts, the budget, the news, and the reasons to end.
 
 use std::{
     sync::{
@@ -28,7 +28,7 @@ pub(super) const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 /// How far the wall clock may move against the monotonic one while a run goes on.
 const LARGEST_JUMP: SignedDuration = SignedDuration::from_hours(1);
 
-/// What the workers of a run share.
+/// The state that the workers of a run share.
 pub(super) struct Shared {
     pub(super) parts: Arc<Parts>,
     pub(super) selection: Selection,
@@ -49,7 +49,8 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) async fn tell(&self, news: News) {
+    /// Reports news, and waits where the channel is full.
+    pub(super) async fn report(&self, news: News) {
         // Where nobody listens any more, the run is ending.
         let _ = self.news.send(news).await;
     }
@@ -65,7 +66,7 @@ impl Shared {
         self.deadline.as_ref().is_none_or(|deadline| deadline.admits(claim, self.parts.clock.now()))
     }
 
-    /// Ends what was never tried, once its time is over. Returns how many.
+    /// Expires the mails that were never tried, once their time is over. Returns how many.
     pub(super) async fn expire_untried(&self) -> Result<u64, Halt> {
         let now = self.parts.clock.now();
         let Some(deadline) = self.deadline.as_ref().filter(|deadline| deadline.is_over(now)) else {
@@ -73,16 +74,16 @@ impl Shared {
         };
         let rows = self.parts.run.expire_untried(deadline.not_after).await?;
         if rows > 0 {
-            self.tell(News::Lapsed { rows }).await;
+            self.report(News::Expired { rows }).await;
         }
         Ok(rows)
     }
 
-    /// The caps are reached: told once. Whether the run stays until there is room.
+    /// Reports once that the caps are reached. Returns whether the run has waited until there is room.
     pub(super) async fn cap(&self, until: Timestamp) -> bool {
         let first = self.capped.lock().unwrap_or_else(PoisonError::into_inner).replace(until).is_none();
         if first {
-            self.tell(News::Capped { until }).await;
+            self.report(News::Capped { until }).await;
         }
         if !self.wait {
             return false;
@@ -97,7 +98,7 @@ impl Shared {
         }
     }
 
-    /// Words alone: where the listener is behind, they are left out.
+    /// Reports trouble; dropped when the channel is full.
     pub(super) fn mention(&self, trouble: Trouble) {
         let _ = self.news.try_send(News::Trouble(trouble));
     }

@@ -14,11 +14,11 @@ impl Shared {
     /// Gives a claim back, and puts off all rows whose window is closed.
     pub(super) async fn put_off(&self, claim: Claim) -> Result<(), Halt> {
         self.give_back(claim).await?;
-        self.hold().await
+        self.put_off_closed().await
     }
 
     /// Puts off all rows whose window is closed until it opens.
-    pub(super) async fn hold(&self) -> Result<(), Halt> {
+    pub(super) async fn put_off_closed(&self) -> Result<(), Halt> {
         if let Some(window) = &self.window {
             self.parts.run.put_off(window.clone()).await?;
         }

@@ -46,7 +46,7 @@ async fn a_short_outage_delays_the_run_and_marks_nobody() {
         | News::Capped { .. }
         | News::Resting(_)
         | News::PutBack { .. }
-        | News::Lapsed { .. }
+        | News::Expired { .. }
         | News::Waiting { .. } => {}
     });
     ended.await.unwrap();
@@ -146,7 +146,7 @@ async fn what_a_slow_run_could_not_send_in_its_time_expires_before_it_leaves() {
     let mut lapsed = Vec::new();
     let how = How { scheduled: true, ..How::default() };
     let sending = rig.send(one(&relay), how, |news, _| {
-        if let News::Lapsed { rows } = news {
+        if let News::Expired { rows } = news {
             lapsed.push(*rows);
         }
     });

@@ -209,7 +209,7 @@ impl Rig {
                 | News::Capped { .. }
                 | News::Resting(_)
                 | News::PutBack { .. }
-                | News::Lapsed { .. } => {}
+                | News::Expired { .. } => {}
             }
         })
         .await;

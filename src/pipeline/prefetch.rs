@@ -20,38 +20,39 @@ const CLAIM_AT_ONCE: u64 = 8;
 const AHEAD_SECONDS: f64 = 10.0;
 
 /// A claim and its token, or why there is none.
-pub(super) struct Supplied {
+pub(super) struct Prefetched {
     pub(super) claim: Claim,
     pub(super) issued: Result<Issued, IssueError>,
 }
 
-/// One worker's claims.
-pub(super) struct Supply {
+/// One worker's claims whose mails have not had their turn.
+pub(super) struct Prefetch {
     shared: Arc<Shared>,
-    ahead: VecDeque<Ahead>,
+    pending: VecDeque<Pending>,
     /// Whether tokens are minted before their turn.
     early: bool,
 }
 
 #[expect(clippy::large_enum_variant, reason = "there are a few of them")]
-enum Ahead {
+enum Pending {
     Claimed(Claim),
-    Minting(JoinHandle<Supplied>),
+    Minting(JoinHandle<Prefetched>),
 }
 
-impl Supply {
+impl Prefetch {
+    /// Nothing claimed yet.
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         // At a slow pace a token would only grow old: it is minted when its turn has come.
         let parts = &shared.parts;
         let early = parts.issuer.rate().is_some() && parts.pace.rate() * AHEAD_SECONDS > 2.0;
-        Self { shared, ahead: VecDeque::new(), early }
+        Self { shared, pending: VecDeque::new(), early }
     }
 
     /// Claims more where few are left. `false`: nothing is due.
-    pub(super) async fn fill(&mut self) -> Result<bool, Halt> {
+    pub(super) async fn top_up(&mut self) -> Result<bool, Halt> {
         let Shared { parts, selection, budget, .. } = &*self.shared;
         let few = if self.early { CLAIM_AT_ONCE / 2 } else { 0 };
-        if self.ahead.len() as u64 <= few {
+        if self.pending.len() as u64 <= few {
             let limit = take(budget, CLAIM_AT_ONCE);
             let claims = match limit {
                 0 => Vec::new(),
@@ -59,50 +60,50 @@ impl Supply {
             };
             budget.fetch_add(limit - claims.len() as u64, Ordering::Relaxed);
             for claim in claims {
-                self.ahead.push_back(if self.early {
-                    Ahead::Minting(tokio::spawn(issue(Arc::clone(&self.shared), claim)))
+                self.pending.push_back(if self.early {
+                    Pending::Minting(tokio::spawn(issue(Arc::clone(&self.shared), claim)))
                 } else {
-                    Ahead::Claimed(claim)
+                    Pending::Claimed(claim)
                 });
             }
         }
-        Ok(!self.ahead.is_empty())
+        Ok(!self.pending.is_empty())
     }
 
     /// The next in list order. `None`: there is none, or the run was stopped before its token was there.
-    pub(super) async fn next(&mut self) -> Result<Option<Supplied>, Halt> {
-        let mut supplied = match self.ahead.pop_front() {
+    pub(super) async fn next(&mut self) -> Result<Option<Prefetched>, Halt> {
+        let mut next = match self.pending.pop_front() {
             None => return Ok(None),
-            Some(Ahead::Claimed(claim)) => issue(Arc::clone(&self.shared), claim).await,
-            Some(Ahead::Minting(minting)) => minting.await.map_err(|_| Halt::Fault)?,
+            Some(Pending::Claimed(claim)) => issue(Arc::clone(&self.shared), claim).await,
+            Some(Pending::Minting(minting)) => minting.await.map_err(|_| Halt::Fault)?,
         };
         let parts = &self.shared.parts;
         let stale = |issued: &Issued| parts.issuer.is_stale(issued, parts.clock.now());
-        if supplied.issued.as_ref().is_ok_and(stale) {
-            supplied = issue(Arc::clone(&self.shared), supplied.claim).await;
+        if next.issued.as_ref().is_ok_and(stale) {
+            next = issue(Arc::clone(&self.shared), next.claim).await;
         }
-        if matches!(supplied.issued, Err(IssueError::Interrupted)) {
-            parts.run.release(vec![supplied.claim]).await?;
+        if matches!(next.issued, Err(IssueError::Interrupted)) {
+            parts.run.release(vec![next.claim]).await?;
             return Ok(None);
         }
-        Ok(Some(supplied))
+        Ok(Some(next))
     }
 
-    /// Gives back what was claimed. Tokens that are there already have no mail; the end of the run takes them back.
+    /// Gives back what was claimed. The end of the run takes back the tokens that were minted already.
     pub(super) async fn release(self) -> Result<(), Halt> {
-        let mut claims = Vec::with_capacity(self.ahead.len());
-        for ahead in self.ahead {
-            claims.push(match ahead {
-                Ahead::Claimed(claim) => claim,
-                Ahead::Minting(minting) => minting.await.map_err(|_| Halt::Fault)?.claim,
+        let mut claims = Vec::with_capacity(self.pending.len());
+        for pending in self.pending {
+            claims.push(match pending {
+                Pending::Claimed(claim) => claim,
+                Pending::Minting(minting) => minting.await.map_err(|_| Halt::Fault)?.claim,
             });
         }
         if claims.is_empty() { Ok(()) } else { Ok(self.shared.parts.run.release(claims).await?) }
     }
 }
 
-async fn issue(shared: Arc<Shared>, claim: Claim) -> Supplied {
+async fn issue(shared: Arc<Shared>, claim: Claim) -> Prefetched {
     let Shared { parts, halt, .. } = &*shared;
     let issued = parts.issuer.issue(&parts.run, &claim, parts.clock.now(), halt).await;
-    Supplied { claim, issued }
+    Prefetched { claim, issued }
 }
