@@ -5,12 +5,11 @@ use std::{
     os::unix::fs::{MetadataExt, PermissionsExt, symlink},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    time::Duration,
 };
 
 use crate::support::{
     fixture::{Fixture, scheduled},
-    signal,
+    signal, wait,
 };
 
 /// A campaign, and a temporary folder that nobody else uses.
@@ -69,19 +68,13 @@ impl Desk {
 
     /// Waits for the program that prints the list.
     fn ready(&self) {
-        until(|| self.fixture.path("ready").exists());
+        wait::until(|| self.fixture.path("ready").exists());
         fs::remove_file(self.fixture.path("ready")).unwrap();
     }
 
     /// Lets a program that prints the list come to its end, though nobody waits for it any more.
     fn let_go(&self) {
         drop(OpenOptions::new().read(true).write(true).open(self.fixture.path("hold")).unwrap());
-    }
-}
-
-fn until(is: impl Fn() -> bool) {
-    while !is() {
-        std::thread::sleep(Duration::from_millis(2));
     }
 }
 
@@ -135,17 +128,11 @@ fn a_signal_leaves_nothing_behind() {
     let desk = Desk::new(3000);
     for name in ["INT", "TERM", "HUP"] {
         let mut child = desk.spawn(&["check", "spring.toml"]);
-        until(|| !desk.left().is_empty() || child_ended(&child));
+        wait::until(|| !desk.left().is_empty() || wait::ended(&child));
         signal(&child, name);
         assert!(matches!(child.wait().unwrap().code(), Some(0 | 75)), "{name}");
         desk.is_clean();
     }
-}
-
-/// Whether it is a zombie by now: then there is nothing to wait for.
-fn child_ended(child: &Child) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap_or_default();
-    stat.rsplit(')').next().is_none_or(|rest| rest.trim_start().starts_with('Z'))
 }
 
 #[test]

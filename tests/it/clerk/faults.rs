@@ -10,6 +10,7 @@ use crate::{
     clerk::leaks,
     support::{
         clerk::{FakeClerk, KEY, Options},
+        long,
         mails::{counts, taken},
     },
 };
@@ -95,9 +96,7 @@ async fn a_token_whose_answer_died_with_the_run_is_counted_and_another_one_is_ma
     command.env("CLERK_SECRET_KEY", KEY).env("CLERK_API_URL", clerk.url());
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     // Both tokens are made at Clerk, and their answers will never come.
-    while clerk.state().tokens.len() < 2 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    clerk.until(|clerk| clerk.tokens.len() == 2).await;
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(number(&fixture, "select count(*) from clerk_token where state = 'asked'").await, 2);
@@ -183,10 +182,4 @@ async fn five_thousand_rows_at_a_development_key() {
         );
     }
     storm(5_000, (100, Duration::from_secs(10)), "12/s").await;
-}
-
-/// Whether the longer programmes run, too.
-fn long() -> bool {
-    #[expect(clippy::disallowed_methods, reason = "a switch of the tests")]
-    std::env::var_os("LINKPOST_TEST_LONG").is_some()
 }

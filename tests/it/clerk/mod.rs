@@ -10,7 +10,7 @@ mod people;
 mod recall;
 mod unreadable;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use linkpost::sandbox::{Act, SandboxRelay, Script, Step};
 
@@ -18,7 +18,7 @@ use crate::support::{
     clerk::{FakeClerk, KEY, Options},
     fixture::{Fixture, Said},
     mails::{Mail, relay, taken, token},
-    sql::sql,
+    sql::number,
 };
 
 /// The settings' sign-in, in place of the local one.
@@ -61,18 +61,6 @@ fn each_mail_has_its_own_token(mails: &[Mail], clerk: &FakeClerk) {
         assert!(mine.contains(&token(&mail.text)), "{user}");
         assert_eq!(token(&mail.text), token(&mail.html));
     }
-}
-
-/// Waits until something that the double or the relay sees has come about.
-async fn until(there: impl Fn() -> bool) {
-    while !there() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
-/// One number out of the ledger.
-async fn number(fixture: &Fixture, query: &str) -> i64 {
-    sql(fixture.path("linkpost.db")).await.value(query).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

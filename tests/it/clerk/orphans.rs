@@ -1,17 +1,15 @@
 //! Tokens whose answer was lost: counted as they are, and named where links are called back.
 
-use std::{
-    process::{Child, Stdio},
-    time::Duration,
-};
+use std::process::{Child, Stdio};
 
 use linkpost::sandbox::Script;
 
-use super::{PAGE, campaign, each_mail_has_its_own_token, number, relay, run, send, until};
+use super::{PAGE, campaign, each_mail_has_its_own_token, number, relay, run, send};
 use crate::support::{
     clerk::{FakeClerk, KEY, Options},
     fixture::Fixture,
     mails::taken,
+    wait,
 };
 
 /// A send that goes on by itself, to be killed.
@@ -31,7 +29,7 @@ async fn who_waited_for_a_place_in_the_budget_is_no_orphan_after_a_kill() {
     let fixture = campaign(&relay, &slow, 40);
     let mut child = begin(&fixture, &clerk);
     // Two have been asked for and never get their answer. All others wait for their turn.
-    until(|| clerk.state().tokens.len() >= 2).await;
+    clerk.until(|clerk| clerk.tokens.len() >= 2).await;
     child.kill().unwrap();
     child.wait().unwrap();
     let (asked, made) = (number(&fixture, ASKED).await, i64::try_from(clerk.state().tokens.len()).unwrap());
@@ -71,7 +69,7 @@ async fn orphans_are_named_by_a_recall_that_finds_nothing_else() {
     let (relay, clerk) = (relay(Script::new()).await, FakeClerk::with_people(options, 1).await);
     let fixture = campaign(&relay, &PAGE.replace("2 seconds", "10 minutes"), 1);
     let mut child = begin(&fixture, &clerk);
-    until(|| !clerk.state().tokens.is_empty()).await;
+    clerk.until(|clerk| !clerk.tokens.is_empty()).await;
     child.kill().unwrap();
     child.wait().unwrap();
     let recalled = run(&fixture, &clerk, &["recall", "spring.toml", "--yes"]);
@@ -96,10 +94,11 @@ async fn who_waited_for_the_hour_of_invitations_is_no_orphan_after_a_kill() {
     fixture.edit("spring.toml", "csv = ", "user_id = \"email\"\nwithout_user_id = \"invite\"\ncsv = ");
     let mut child = begin(&fixture, &clerk);
     // The hour's 25 requests are spent and answered, the rest wait for the next hour.
-    until(|| clerk.count("POST /v1/invitations/bulk") == 25).await;
-    let made = i64::try_from(clerk.state().invitations.len()).unwrap();
-    while number(&fixture, "select count(*) from clerk_token where state = 'live'").await < made {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    clerk.until(|clerk| clerk.invitations.len() == 250).await;
+    assert_eq!(clerk.count("POST /v1/invitations/bulk"), 25);
+    // The program's ledger offers no event.
+    while number(&fixture, "select count(*) from clerk_token where state = 'live'").await < 250 {
+        wait::pause();
     }
     child.kill().unwrap();
     child.wait().unwrap();

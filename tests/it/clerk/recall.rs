@@ -1,12 +1,11 @@
-//! Links are called back: Clerk's and local ones.
+//! Links of Clerk's are called back. Our own are in `cli::recall`.
 
 use linkpost::sandbox::Script;
 
-use super::{LOCAL, PAGE, campaign, number, relay, run, send, tokens};
+use super::{PAGE, campaign, number, relay, run, send, tokens};
 use crate::support::{
     clerk::{FakeClerk, Options},
-    mails::{taken, token},
-    sql::sql,
+    mails::taken,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -48,36 +47,4 @@ async fn an_ended_recall_goes_on_where_it_ended() {
     assert_eq!(number(&fixture, "select count(*) from clerk_token where state = 'live'").await, 40);
     let all = run(&fixture, &clerk, &["recall", "spring", "--yes"]);
     assert_eq!((all.code, tokens(&clerk, "revoked").len()), (Some(0), 40), "{all:?}");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn local_links_are_revoked_in_the_ledger_alone() {
-    let relay = relay(Script::new()).await;
-    let fixture = campaign(&relay, LOCAL, 4);
-    assert_eq!(fixture.run(&["send", "spring.toml", "--yes"]).code, Some(0));
-    let used = "update recipient set redeemed_at = 1 where user_id = 'user_3'";
-    sql(fixture.path("linkpost.db")).await.run(used).await;
-    let said = fixture.run(&["recall", "spring.toml", "--yes"]);
-    assert_eq!(said.code, Some(0), "{said:?}");
-    assert_eq!(said.out, "line,user_id,address\n4,user_3,p***@example.com\n");
-    assert!(said.err.contains("3 links revoked, 1 link used before"), "{said:?}");
-    assert_eq!(number(&fixture, "select count(*) from recipient where revoked_at is not null").await, 3);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_mail_that_waits_gets_another_token_after_a_recall() {
-    let script = linkpost::sandbox::Script::new()
-        .at(linkpost::sandbox::Step::Dot, linkpost::sandbox::Act::reply(451, "4.3.0 later"))
-        .times(1);
-    let relay = relay(script).await;
-    let fixture = campaign(&relay, LOCAL, 1);
-    assert_eq!(fixture.run(&["send", "spring.toml", "--yes"]).code, Some(75));
-    let said = fixture.run(&["recall", "spring.toml", "--yes"]);
-    assert!(said.err.contains("1 link revoked"), "{said:?}");
-    let before = number(&fixture, "select token_generation from recipient").await;
-    sql(fixture.path("linkpost.db")).await.run("update recipient set next_attempt_at = 0").await;
-    assert_eq!(fixture.run(&["send", "spring.toml", "--yes"]).code, Some(0));
-    assert_eq!(number(&fixture, "select token_generation from recipient").await, before + 1);
-    assert_eq!(number(&fixture, "select count(*) from recipient where revoked_at is not null").await, 0);
-    assert!(!token(&taken(&relay)[0].text).is_empty());
 }

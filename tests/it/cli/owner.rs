@@ -1,9 +1,8 @@
 //! A campaign's name belongs to the file that used it: a copy that kept the name takes nobody's mail.
 
-use std::{fs, os::unix::fs::symlink, sync::Arc};
+use std::{fs, os::unix::fs::symlink};
 
-use linkpost::sandbox::{Act, SandboxRelay, Script, Step};
-use tokio::sync::Notify;
+use linkpost::sandbox::{SandboxRelay, Script};
 
 use crate::support::{
     fixture::{Fixture, Said, scheduled},
@@ -25,7 +24,7 @@ async fn copied() -> (SandboxRelay, Fixture) {
 }
 
 /// Whether it was refused for its name, with both paths.
-fn refused(said: &Said, file: &str, before: &str, now: &str) {
+pub(super) fn refused(said: &Said, file: &str, before: &str, now: &str) {
     assert_eq!(said.code, Some(78), "{said:?}");
     let words = format!("{file}: the name `spring` ");
     assert!(said.err.contains(&words), "{words}: {said:?}");
@@ -191,29 +190,4 @@ async fn of_two_with_one_name_in_a_folder_the_one_that_used_it_goes_on() {
     assert_eq!(relay.count(), 3);
     let said = fixture.run(&["due", "--explain"]);
     refused(&said, "campaigns/a-copy.toml", "./campaigns/spring.toml", "./campaigns/a-copy.toml");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_check_looks_at_the_ledger_and_neither_needs_nor_holds_nor_makes_it() {
-    let gate = Arc::new(Notify::new());
-    let relay = relay(Script::new().at(Step::Dot, Act::Hold(Arc::clone(&gate))).times(1)).await;
-    let fixture = Fixture::new();
-    fixture.relay(relay.address()).sending("connections = 1");
-    assert_eq!(fixture.run(&["check", "spring.toml", "--accept-moved-file"]).code, Some(0));
-    assert!(!fixture.path("linkpost.db").exists());
-    let mut run = fixture.spawn(&["send", "spring.toml", "--yes"]);
-    relay.accepted(1).await;
-    fixture.file("copy.toml", fixture.read("spring.toml"));
-    assert_eq!(fixture.run(&["check", "spring.toml"]).code, Some(0));
-    refused(&fixture.run(&["check", "copy.toml"]), "copy.toml", "./spring.toml", "./copy.toml");
-    gate.notify_one();
-    assert_eq!(run.wait().unwrap().code(), Some(0));
-    // A ledger that cannot be read is not the business of a check; whoever sends is told.
-    fixture.file("linkpost.db", "this is no database");
-    let said = fixture.run(&["check", "copy.toml"]);
-    assert_eq!(said.code, Some(0), "{said:?}");
-    assert!(
-        said.err.contains("note: whether another file uses the name `spring` cannot be looked up"),
-        "{said:?}"
-    );
 }

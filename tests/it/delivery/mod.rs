@@ -1,5 +1,5 @@
 //! Several relays, relays that go away, and whose fault their refusals are. The conversation itself is in `smtp`.
 
+mod failover;
 mod outage;
 mod refusals;
-mod relays;

@@ -1,18 +1,22 @@
 //! F17: the wall clock jumps, between runs and in the middle of one; the monotonic one does not.
 
-use std::{fs, process::Stdio, sync::Arc};
+use std::{fs, process::Stdio, sync::Arc, time::Duration};
 
 use linkpost::{
-    ledger::State,
+    clock::Clock,
+    ledger::{Accept, LedgerError, State},
     sandbox::{Act, Event, Script, Step},
 };
 use tokio::sync::Notify;
 
 use super::{Ordeal, SEND, told};
-use crate::support::{
-    books::{Found, Ledger},
-    faketime::{library, shift},
-    fixture::Said,
+use crate::{
+    ledger::desk::{Desk, OCCASION, at, enlist, row, sent},
+    support::{
+        books::{Found, Ledger},
+        faketime::{library, shift},
+        fixture::Said,
+    },
 };
 
 /// `send` with a clock that is off by this much.
@@ -116,4 +120,39 @@ async fn a_clock_that_jumps_in_the_middle_of_a_run_ends_it_and_costs_nobody_anyt
         assert_eq!(states(&found), [120, 120, 0], "{}", found.line());
     }
     told("F17 clock jumps in a run | jumps 2 | rows 240 | accepted 240 | duplicates 0 | lost 0");
+}
+
+#[tokio::test]
+async fn a_clock_behind_the_ledger_is_refused_unless_it_is_said_to_be_right() {
+    let desk = Desk::new();
+    drop(desk.run_at("2026-11-22T10:00:00Z").await);
+    let ledger = desk.ledger_at(at("2025-11-22T10:00:00Z")).await;
+    let error = ledger.begin(&desk.campaign, OCCASION, Accept::default()).await.unwrap_err();
+    assert!(
+        matches!(&error, LedgerError::Refused { hint, .. } if hint.contains("--accept-clock")),
+        "{error}"
+    );
+    let accept = Accept { clock: true, ..Accept::default() };
+    let run = ledger.begin(&desk.campaign, OCCASION, accept).await.unwrap();
+    enlist(&run, vec![row(2, "ada")]).await;
+    sent(&run).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_jump_of_the_clock_is_seen_and_a_slow_drift_is_not() {
+    // The monotonic clock is pushed: to the wall clock that is the same as falling behind.
+    let (then, since) = (Clock::System.now(), tokio::time::Instant::now());
+    // The wall clock goes on by itself, and by how much is known.
+    let falls_behind = |by: i64| {
+        let least = Clock::System.now().duration_since(then).as_secs();
+        let jumped = Clock::System.jumped(then, since).as_secs();
+        let most = Clock::System.now().duration_since(then).as_secs();
+        assert!(
+            (least - 1..=most + 1).contains(&(jumped + by)),
+            "{jumped}, and {least} to {most} have passed"
+        );
+    };
+    falls_behind(0);
+    tokio::time::advance(Duration::from_hours(2)).await;
+    falls_behind(7200);
 }

@@ -1,11 +1,11 @@
 //! F1: `kill -9` at random instants, restarted until quiet, against two relays.
 
-use std::{ops::AddAssign, thread, time::Duration};
+use std::{ops::AddAssign, time::Duration};
 
 use linkpost::{ledger::State, sandbox::Script};
 
 use super::{Ordeal, told};
-use crate::support::{chance::Chance, long, postbox::Postbox, skipped};
+use crate::support::{chance::Chance, long, postbox::Postbox, skipped, wait};
 
 /// What came of a number of campaigns.
 #[derive(Default)]
@@ -42,10 +42,10 @@ async fn ordeal(chance: &mut Chance, postbox: Postbox, people: usize, most: usiz
         let before = ordeal.postbox.count();
         let mut run = ordeal.start();
         // Most of the time counts from the first mail, so that a slow machine is not only killed while it starts.
-        while while_sending && ordeal.postbox.count() == before && run.try_wait().unwrap().is_none() {
-            thread::sleep(Duration::from_millis(1));
+        if while_sending {
+            wait::until(|| ordeal.postbox.count() > before || wait::ended(&run));
         }
-        thread::sleep(chance.within(longest));
+        chance.pause(longest);
         if let Some(ended) = run.try_wait().unwrap() {
             assert!(matches!(ended.code(), Some(0 | 3)), "a run ended by itself with {ended}");
             break;

@@ -36,17 +36,16 @@
 //! - `I-8`: no file holds a token, and nobody has two that are valid.
 //! - `I-9`: the exit code says what the books say.
 
+mod bad_relay;
+mod changing_list;
 mod clocks;
+mod copies;
 mod failpoints;
 mod kills;
-mod lists;
 mod overlap;
-mod relays;
-mod second_run;
 mod signals;
 mod storage;
 mod syscalls;
-mod unwritable;
 
 use std::process::{Child, Command, Stdio};
 

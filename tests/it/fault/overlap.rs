@@ -1,31 +1,19 @@
 //! F16: several runs at once, and runs that were stopped and go on later, also where the run lock was lost.
 
-use std::{fs, process::Child, thread, time::Duration};
+use std::{fs, sync::Arc};
 
 use linkpost::{
     ledger::State,
     sandbox::{Act, Script, Step},
 };
+use tokio::sync::Notify;
 
 use super::{Ordeal, failpoints, silent, told};
-use crate::support::{chance::Chance, long, signal};
+use crate::support::{chance::Chance, long, signal, strace, wait};
 
 /// Takes the run lock's file away: whoever comes next locks another one.
 fn lose_the_lock(ordeal: &Ordeal) {
     fs::remove_file(ordeal.fixture.path("linkpost.db.spring.once.lock")).unwrap();
-}
-
-/// Waits until a process stands still.
-fn wait_until_stopped(child: &Child) {
-    let stat = format!("/proc/{}/stat", child.id());
-    loop {
-        let text = fs::read_to_string(&stat).unwrap();
-        match text.rsplit(") ").next().and_then(|rest| rest.chars().next()) {
-            Some('T') => return,
-            Some('Z') => panic!("the run ended instead of standing still"),
-            _ => thread::sleep(Duration::from_millis(2)),
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -45,6 +33,37 @@ async fn of_several_runs_one_works_and_the_others_say_so() {
     }
     assert!(busy > 0, "no run ever met another");
     told(&format!("F16 runs at once | runs {runs} | turned away {busy} | duplicates 0 | lost 0 | unknown 0"));
+}
+
+/// Waiting for the lock, or asking for it again, would show in the calls for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_second_run_says_who_is_first_and_asks_for_the_lock_once() {
+    let traced = strace();
+    let gate = Arc::new(Notify::new());
+    let script = Script::new().at(Step::Dot, Act::Hold(Arc::clone(&gate))).times(1);
+    let ordeal = Ordeal::scripted(script, 3, 1).await;
+    let mut first = ordeal.start();
+    ordeal.postbox.relay().accepted(1).await;
+    for verb in [&super::SEND[..], &["resolve", "spring.toml", "--log", "people.csv"]] {
+        let log = ordeal.fixture.path("calls");
+        let tracing = ["strace", "-f", "-y", "-qq", "-o", log.to_str().unwrap(), "-e", "trace=flock,fcntl"];
+        let command =
+            if traced { ordeal.fixture.wrapped(&tracing, verb) } else { ordeal.fixture.command(verb) };
+        let said = ordeal.fixture.finish(command);
+        assert_eq!(said.code, Some(75), "{said:?}");
+        let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+        for part in [host.trim(), &format!("process {}", first.id()), "since 20"] {
+            assert!(said.err.contains(part), "{part}: {said:?}");
+        }
+        if traced {
+            let calls = fs::read_to_string(&log).unwrap();
+            let asked: Vec<_> = calls.lines().filter(|line| line.contains(".once.lock>, LOCK_")).collect();
+            assert!(asked.len() == 1 && asked[0].contains("LOCK_EX|LOCK_NB) = -1 EAGAIN"), "{asked:#?}");
+        }
+    }
+    gate.notify_one();
+    assert_eq!(first.wait().unwrap().code(), Some(0));
+    assert_eq!(ordeal.end().await.accepted, 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -73,8 +92,8 @@ async fn two_runs_at_once_without_a_lock_still_send_nobody_twice() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_that_was_stopped_with_a_mail_on_the_wire_tells_its_end_later() {
-    let gate = std::sync::Arc::new(tokio::sync::Notify::new());
-    let script = Script::new().at(Step::Dot, Act::Hold(std::sync::Arc::clone(&gate))).skip(2).times(1);
+    let gate = Arc::new(Notify::new());
+    let script = Script::new().at(Step::Dot, Act::Hold(Arc::clone(&gate))).skip(2).times(1);
     let mut ordeal = Ordeal::scripted(script, 20, 1).await;
     let mut first = ordeal.start();
     ordeal.postbox.relay().accepted(3).await;
@@ -107,7 +126,7 @@ async fn a_run_that_was_stopped_before_intent_or_dot_sends_nobody_twice() {
         let mut command = ordeal.command();
         command.env("LINKPOST_STOP_AT", place);
         let mut first = silent(command);
-        wait_until_stopped(&first);
+        wait::until_stopped(&first);
         assert_eq!(ordeal.run().code, Some(75), "{place}: the lock was held");
         lose_the_lock(&ordeal);
         let second = ordeal.run();

@@ -3,7 +3,6 @@
 use std::{
     io::{BufRead, BufReader},
     process::Stdio,
-    thread,
     time::Duration,
 };
 
@@ -28,7 +27,7 @@ async fn a_signal_at_any_instant_loses_nobody() {
             let mut run = ordeal.start();
             let twice = chance.percent(50);
             for _ in 0..if twice { 2 } else { 1 } {
-                thread::sleep(chance.within(Duration::from_millis(400)));
+                chance.pause(Duration::from_millis(400));
                 if run.try_wait().unwrap().is_none() {
                     signal(&run, chance.one(&["INT", "TERM", "HUP"]));
                     signals += 1;

@@ -1,6 +1,6 @@
 //! Slips in the two files, in the templates, with keys and secrets. Nothing is sent and no ledger is made.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::fs;
 
 use insta::assert_snapshot;
 
@@ -151,36 +151,6 @@ fn files_that_are_not_there_are_told() {
 }
 
 #[test]
-fn keys_that_others_can_read_are_refused() {
-    let _steady = steady();
-    let fixture = Fixture::new();
-    let key = fs::read_dir(fixture.path("keys"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .find(|path| !path.ends_with("seed.key"))
-        .unwrap();
-    fs::set_permissions(key, fs::Permissions::from_mode(0o644)).unwrap();
-    assert_snapshot!(told(&send(&fixture, &[])), @r"
-    exit 78
-    error: keys/[kid].ed25519.pem: has mode `644`, expected `600`: others could read the keys
-      hint: chmod 600 keys/[kid].ed25519.pem, and replace what others may have read
-    ");
-    nothing_began(&fixture);
-}
-
-#[test]
-fn missing_keys_are_told_with_the_command_that_makes_them() {
-    let fixture = Fixture::new();
-    fs::remove_dir_all(fixture.path("keys")).unwrap();
-    assert_snapshot!(told(&send(&fixture, &[])), @r"
-    exit 78
-    error: keys: there are no keys here, expected a seed and a signing key
-      hint: make them with `linkpost keys new`
-    ");
-    nothing_began(&fixture);
-}
-
-#[test]
 fn a_missing_password_stops_a_send_and_nothing_else() {
     let _steady = steady();
     let fixture = Fixture::new();
@@ -211,22 +181,6 @@ fn a_missing_password_stops_a_send_and_nothing_else() {
     let connecting = told(&unreadable(&["check", "spring.toml", "--connect"]));
     let words = "error: password.txt: the file that `LINKPOST_SMTP_PASSWORD_FILE` names cannot be read:";
     assert!(connecting.starts_with("exit 78") && connecting.contains(words), "{connecting}");
-}
-
-#[test]
-fn a_key_of_the_token_api_that_cannot_be_read_stops_serve_and_nothing_else() {
-    let fixture = Fixture::new();
-    let run = |arguments: &[&str]| {
-        let mut command = fixture.command(arguments);
-        command.env("LINKPOST_API_KEY_FILE", "api-key.txt");
-        fixture.finish(command)
-    };
-    assert_eq!(run(&["check", "spring.toml"]).code, Some(0));
-    assert_snapshot!(told(&run(&["serve", "--listen", "127.0.0.1:0"])), @r"
-    exit 78
-    error: api-key.txt: the file that `LINKPOST_API_KEY_FILE` names cannot be read: no such file or directory
-      hint: name the file from the root on: LINKPOST_API_KEY_FILE=/…/FILE
-    ");
 }
 
 #[test]

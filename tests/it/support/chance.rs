@@ -55,9 +55,10 @@ impl Chance {
         of[self.below(0..of.len())]
     }
 
-    /// A time up to `longest`.
-    pub(crate) fn within(&mut self, longest: Duration) -> Duration {
-        Duration::from_micros(self.draw() % u64::try_from(longest.as_micros()).unwrap())
+    /// Lets a random time up to `longest` pass: for what is to happen at any instant, and not at an event.
+    pub(crate) fn pause(&mut self, longest: Duration) {
+        let micros = self.draw() % u64::try_from(longest.as_micros()).unwrap();
+        std::thread::sleep(Duration::from_micros(micros));
     }
 
     /// Another order.

@@ -9,14 +9,16 @@
 //! - The `World` in `ledger::model`, `ledger::promise` and `cli::due::year`: a state of its own that a search, a property
 //!   or a year steps through; nobody else uses it.
 //!
-//! A test takes the first that shows what it is about. [`clerk`] is the double of the token service, [`chance`] gives
-//! numbers with a seed that a failing test prints, [`judges`] and [`mails`] read mails without our own code, and [`sql`]
-//! reads and changes the ledger behind the program's back.
+//! A test takes the first that shows what it is about. It never sleeps; it waits for events: those of the doubles, and
+//! of other processes by [`wait`]. A whole output goes into a snapshot by [`screen`], since a part of it says less.
+//!
+//! [`clerk`] is the double of the token service, [`chance`] gives numbers with a seed that a failing test prints,
+//! [`judges`] and [`mails`] read mails without our own code, and [`sql`] reads and changes the ledger behind the program's
+//! back.
 
 use std::{
     io::Write,
     process::{Child, Command},
-    time::Duration,
 };
 
 use linkpost::{
@@ -33,8 +35,10 @@ pub(crate) mod judges;
 pub(crate) mod mails;
 pub(crate) mod postbox;
 pub(crate) mod rig;
+pub(crate) mod screen;
 pub(crate) mod shell;
 pub(crate) mod sql;
+pub(crate) mod wait;
 
 /// Whether an independent judge is there. Missing judges are said aloud, and are a failure where they are required.
 pub(crate) fn judge(name: &str, present: bool) -> bool {
@@ -74,7 +78,7 @@ pub(crate) async fn begin(ledger: &Ledger, campaign: &CampaignId, occasion: &str
         match ledger.begin(campaign, occasion, Accept::default()).await {
             // Another test starts a program: until that has replaced its image, it holds our lock as well, and nothing
             // tells when it lets go.
-            Err(LedgerError::Busy { .. }) => std::thread::sleep(Duration::from_millis(5)),
+            Err(LedgerError::Busy { .. }) => wait::pause(),
             begun => return begun.unwrap(),
         }
     }

@@ -7,13 +7,12 @@ use std::{
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    time::Duration,
 };
 
 use linkpost::sandbox::{Keep, Options, SandboxRelay, Script};
 use tempfile::TempDir;
 
-use crate::support::judge;
+use crate::support::{judge, wait};
 
 /// A mail that a relay has taken, in the relay's own words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,16 +165,10 @@ fn logged(log: &Path) -> Vec<Accepted> {
 
 impl Sink {
     fn wait_until_it_listens(&self) {
-        for _ in 0..500 {
-            if let Ok(mut stream) = TcpStream::connect(self.address) {
-                let mut banner = [0; 3];
-                stream.read_exact(&mut banner).unwrap();
-                stream.write_all(b"QUIT\r\n").unwrap();
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        panic!("smtp-sink does not listen on {}", self.address);
+        let mut stream = wait::until_some(|| TcpStream::connect(self.address).ok());
+        let mut banner = [0; 3];
+        stream.read_exact(&mut banner).unwrap();
+        stream.write_all(b"QUIT\r\n").unwrap();
     }
 
     fn mails(&self) -> Vec<PathBuf> {
@@ -183,9 +176,13 @@ impl Sink {
         entries.map(|entry| entry.unwrap().path()).collect()
     }
 
-    fn accepted(&self) -> Vec<Accepted> {
+    /// What it wrote of each mail: the arguments of the commands, then the mail.
+    pub(crate) fn texts(&self) -> Vec<String> {
         // A file that vanishes meanwhile belonged to a mail whose dot never came.
-        let texts = self.mails().into_iter().filter_map(|path| fs::read_to_string(path).ok());
+        self.mails().into_iter().filter_map(|path| fs::read_to_string(path).ok()).collect()
+    }
+
+    fn accepted(&self) -> Vec<Accepted> {
         let mail = |text: String| {
             let value = |name: &str| {
                 text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned()
@@ -193,7 +190,7 @@ impl Sink {
             let recipient = value("X-Rcpt-Args: ").trim_matches(['<', '>']).to_owned();
             Accepted { recipient, message_id: value("Message-ID: "), queue_id: None }
         };
-        texts.map(mail).collect()
+        self.texts().into_iter().map(mail).collect()
     }
 }
 

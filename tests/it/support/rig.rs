@@ -8,7 +8,7 @@ use linkpost::{
     audience::{Address, Audience, FileProfile},
     campaign::{Campaign, ListSource},
     clock::Clock,
-    delivery::{Delivery, Relays, smtp, smtp::RelaySettings},
+    delivery::{Delivery, Relays, Trouble, smtp, smtp::RelaySettings},
     email::{Letter, Letterhead, MessageKeys, Unsubscribe},
     ledger::{Ledger, NewMark, Options, Run, Selection, Tally},
     pacing::{Cap, Caps, Pace},
@@ -134,8 +134,56 @@ impl Rig {
         how: How,
         mut watch: impl FnMut(&News, &CancellationToken),
     ) -> Result<(), Halt> {
+        let bounds = Bounds {
+            connections: how.connections,
+            limit: how.limit,
+            selection: Selection::default(),
+            not_after: self.campaign.not_after,
+            scheduled: how.scheduled,
+            wait: how.wait,
+            window: None,
+            accept_refusals: how.accept_refusals,
+        };
+        let wait = how.wait;
+        let parts = self.parts(self.booked(how.scheduled).await, relays, how).await;
+        let (push, mut waits) = mpsc::unbounded_channel::<Duration>();
+        let clockwork = tokio::spawn(async move {
+            while let Some(time) = waits.recv().await {
+                tokio::time::advance(time + Duration::from_millis(1)).await;
+            }
+        });
+        let stop = CancellationToken::new();
+        let clock = self.clock;
+        let began = Instant::now();
+        let ended = pipeline::send_all(Arc::new(parts), bounds, stop.clone(), |news| {
+            assert!(began.elapsed() < LONGEST_RUN, "the run does not come to an end");
+            watch(&news, &stop);
+            let again_in = match news {
+                News::Trouble(Trouble::Failed { again_in, .. }) => Some(again_in),
+                News::Waiting { due } => Some(until(clock, due)),
+                News::Capped { until: due } if wait => Some(until(clock, due)),
+                News::Trouble(_)
+                | News::Settled(_)
+                | News::Slower { .. }
+                | News::Capped { .. }
+                | News::Resting(_)
+                | News::PutBack { .. }
+                | News::Expired { .. } => None,
+            };
+            if let Some(again_in) = again_in {
+                push.send(again_in).unwrap();
+            }
+        })
+        .await;
+        drop(push);
+        clockwork.await.unwrap();
+        ended
+    }
+
+    /// A run whose list is booked.
+    async fn booked(&self, scheduled: bool) -> Run {
         let mut run = self.run().await;
-        if how.scheduled {
+        if scheduled {
             let due = "2026-11-22T06:00:00Z".parse().unwrap();
             run.plan(Some(due), None).await.unwrap();
         }
@@ -154,6 +202,11 @@ impl Rig {
             };
             enlistment.finish(mark).await.unwrap();
         }
+        run
+    }
+
+    /// What a run works with.
+    async fn parts(&self, run: Run, relays: Relays, how: How) -> Parts {
         let issuer = PreviewIssuer::new(
             &"https://app.example.com/accept-token".parse().unwrap(),
             "token",
@@ -162,7 +215,7 @@ impl Rig {
             self.campaign.token_life,
             Vec::new(),
         );
-        let parts = Parts {
+        Parts {
             run: Arc::new(run),
             issuer: TokenIssuer::Preview(issuer.unwrap()),
             letter: Arc::clone(&self.letter),
@@ -170,53 +223,13 @@ impl Rig {
             pace: Pace::per_second(how.rate, 1),
             caps: Caps::new(how.caps, self.tries().await),
             clock: self.clock,
-        };
-        let bounds = Bounds {
-            connections: how.connections,
-            limit: how.limit,
-            selection: Selection::default(),
-            not_after: self.campaign.not_after,
-            scheduled: how.scheduled,
-            wait: how.wait,
-            window: None,
-            accept_refusals: how.accept_refusals,
-        };
-        let (push, mut waits) = mpsc::unbounded_channel::<Duration>();
-        let clockwork = tokio::spawn(async move {
-            while let Some(time) = waits.recv().await {
-                tokio::time::advance(time + Duration::from_millis(1)).await;
-            }
-        });
-        let stop = CancellationToken::new();
-        let clock = self.clock;
-        let began = Instant::now();
-        let ended = pipeline::send_all(Arc::new(parts), bounds, stop.clone(), |news| {
-            assert!(began.elapsed() < LONGEST_RUN, "the run does not come to an end");
-            watch(&news, &stop);
-            match news {
-                News::Trouble(linkpost::delivery::Trouble::Failed { again_in, .. }) => {
-                    push.send(again_in).unwrap();
-                }
-                News::Waiting { due } => {
-                    push.send(Duration::try_from(due.duration_since(clock.now())).unwrap()).unwrap();
-                }
-                News::Capped { until } if how.wait => {
-                    push.send(Duration::try_from(until.duration_since(clock.now())).unwrap()).unwrap();
-                }
-                News::Trouble(_)
-                | News::Settled(_)
-                | News::Slower { .. }
-                | News::Capped { .. }
-                | News::Resting(_)
-                | News::PutBack { .. }
-                | News::Expired { .. } => {}
-            }
-        })
-        .await;
-        drop(push);
-        clockwork.await.unwrap();
-        ended
+        }
     }
+}
+
+/// How long it is until then, by this clock.
+fn until(clock: Clock, then: Timestamp) -> Duration {
+    Duration::try_from(then.duration_since(clock.now())).unwrap()
 }
 
 fn letter(campaign: &Campaign) -> Arc<Letter> {

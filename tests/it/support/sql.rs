@@ -9,12 +9,19 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteRow},
 };
 
+use super::fixture::Fixture;
+
 /// A connection of its own. Every method panics where the statement fails, unless it says otherwise.
 pub(crate) struct Sql(SqliteConnection);
 
 /// Opens a ledger that is there.
 pub(crate) async fn sql(ledger: impl AsRef<Path>) -> Sql {
     connect(SqliteConnectOptions::new().filename(ledger)).await
+}
+
+/// One number out of the ledger of a fixture.
+pub(crate) async fn number(fixture: &Fixture, query: &str) -> i64 {
+    sql(fixture.path("linkpost.db")).await.value(query).await
 }
 
 /// Opens a ledger for reading alone.

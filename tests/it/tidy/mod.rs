@@ -2,6 +2,7 @@
 
 mod circles;
 mod size;
+mod waits;
 mod words;
 
 use std::{

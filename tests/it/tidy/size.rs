@@ -9,7 +9,7 @@ const LONGEST_FUNCTION: usize = 80;
 
 /// The rooms that still have longer ones, and how many. The numbers may only shrink; a room without that is listed
 /// fails the test.
-const LONG_FUNCTIONS: &[(&str, usize)] = &[("tests", 2)];
+const LONG_FUNCTIONS: &[(&str, usize)] = &[];
 
 #[test]
 fn files_stay_small() {

@@ -3,7 +3,7 @@
 use std::{
     io::{Read, Write},
     net::TcpStream,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use super::{Serve, accept, mailed, redeemed};
@@ -103,9 +103,13 @@ async fn a_thousand_slow_clients_do_not_keep_a_good_one_waiting_and_are_shown_th
             stream
         })
         .collect();
-    let begun = Instant::now();
     assert_eq!(serve.browser().click(&accept(&tokens[0])).status, 303);
-    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    // Nobody had to be shown the door for that: the slow ones are still there.
+    let last = slow.last().unwrap();
+    last.set_nonblocking(true).unwrap();
+    let found = last.peek(&mut [0]);
+    assert!(found.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock));
+    last.set_nonblocking(false).unwrap();
     for stream in &mut slow {
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let mut answer = Vec::new();
@@ -119,32 +123,4 @@ async fn a_thousand_slow_clients_do_not_keep_a_good_one_waiting_and_are_shown_th
             String::from_utf8_lossy(&answer)
         );
     }
-    assert!(begun.elapsed() < Duration::from_secs(25), "{:?}", begun.elapsed());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_signal_lets_the_request_under_way_be_answered_and_takes_no_new_one() {
-    let (fixture, tokens) = mailed(1).await;
-    let mut serve = Serve::start(&fixture);
-    let mut browser = serve.browser();
-    let fields = browser.get(&accept(&tokens[0])).fields();
-    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&fields).finish();
-    let kind = [("content-type", "application/x-www-form-urlencoded")];
-    let request = browser.request("POST", "/accept-token", &kind, &body);
-    let (first, last) = request.split_at(request.len() - 1);
-    let mut stream = TcpStream::connect(serve.address).unwrap();
-    stream.write_all(first.as_bytes()).unwrap();
-    // An answer to a later connection shows that the earlier one was taken.
-    assert_eq!(browser.get("/healthz").status, 200);
-    serve.signal("-TERM");
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while TcpStream::connect(serve.address).is_ok() {
-        assert!(Instant::now() < deadline, "it still listens");
-    }
-    stream.write_all(last.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 303"), "{answer}");
-    assert_eq!(serve.child.wait().unwrap().code(), Some(0));
-    assert_eq!(redeemed(&fixture), 1);
 }

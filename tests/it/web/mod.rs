@@ -3,7 +3,6 @@
 mod api;
 mod browser;
 mod client;
-mod doctor;
 mod ends;
 mod forged;
 mod leave;
@@ -20,8 +19,7 @@ use std::{
     io::{BufRead, BufReader},
     net::SocketAddr,
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    sync::{Arc, Condvar, Mutex, PoisonError},
 };
 
 use linkpost::sandbox::{Keep, Options, SandboxRelay};
@@ -33,15 +31,31 @@ use crate::support::{
     mails::{Mail, taken, token},
 };
 
-const KEY: &str = "sk_test_0123456789abcdefghijklmnopqrstuv";
+pub(crate) const KEY: &str = "sk_test_0123456789abcdefghijklmnopqrstuv";
+/// What is said where the settings name no header for the visitors' addresses.
+pub(crate) const NO_PROXY: &str = "behind a proxy every visitor has its address";
 /// Where the links lead: the settings of the fixture say so.
 const ORIGIN: &str = "https://app.example.com";
 
 /// `linkpost serve`, ended when dropped.
 pub(crate) struct Serve {
-    child: Child,
-    address: SocketAddr,
-    said: Arc<Mutex<String>>,
+    pub(crate) child: Child,
+    pub(crate) address: SocketAddr,
+    said: Arc<Printed>,
+}
+
+/// What it printed, and a bell for more.
+#[derive(Debug, Default)]
+struct Printed {
+    text: Mutex<Text>,
+    more: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Text {
+    text: String,
+    /// How many of its pipes have not ended.
+    open: usize,
 }
 
 impl Serve {
@@ -53,14 +67,14 @@ impl Serve {
     pub(crate) fn started(mut command: Command) -> Self {
         command.env("LINKPOST_API_KEY", KEY).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        let said = Arc::new(Mutex::new(String::new()));
+        let said = Arc::new(Printed::default());
         let errors = BufReader::new(child.stderr.take().unwrap());
         gather(errors, &said);
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let mut first = String::new();
         lines.read_line(&mut first).unwrap();
-        let event: Value = serde_json::from_str(&first)
-            .unwrap_or_else(|_| panic!("no address: {first:?} {:?}", said.lock()));
+        let event: Value =
+            serde_json::from_str(&first).unwrap_or_else(|_| panic!("no address: {first:?} {said:?}"));
         gather(lines, &said);
         Self { child, address: event["address"].as_str().unwrap().parse().unwrap(), said }
     }
@@ -71,23 +85,19 @@ impl Serve {
 
     /// Everything that it printed so far.
     pub(crate) fn said(&self) -> String {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.said.text.lock().unwrap_or_else(PoisonError::into_inner).text.clone()
     }
 
     /// Everything that it printed, once these words are among it: they come by a pipe of their own.
     pub(crate) fn said_with(&self, words: &str) -> String {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        loop {
-            let said = self.said();
-            if said.contains(words) {
-                return said;
-            }
-            assert!(Instant::now() < deadline, "{words:?} is not in {said}");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        let said = self.said.text.lock().unwrap_or_else(PoisonError::into_inner);
+        let there = self.said.more.wait_while(said, |said| !said.text.contains(words) && said.open > 0);
+        let said = there.unwrap_or_else(PoisonError::into_inner);
+        assert!(said.text.contains(words), "{words:?} is not in {}", said.text);
+        said.text.clone()
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
     }
@@ -100,19 +110,25 @@ impl Drop for Serve {
     }
 }
 
-fn gather(mut from: impl BufRead + Send + 'static, into: &Arc<Mutex<String>>) {
+fn gather(mut from: impl BufRead + Send + 'static, into: &Arc<Printed>) {
     let into = Arc::clone(into);
+    let change = move |change: &dyn Fn(&mut Text)| {
+        change(&mut into.text.lock().unwrap_or_else(PoisonError::into_inner));
+        into.more.notify_all();
+    };
+    change(&|said| said.open += 1);
     std::thread::spawn(move || {
         let mut line = String::new();
         while from.read_line(&mut line).is_ok_and(|length| length > 0) {
-            into.lock().unwrap_or_else(PoisonError::into_inner).push_str(&line);
+            change(&|said| said.text.push_str(&line));
             line.clear();
         }
+        change(&|said| said.open -= 1);
     });
 }
 
 /// A fixture whose limits are out of the way and whose pages have a home and a remedy.
-fn fixture(people: usize) -> Fixture {
+pub(crate) fn fixture(people: usize) -> Fixture {
     let fixture = Fixture::new();
     fixture.people(people).edit(
         "linkpost.toml",
@@ -136,18 +152,18 @@ async fn send(fixture: &Fixture) -> Vec<Mail> {
 }
 
 /// A fixture whose campaign went out to so many people, and their tokens.
-async fn mailed(people: usize) -> (Fixture, Vec<String>) {
+pub(crate) async fn mailed(people: usize) -> (Fixture, Vec<String>) {
     let fixture = fixture(people);
     let tokens = send(&fixture).await.iter().map(|mail| token(&mail.text)).collect();
     (fixture, tokens)
 }
 
-fn accept(token: &str) -> String {
+pub(crate) fn accept(token: &str) -> String {
     format!("/accept-token?token={token}")
 }
 
 /// How many links the books say were signed in with.
-fn redeemed(fixture: &Fixture) -> u64 {
+pub(crate) fn redeemed(fixture: &Fixture) -> u64 {
     let said = fixture.run(&["status", "spring", "--json"]);
     let books: Value = serde_json::from_str(&said.out).unwrap_or_else(|_| panic!("{said:?}"));
     books["redeemed"].as_u64().unwrap()

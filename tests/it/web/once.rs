@@ -3,15 +3,14 @@
 use std::sync::Barrier;
 
 use super::{Serve, accept, mailed, redeemed};
-use crate::support::{judge, sql::sql};
+use crate::support::{long, sql::sql, strace};
 
 /// How many ask at once.
 const ASKERS: usize = 100;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_a_hundred_who_ask_at_once_one_gets_in() {
-    #[expect(clippy::disallowed_methods, reason = "a switch of the tests")]
-    let rounds = if std::env::var_os("LINKPOST_TEST_LONG").is_some() { 1000 } else { 50 };
+    let rounds = if long() { 1000 } else { 50 };
     let (fixture, tokens) = mailed(rounds).await;
     let serve = Serve::start(&fixture);
     for token in &tokens {
@@ -52,8 +51,7 @@ async fn a_double_click_gets_in_twice_and_counts_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_killed_between_update_and_answer_lets_the_same_browser_in_and_no_other() {
-    let strace = std::process::Command::new("strace").arg("-V").output().is_ok();
-    if !judge("strace", strace) {
+    if !strace() {
         return;
     }
     let (fixture, tokens) = mailed(1).await;

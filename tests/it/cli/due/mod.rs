@@ -2,7 +2,7 @@
 
 mod exit;
 mod explain;
-mod lists;
+mod list_under_way;
 mod ping;
 mod together;
 mod year;

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 
 /// The key that the double takes.
 pub(crate) const KEY: &str = "sk_test_double";
@@ -97,6 +97,8 @@ pub(crate) struct State {
     pub(crate) throttled: usize,
     creations: usize,
     recent: VecDeque<Instant>,
+    /// Rung whenever something has changed.
+    bell: Arc<Notify>,
 }
 
 /// The double. It ends with its last handle.
@@ -155,6 +157,18 @@ impl FakeClerk {
         let made = state.tokens.iter_mut().find(|made| made.text == text).unwrap();
         assert_eq!(made.status, "pending");
         made.status = "accepted";
+    }
+
+    /// Resolves once the double has seen what the condition asks for.
+    pub(crate) async fn until(&self, there: impl Fn(&State) -> bool) {
+        let bell = Arc::clone(&self.state().bell);
+        loop {
+            let rung = bell.notified();
+            if there(&self.state()) {
+                return;
+            }
+            rung.await;
+        }
     }
 
     /// How many requests began with these words.

@@ -1,6 +1,6 @@
 //! What the double answers.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Router,
@@ -47,6 +47,7 @@ async fn gate(Extracted(state): Extracted<Shared>, request: HttpRequest, next: N
             headers,
             body: String::from_utf8_lossy(&bytes).into_owned(),
         });
+        state.bell.notify_waiters();
         state.throttle()
     };
     if let Some(wait) = wait {
@@ -91,97 +92,34 @@ async fn gate(Extracted(state): Extracted<Shared>, request: HttpRequest, next: N
             None,
         );
     }
-    next.run(HttpRequest::from_parts(parts, Body::from(bytes))).await
+    let answer = next.run(HttpRequest::from_parts(parts, Body::from(bytes))).await;
+    state.lock().unwrap().bell.notify_waiters();
+    answer
+}
+
+/// How the answer to a creation leaves the double.
+enum Fate {
+    Answered(Option<Strange>),
+    /// It never comes.
+    Hung,
+    /// The gateway in front answers instead.
+    Gateway,
 }
 
 async fn create(Extracted(state): Extracted<Shared>, body: Bytes) -> Response {
-    let Ok(body) = serde_json::from_slice::<Value>(&body) else {
-        return error(
-            400,
-            "request_body_invalid",
-            "Request body invalid",
-            "The request body is invalid.",
-            None,
-        );
+    let (user_id, expires_in) = match wanted(&body) {
+        Ok(wanted) => wanted,
+        Err(refusal) => return *refusal,
     };
-    let Some(user_id) = body.get("user_id").and_then(Value::as_str) else {
-        return error(422, "form_param_missing", "is missing", "user_id must be included.", Some("user_id"));
+    let (made, fate) = match make(&mut state.lock().unwrap(), user_id, expires_in) {
+        Ok(made) => made,
+        Err(refusal) => return *refusal,
     };
-    let expires_in = match body.get("expires_in_seconds") {
-        None | Some(Value::Null) => 2_592_000,
-        Some(value) => match value.as_i64().filter(|seconds| *seconds >= 1) {
-            Some(seconds) => seconds,
-            None => {
-                return error(
-                    422,
-                    "form_param_value_invalid",
-                    "is invalid",
-                    "expires_in_seconds is invalid",
-                    Some("expires_in_seconds"),
-                );
-            }
-        },
+    let strange = match fate {
+        Fate::Answered(strange) => strange,
+        Fate::Hung => std::future::pending().await,
+        Fate::Gateway => return page(502, "502 Bad Gateway"),
     };
-    let (hang, gateway, strange, made) = {
-        let mut state = state.lock().unwrap();
-        state.creations += 1;
-        let nth = state.creations;
-        if let Some((_, banned)) = state.options.banned_meanwhile.filter(|(at, _)| *at == nth) {
-            state.users.get_mut(banned).unwrap().banned = true;
-        }
-        let each = |each: Option<usize>| each.is_some_and(|each| nth.is_multiple_of(each));
-        if let Some((_, status, code)) = state.options.refuse_from.filter(|(from, ..)| nth >= *from) {
-            return error(status, code, "refused", "the request was refused", None);
-        }
-        if each(state.options.fail_each) {
-            return error(
-                500,
-                "internal_clerk_error",
-                "Oops, an unexpected error occurred",
-                "There was an internal error on our servers. We've been notified and are working on fixing it.",
-                None,
-            );
-        }
-        if state.options.banned_at_creation.iter().any(|banned| banned == user_id) {
-            return error(403, "user_banned", "The user is banned", "The user is banned", None);
-        }
-        if !state.users.contains_key(user_id) {
-            return error(
-                404,
-                "resource_not_found",
-                "not found",
-                &format!("No user was found with id {user_id}"),
-                None,
-            );
-        }
-        let (hang, gateway) = (each(state.options.hang_each), each(state.options.gateway_each));
-        let strange =
-            state.options.strange_each.filter(|(nth, _)| each(Some(*nth))).map(|(_, strange)| strange);
-        let number = state.tokens.len() + 1;
-        let id = shapes::id("sit_", number);
-        let text = shapes::ticket("sign_in_token", &id, number);
-        let made = Made {
-            id,
-            whose: user_id.to_owned(),
-            text,
-            status: "pending",
-            answered: !hang && !gateway && strange.is_none(),
-            expires_in,
-        };
-        state.tokens.push(made.clone());
-        (hang, gateway, strange, made)
-    };
-    if hang {
-        tokio::time::sleep(Duration::from_mins(10)).await;
-    }
-    if gateway {
-        let html = "<html><body>502 Bad Gateway</body></html>";
-        return Response::builder()
-            .status(502)
-            .header("content-type", "text/html")
-            .body(Body::from(html))
-            .unwrap();
-    }
     match strange {
         None => answer(200, &shapes::token(&made, true)),
         Some(Strange::NoContent) => Response::builder().status(204).body(Body::empty()).unwrap(),
@@ -191,10 +129,83 @@ async fn create(Extracted(state): Extracted<Shared>, body: Bytes) -> Response {
     }
 }
 
+/// Whose token is asked for, and for how many seconds; as Clerk checks it.
+fn wanted(body: &[u8]) -> Result<(String, i64), Box<Response>> {
+    let refusal =
+        |status, code, message, long, param| Err(Box::new(error(status, code, message, long, param)));
+    let Ok(body) = serde_json::from_slice::<Value>(body) else {
+        let long = "The request body is invalid.";
+        return refusal(400, "request_body_invalid", "Request body invalid", long, None);
+    };
+    let Some(user_id) = body.get("user_id").and_then(Value::as_str) else {
+        let long = "user_id must be included.";
+        return refusal(422, "form_param_missing", "is missing", long, Some("user_id"));
+    };
+    let expires_in = match body.get("expires_in_seconds") {
+        None | Some(Value::Null) => Some(2_592_000),
+        Some(value) => value.as_i64().filter(|seconds| *seconds >= 1),
+    };
+    let Some(expires_in) = expires_in else {
+        let long = "expires_in_seconds is invalid";
+        return refusal(422, "form_param_value_invalid", "is invalid", long, Some("expires_in_seconds"));
+    };
+    Ok((user_id.to_owned(), expires_in))
+}
+
+/// Makes a token, unless Clerk or the options of the double are against it.
+fn make(state: &mut super::State, user_id: String, expires_in: i64) -> Result<(Made, Fate), Box<Response>> {
+    state.creations += 1;
+    let nth = state.creations;
+    if let Some((_, banned)) = state.options.banned_meanwhile.filter(|(at, _)| *at == nth) {
+        state.users.get_mut(banned).unwrap().banned = true;
+    }
+    let each = |each: Option<usize>| each.is_some_and(|each| nth.is_multiple_of(each));
+    let refusal = |status, code, message, long: &str| Err(Box::new(error(status, code, message, long, None)));
+    if let Some((_, status, code)) = state.options.refuse_from.filter(|(from, ..)| nth >= *from) {
+        return refusal(status, code, "refused", "the request was refused");
+    }
+    if each(state.options.fail_each) {
+        let long =
+            "There was an internal error on our servers. We've been notified and are working on fixing it.";
+        return refusal(500, "internal_clerk_error", "Oops, an unexpected error occurred", long);
+    }
+    if state.options.banned_at_creation.contains(&user_id) {
+        return refusal(403, "user_banned", "The user is banned", "The user is banned");
+    }
+    if !state.users.contains_key(&user_id) {
+        return refusal(
+            404,
+            "resource_not_found",
+            "not found",
+            &format!("No user was found with id {user_id}"),
+        );
+    }
+    let fate = if each(state.options.hang_each) {
+        Fate::Hung
+    } else if each(state.options.gateway_each) {
+        Fate::Gateway
+    } else {
+        let strange = state.options.strange_each.filter(|(nth, _)| each(Some(*nth)));
+        Fate::Answered(strange.map(|(_, strange)| strange))
+    };
+    let number = state.tokens.len() + 1;
+    let id = shapes::id("sit_", number);
+    let text = shapes::ticket("sign_in_token", &id, number);
+    let answered = matches!(fate, Fate::Answered(None));
+    let made = Made { id, whose: user_id, text, status: "pending", answered, expires_in };
+    state.tokens.push(made.clone());
+    state.bell.notify_waiters();
+    Ok((made, fate))
+}
+
 /// What a page in front of a hotel's network says.
 fn garbled() -> Response {
-    let html = "<html><body>Welcome to our network</body></html>";
-    Response::builder().status(200).header("content-type", "text/html").body(Body::from(html)).unwrap()
+    page(200, "Welcome to our network")
+}
+
+fn page(status: u16, words: &str) -> Response {
+    let html = format!("<html><body>{words}</body></html>");
+    Response::builder().status(status).header("content-type", "text/html").body(Body::from(html)).unwrap()
 }
 
 /// Whether this answer is one of those that are no JSON.

@@ -8,7 +8,7 @@ use linkpost::{
 };
 
 use super::{Ordeal, told};
-use crate::support::{chance::Chance, long, postbox::Postbox};
+use crate::support::{chance::Chance, long, postbox::Postbox, wait};
 
 /// Where a conversation is cut, whether the mail was taken then, and what that costs: a run, a try, or the answer.
 fn cuts(chance: &mut Chance, bytes: usize) -> Vec<(Step, Act, Cost)> {
@@ -164,9 +164,7 @@ async fn a_relay_that_freezes_is_left_alone_and_its_mails_are_unknown() {
     let mut ordeal = Ordeal::new(postbox, 150, 4)
         .relay_setting("command_deadline = \"1 second\"\ndot_deadline = \"1 second\"");
     let mut run = ordeal.start();
-    while ordeal.postbox.accepted().len() < 20 {
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    wait::until(|| ordeal.postbox.accepted().len() >= 20);
     ordeal.postbox.signal("STOP");
     let ended = run.wait().unwrap();
     ordeal.postbox.signal("CONT");

@@ -8,8 +8,10 @@ use std::{
 
 use serde_json::json;
 
-use super::{KEY, Serve, fixture};
-use crate::support::{fixture::Fixture, judge};
+use crate::{
+    support::{fixture::Fixture, judge},
+    web::{KEY, NO_PROXY, Serve, fixture},
+};
 
 /// Points the settings' page at this address.
 fn page_at(fixture: &Fixture, address: SocketAddr) {
@@ -103,4 +105,19 @@ fn a_page_that_spends_the_link_is_found_out_and_says_by_what() {
         assert_eq!(said.code, Some(78), "{spends}: {said:?}");
         assert!(said.err.contains(expected), "{spends}: {said:?}");
     }
+}
+
+#[test]
+fn visitors_whose_address_is_not_known_are_told_as_by_serve() {
+    let fixture = fixture(1);
+    // The page is not there, and the note comes before anybody looks.
+    fixture.edit("linkpost.toml", "https://app.example.com/accept-token", "https://127.0.0.1:1/accept-token");
+    let said = fixture.run(&["doctor", "--link", "spring.toml"]);
+    assert!(said.err.contains(NO_PROXY), "{said:?}");
+    fixture.edit(
+        "linkpost.toml",
+        "requests_per_minute",
+        "client_address_header = \"x-real-ip\"\nrequests_per_minute",
+    );
+    assert!(!fixture.run(&["doctor", "--link", "spring.toml"]).err.contains(NO_PROXY));
 }

@@ -113,7 +113,7 @@ async fn a_list_that_changes_between_and_during_runs_repeats_nobody() {
             match chance.below(0..4) {
                 0 => {
                     let mut run = ordeal.start();
-                    thread::sleep(chance.within(Duration::from_millis(300)));
+                    chance.pause(Duration::from_millis(300));
                     if run.try_wait().unwrap().is_none() {
                         run.kill().unwrap();
                         ordeal.killed();
@@ -123,7 +123,7 @@ async fn a_list_that_changes_between_and_during_runs_repeats_nobody() {
                 }
                 1 => {
                     let mut run = ordeal.start();
-                    thread::sleep(chance.within(Duration::from_millis(200)));
+                    chance.pause(Duration::from_millis(200));
                     story.0.push(format!("{} under a run's feet", list.edit(&mut chance)));
                     edits += 1;
                     ordeal.fixture.file("people.csv", list.text());
