@@ -5,7 +5,7 @@
 
 use std::{fmt, net::IpAddr};
 
-use super::text;
+use super::{mask, text};
 
 /// The longest local part, in octets (RFC 5321 §4.5.3.1.1).
 const LOCAL_MAX: usize = 64;
@@ -90,7 +90,7 @@ impl Address {
     /// The address for logs and messages: `a***@example.com`.
     #[must_use]
     pub fn masked(&self) -> String {
-        text::masked(&self.to_string())
+        mask::parts(&self.local, &self.domain)
     }
 
     /// The domain as people see it, if one of its labels mixes alphabets with letters that look alike (UTS #39): such

@@ -10,6 +10,7 @@ mod dialect;
 mod encoding;
 mod lines;
 mod list_file;
+pub mod mask;
 pub mod problems;
 mod profile;
 mod records;
@@ -42,7 +43,7 @@ pub struct RecipientKey(pub String);
 /// Masked where it is an address, so that no log and no panic tells one.
 impl fmt::Debug for RecipientKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("RecipientKey").field(&text::masked(&self.0)).finish()
+        f.debug_tuple("RecipientKey").field(&mask::text(&self.0)).finish()
     }
 }
 

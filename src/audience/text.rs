@@ -4,6 +4,8 @@ use std::{borrow::Cow, fmt::Write as _};
 
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
+use super::mask;
+
 /// How much of a value a message shows, in characters.
 const SHOWN: usize = 60;
 
@@ -49,7 +51,7 @@ pub(super) fn composed(text: &str) -> Cow<'_, str> {
 
 /// A user's value for a message: in backticks, cut, controls spelled out, addresses masked.
 pub(super) fn shown(text: &str) -> String {
-    let masked = masked(text);
+    let masked = mask::text(text);
     let mut out = String::from("`");
     for (count, character) in masked.chars().enumerate() {
         if count == SHOWN {
@@ -71,26 +73,6 @@ pub(super) fn code_point(character: char) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
     let _ = write!(out, "U+{:04X}", u32::from(character));
-    out
-}
-
-/// Hides what stands before each `@`, but for its first character.
-pub(super) fn masked(text: &str) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('@') {
-        let start = before
-            .char_indices()
-            .rev()
-            .find(|(_, character)| character.is_whitespace() || matches!(character, '<' | ',' | ';' | ':'))
-            .map_or(0, |(at, character)| at + character.len_utf8());
-        let (kept, local) = before.split_at(start);
-        out.push_str(kept);
-        out.extend(local.chars().next());
-        out.push_str("***@");
-        rest = after;
-    }
-    out.push_str(rest);
     out
 }
 

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::audience::Address;
+use crate::audience::{Address, mask::parts};
 
 /// Something like `x@y.z`: where it stands, and its reduced form in lower case.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,9 +41,7 @@ pub(super) fn mask(text: &str) -> String {
         };
         let domain = found.form.split_once('@').map_or("", |(_, domain)| domain);
         masked.push_str(before);
-        masked.extend(address.chars().next());
-        masked.push_str("***@");
-        masked.push_str(domain);
+        masked.push_str(&parts(address, domain));
         from = found.end;
     }
     masked.push_str(text.get(from..).unwrap_or_default());

@@ -17,6 +17,7 @@ use serde_json::Value;
 pub use progress::Progress;
 
 use crate::{
+    audience::mask,
     ledger::{State, Tally},
     problem::Problem,
 };
@@ -146,25 +147,13 @@ impl Ui {
     /// An address as people may see it: `a***@example.com` unless whole addresses were asked for.
     #[must_use]
     pub fn address(&self, address: &str) -> String {
-        if self.show_addresses { address.to_owned() } else { mask(address) }
+        if self.show_addresses { address.to_owned() } else { mask::address(address) }
     }
 }
 
 /// Writes a line; a reader that went away (a closed pipe) is no reason to stop sending.
 fn line(to: &mut dyn Write, text: &dyn Display) {
     let _closed_pipe = writeln!(to, "{text}");
-}
-
-/// An address with all but the first letter of its local part hidden.
-#[must_use]
-pub fn mask(address: &str) -> String {
-    match address.rsplit_once('@') {
-        Some((local, domain)) => {
-            let first: String = local.chars().take(1).collect();
-            format!("{first}***@{domain}")
-        }
-        None => "***".to_owned(),
-    }
 }
 
 /// `1 mail`, `2 mails`.
@@ -230,17 +219,6 @@ mod tests {
             [(0, "0 mails"), (1, "1 mail"), (999, "999 mails"), (1_234_567, "1,234,567 mails")]
         {
             assert_eq!(count(number, "mail"), text);
-        }
-    }
-
-    #[test]
-    fn a_masked_address_shows_one_letter_and_the_domain() {
-        for (address, masked) in [
-            ("ada@example.com", "a***@example.com"),
-            ("ü@example.org", "ü***@example.org"),
-            ("nobody", "***"),
-        ] {
-            assert_eq!(mask(address), masked);
         }
     }
 }

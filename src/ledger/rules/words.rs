@@ -48,10 +48,7 @@ fn is_unsafe(character: char) -> bool {
 
 /// `text` fit for the ledger's reason and reply: printable, and with the recipient's own address masked.
 pub(in crate::ledger) fn kept(text: &str, address: &Address) -> String {
-    let whole = address.to_string();
-    let first: String = address.local().chars().take(1).collect();
-    let masked = format!("{first}***@{}", address.domain());
-    printable(replace_ignoring_case(text, &whole, &masked))
+    printable(replace_ignoring_case(text, &address.to_string(), &address.masked()))
 }
 
 fn replace_ignoring_case(text: &str, from: &str, to: &str) -> String {
