@@ -27,7 +27,8 @@
 //! - [`ui`]: everything that is printed.
 //! - [`problem`], [`exit`], [`clock`], [`toml_file`], [`private_file`], [`scratch`]: one shape for mistakes,
 //!   what exit codes mean, the time, strict TOML, files that nobody else may read, folders that are gone at the end.
-//! - [`hash`]: SHA-256; [`https`], [`ping`]: requests to services, and the monitor that is told how the ticks end.
+//! - [`hash`]: SHA-256; [`digits`]: numbers as people read them.
+//! - [`https`], [`ping`]: requests to services, and the monitor that is told how the ticks end.
 //! - `failpoint`: where a test lets the program die; empty in a release.
 
 pub mod audience;
@@ -36,6 +37,7 @@ pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod delivery;
+pub mod digits;
 pub mod doctor;
 pub mod email;
 pub mod exit;

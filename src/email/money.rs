@@ -1,5 +1,7 @@
 //! Amounts of money as people write them, without a float in between.
 
+use crate::digits::grouped;
+
 /// What to write before an amount; currencies without a sign stand after it by their code.
 const SIGNS: [(&str, &str); 12] = [
     ("EUR", "€"),
@@ -68,18 +70,6 @@ fn rounded(amount: &str, decimals: usize) -> Option<(bool, String)> {
     let units: u128 = format!("{whole}{kept}").parse().ok()?;
     let units = units + u128::from(up);
     Some((negative && units > 0, format!("{units:0width$}", width = decimals + 1)))
-}
-
-/// The digits with a comma between thousands.
-fn grouped(digits: &str) -> String {
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ pub use progress::Progress;
 
 use crate::{
     audience::mask,
+    digits,
     ledger::{State, Tally},
     problem::Problem,
 };
@@ -172,15 +173,7 @@ pub fn people(number: u64) -> String {
 /// A number with thousands apart: `100,000`.
 #[must_use]
 pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    digits::grouped(&number.to_string())
 }
 
 /// The books as a table: a line per state that occurs, and the sum.
