@@ -1,9 +1,11 @@
 //! Requests to services: one provider of crypto, the system's roots, no redirects, no proxies.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{error::Error, time::Duration};
 
 use reqwest::{ClientBuilder, redirect};
-use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
+use rustls::ClientConfig;
+
+use crate::tls;
 
 /// What a service is told of us.
 pub const AGENT: &str = concat!("linkpost/", env!("CARGO_PKG_VERSION"));
@@ -31,22 +33,24 @@ pub fn words(error: reqwest::Error) -> String {
     } else {
         "the connection broke off"
     };
+    format!("{what} ({})", cause(error))
+}
+
+/// The first cause of an error, without the request's address.
+#[must_use]
+pub fn cause(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut cause: &dyn Error = &error;
     while let Some(source) = cause.source() {
         cause = source;
     }
-    format!("{what} ({cause})")
+    cause.to_string()
 }
 
 fn encryption(needed: bool) -> Result<ClientConfig, String> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let roots = tls::roots();
     if needed && roots.is_empty() {
         return Err("the system has no root certificates, so nobody can be trusted: install them".to_owned());
     }
-    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| format!("no usable TLS version: {error}"))?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
+    Ok(tls::client()?.with_root_certificates(roots).with_no_client_auth())
 }

@@ -28,7 +28,7 @@
 //! - [`problem`], [`exit`], [`clock`], [`toml_file`], [`private_file`], [`scratch`]: one shape for mistakes,
 //!   what exit codes mean, the time, strict TOML, files that nobody else may read, folders that are gone at the end.
 //! - [`hash`]: SHA-256; [`digits`]: numbers as people read them.
-//! - [`https`], [`ping`]: requests to services, and the monitor that is told how the ticks end.
+//! - `tls`: whom the system trusts; [`https`], [`ping`]: requests to services, and the monitor that is told how the ticks end.
 //! - `failpoint`: where a test lets the program die; empty in a release.
 
 pub mod audience;
@@ -60,6 +60,7 @@ pub mod schedule;
 pub mod scratch;
 pub mod settings;
 pub mod sources;
+mod tls;
 pub mod token;
 pub mod toml_file;
 pub mod ui;

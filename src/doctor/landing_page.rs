@@ -2,8 +2,8 @@
 
 use std::fmt::Display;
 
-use hyper::Method;
 use jiff::{SignedDuration, Timestamp};
+use reqwest::Method;
 use url::Url;
 
 use super::scanner::{self, Unreached};

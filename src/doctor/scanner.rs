@@ -3,28 +3,16 @@
 use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::Arc,
     time::{Duration, Instant},
 };
 
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::{
-    Method, Request, StatusCode,
-    body::Bytes,
-    client::conn::http1,
-    header::{ACCEPT, HOST, LOCATION, USER_AGENT},
+use reqwest::{
+    Client, Method, StatusCode,
+    header::{ACCEPT, LOCATION, USER_AGENT},
 };
-use hyper_util::rt::TokioIo;
-use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-    time::timeout,
-};
-use tokio_rustls::TlsConnector;
-use url::{Position, Url};
+use url::Url;
 
-use crate::scratch::Scratch;
+use crate::{https, scratch::Scratch};
 
 /// One request, connection and all.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -56,12 +44,11 @@ pub struct Unreached(String);
 
 /// Asks for the page with one method and follows where it leads.
 pub(super) async fn visit(url: &Url, method: &Method) -> Result<Visit, Unreached> {
+    let http = https::client(false, DEADLINE).map_err(Unreached)?.connect_timeout(DEADLINE);
+    let http = http.build().map_err(|error| Unreached(https::cause(error)))?;
     let mut url = url.clone();
     for redirects in 0..=REDIRECTS {
-        let host = url.host_str().unwrap_or_default().to_owned();
-        let answer = timeout(DEADLINE, ask(&url, method)).await;
-        let late = |_| Unreached(format!("`{host}` did not answer within {} s", DEADLINE.as_secs()));
-        let (status, location, body) = answer.map_err(late)??;
+        let (status, location, body) = ask(&http, &url, method).await?;
         let next = location.filter(|_| status.is_redirection()).and_then(|to| url.join(&to).ok());
         let Some(next) = next else {
             let is_ours = String::from_utf8_lossy(&body).contains("/linkpost/style.css");
@@ -72,51 +59,31 @@ pub(super) async fn visit(url: &Url, method: &Method) -> Result<Visit, Unreached
     Err(Unreached(format!("the page redirects more than {REDIRECTS} times")))
 }
 
-async fn ask(url: &Url, method: &Method) -> Result<(StatusCode, Option<String>, Bytes), Unreached> {
-    let host = url.host_str().unwrap_or_default();
-    let failed = |error: &dyn std::fmt::Display| Unreached(format!("`{host}` cannot be reached: {error}"));
-    let port = url.port_or_known_default().unwrap_or(443);
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let stream = TcpStream::connect((bare, port)).await.map_err(|error| failed(&error))?;
-    if url.scheme() != "https" {
-        return exchange(stream, url, method).await.map_err(|error| failed(&error));
-    }
-    let name = ServerName::try_from(bare.to_owned()).map_err(|error| failed(&error))?;
-    let tls = tls().map_err(|error| failed(&error))?;
-    let stream = tls.connect(name, stream).await.map_err(|error| failed(&error))?;
-    exchange(stream, url, method).await.map_err(|error| failed(&error))
-}
-
-fn tls() -> Result<TlsConnector, rustls::Error> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
-}
-
-async fn exchange(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+async fn ask(
+    http: &Client,
     url: &Url,
     method: &Method,
-) -> Result<(StatusCode, Option<String>, Bytes), Box<dyn std::error::Error + Send + Sync>> {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
-    let request = Request::builder()
-        .method(method)
-        .uri(&url[Position::BeforePath..Position::AfterQuery])
-        .header(HOST, &url[Position::BeforeHost..Position::AfterPort])
-        .header(USER_AGENT, AGENT)
-        .header(ACCEPT, "text/html,*/*;q=0.8")
-        .body(Empty::<Bytes>::new())?;
-    let answer = sender.send_request(request).await?;
+) -> Result<(StatusCode, Option<String>, Vec<u8>), Unreached> {
+    let host = url.host_str().unwrap_or_default();
+    let failed = |error: reqwest::Error| {
+        Unreached(if error.is_timeout() {
+            format!("`{host}` did not answer within {} s", DEADLINE.as_secs())
+        } else {
+            format!("`{host}` cannot be reached: {}", https::cause(error))
+        })
+    };
+    let request = http.request(method.clone(), url.clone());
+    let request = request.header(USER_AGENT, AGENT).header(ACCEPT, "text/html,*/*;q=0.8");
+    let mut answer = request.send().await.map_err(failed)?;
     let location = answer.headers().get(LOCATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let status = answer.status();
-    let body = Limited::new(answer.into_body(), LONGEST_PAGE).collect().await?.to_bytes();
-    Ok((status, location, body))
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(failed)? {
+        body.extend_from_slice(&chunk);
+        if body.len() > LONGEST_PAGE {
+            return Err(Unreached(format!("`{host}` answers with more than {} MiB", LONGEST_PAGE >> 20)));
+        }
+    }
+    Ok((answer.status(), location, body))
 }
 
 /// A browser of this machine, from the folders of `path` (the environment's `PATH`).

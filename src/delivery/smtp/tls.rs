@@ -3,7 +3,7 @@
 use std::{io, path::Path, sync::Arc, time::Duration};
 
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme,
+    CertificateError, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme,
     client::{
         WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::{settings::SettingsError, stream::Stream};
+use crate::tls;
 
 /// Checks certificates against the system's roots and those of one file, for one host.
 #[derive(Clone)]
@@ -38,22 +39,17 @@ impl Encryption {
     pub(super) fn new(host: &str, ca_file: Option<&Path>) -> Result<Self, SettingsError> {
         let host = ServerName::try_from(host.to_owned())
             .map_err(|_| SettingsError(format!("`{host}` is neither a host name nor an IP address")))?;
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        let named = ca_file.map_or(Ok(Vec::new()), |file| add_file(&mut roots, file))?;
+        let mut roots = tls::roots();
+        let named = ca_file.map_or(Ok(Vec::new()), |file| add_file(Arc::make_mut(&mut roots), file))?;
         if roots.is_empty() {
             return Err(SettingsError(
                 "the system has no root certificates, so no relay can be trusted: install them or set a CA file".into(),
             ));
         }
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let verifier = Named::new(roots, named, &provider)?;
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| SettingsError(format!("no usable TLS version: {error}")))?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_no_client_auth();
+        let config = tls::client().map_err(SettingsError)?;
+        let verifier = Named::new(roots, named, config.crypto_provider())?;
+        let config =
+            config.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth();
         Ok(Self { connector: TlsConnector::from(Arc::new(config)), host })
     }
 
@@ -104,11 +100,11 @@ struct Named {
 
 impl Named {
     fn new(
-        roots: RootCertStore,
+        roots: Arc<RootCertStore>,
         named: Vec<CertificateDer<'static>>,
         provider: &Arc<CryptoProvider>,
     ) -> Result<Self, SettingsError> {
-        let usual = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+        let usual = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider))
             .build()
             .map_err(|error| SettingsError(format!("the root certificates cannot be used: {error}")))?;
         Ok(Self { usual, named })
