@@ -153,6 +153,15 @@ impl<'a> Table<'a> {
         key: &'static str,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
+        self.parse_hinted(key, |text| parse(text).map_err(|error| (error.to_string(), None)))
+    }
+
+    /// The same, where `parse` knows a remedy as well.
+    pub fn parse_hinted<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, (String, Option<String>)>,
+    ) -> Option<T> {
         let entry = self.take(key)?;
         let Some(text) = entry.value.get_ref().as_str() else {
             self.wrong_type(key, &entry, "a string in quotes");
@@ -160,11 +169,11 @@ impl<'a> Table<'a> {
         };
         match parse(text) {
             Ok(value) => Some(value),
-            Err(error) => {
+            Err((error, hint)) => {
                 self.file.tell(
                     entry.value.span().start,
-                    format!("`{}`: {}", self.full(key), error.to_string()),
-                    None,
+                    format!("`{}`: {error}", self.full(key)),
+                    hint,
                 );
                 None
             }

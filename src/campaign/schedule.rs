@@ -1,6 +1,6 @@
 //! The `[schedule]` of a campaign file.
 
-use jiff::{Timestamp, Zoned, civil::DateTime, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, Zoned, civil::DateTime, tz::TimeZone};
 
 use super::{Kind, values::duration};
 use crate::{
@@ -19,7 +19,7 @@ pub(super) fn read(mut table: Table<'_>) -> Option<Schedule> {
     let at = table.parse("at", |text| time(text, own_zone.as_ref()));
     let from = table.parse("from", |text| time(text, own_zone.as_ref()));
     let until = table.parse("until", |text| time(text, own_zone.as_ref()));
-    let cron = table.parse("cron", Timing::cron);
+    let cron = table.parse_hinted("cron", |text| Timing::cron(text).map_err(|error| (error.message, error.hint)));
     let every = table.parse("every", |text| {
         // What the step itself is worth is said even where the anchor is missing.
         Timing::every(text, from.clone().unwrap_or_else(|| Timestamp::UNIX_EPOCH.to_zoned(zoned.clone())))
@@ -53,16 +53,39 @@ pub(super) fn read(mut table: Table<'_>) -> Option<Schedule> {
         None => (false, None),
         Some(window) => (true, read_window(window, own_zone.clone())),
     };
-    table.finish();
     let zone = own_zone
         .or_else(|| at.as_ref().or(from.as_ref()).map(|time| time.time_zone().clone()))
         .unwrap_or(TimeZone::UTC);
-    let timing = at.map(|at| Timing::Once(at.timestamp())).or(cron).or(every)?;
-    if windowed && window.is_none() {
-        return None;
-    }
+    let timing = at.map(|at| Timing::Once(at.timestamp())).or(cron).or(every);
     let (from, until) = (from.map(|time| time.timestamp()), until.map(|time| time.timestamp()));
-    Some(Schedule { timing, zone, from, until, late, standing, window })
+    let schedule = timing
+        .filter(|_| !windowed || window.is_some())
+        .map(|timing| Schedule { timing, zone, from, until, late, standing, window });
+    if let Some(schedule) = &schedule {
+        check_bounds(&table, schedule);
+    }
+    table.finish();
+    schedule
+}
+
+/// Tells bounds between which nothing is ever due.
+fn check_bounds(table: &Table<'_>, schedule: &Schedule) {
+    let Some(until) = schedule.until else { return };
+    match schedule.from {
+        Some(from) if until <= from => table.tell(
+            format!(
+                "`schedule.until` ({}) lies before `schedule.from` ({}): it is never due",
+                schedule.time_in_words(until),
+                schedule.time_in_words(from)
+            ),
+            "swap the two, or take one out",
+        ),
+        Some(from) if schedule.dues_after(from.saturating_sub(SignedDuration::from_nanos(1)).unwrap_or(from)).next().is_none() => table.tell(
+            "no due time lies between `schedule.from` and `schedule.until`: it is never due",
+            "set `until` behind the first due time, or take it out",
+        ),
+        Some(_) | None => {}
+    }
 }
 
 /// A schedule with several due times names its occasions itself.

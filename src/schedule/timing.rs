@@ -1,10 +1,8 @@
 //! Due times: one, those of a cron line, or one every so often.
 
-use croner::{
-    Cron,
-    parser::{CronParser, Seconds, Year},
-};
 use jiff::{Span, Timestamp, Zoned, tz::TimeZone};
+
+use super::{cron::CronLine, refusal::TimingError};
 
 /// The due times of a schedule.
 #[derive(Debug, Clone)]
@@ -22,28 +20,11 @@ pub enum Timing {
     },
 }
 
-/// Why a timing is refused: what was found and what was expected.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct TimingError(String);
-
-/// A cron line that was read.
-#[derive(Debug, Clone)]
-pub struct CronLine {
-    whole: Box<Cron>,
-    /// The line once for each of its times of day, where it names them: croner takes a list of hours for an interval,
-    /// which a change of the clocks would drop or double.
-    times: Vec<Cron>,
-}
-
-/// With more times of day than this a line is an interval, however it is written.
-const MOST_TIMES: usize = 48;
-
 impl PartialEq for Timing {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Once(a), Self::Once(b)) => a == b,
-            (Self::Cron(a), Self::Cron(b)) => a.whole == b.whole,
+            (Self::Cron(a), Self::Cron(b)) => a == b,
             (Self::Every { anchor: a, step: x }, Self::Every { anchor: b, step: y }) => {
                 a == b && x.fieldwise() == y.fieldwise()
             }
@@ -55,27 +36,18 @@ impl PartialEq for Timing {
 impl Timing {
     /// Reads a cron line: minute, hour, day of the month, month, day of the week; or `@daily` and the like.
     pub fn cron(text: &str) -> Result<Self, TimingError> {
-        let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
-        let whole = parser.parse(text).map_err(|error| {
-            let why = error.to_string();
-            let why = why.trim_end_matches('.');
-            TimingError(format!(
-                "found `{text}`, expected a cron line of five fields such as `0 9 * * mon-fri` ({why})"
-            ))
-        })?;
-        let times = times_of_day(text).iter().filter_map(|line| parser.parse(line).ok()).collect();
-        Ok(Self::Cron(CronLine { whole: Box::new(whole), times }))
+        CronLine::read(text).map(Self::Cron)
     }
 
     /// Reads `2 hours`, `1 day` or `1 month`, counted from `anchor`.
     pub fn every(text: &str, anchor: Zoned) -> Result<Self, TimingError> {
-        let wrong =
-            || TimingError(format!("found `{text}`, expected such as `2 hours`, `1 day` or `1 month`"));
+        let refuse = |message| TimingError { message, hint: None };
+        let wrong = || refuse(format!("found `{text}`, expected such as `2 hours`, `1 day` or `1 month`"));
         let step: Span = text.parse().map_err(|_| wrong())?;
         let second = anchor.checked_add(step).map_err(|_| wrong())?;
         let apart = second.timestamp().duration_since(anchor.timestamp());
         if apart < jiff::SignedDuration::from_mins(1) {
-            return Err(TimingError(format!("found `{text}`, expected at least `1 minute`")));
+            return Err(refuse(format!("found `{text}`, expected at least `1 minute`")));
         }
         Ok(Self::Every { anchor: Box::new(anchor), step })
     }
@@ -92,51 +64,10 @@ impl Timing {
     pub(super) fn next_after(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         match self {
             Self::Once(due) => (*due > after).then_some(*due),
-            Self::Cron(CronLine { whole, times }) => {
-                let after_there = after.to_zoned(zone.clone());
-                let next = |cron: &Cron| cron.find_next_occurrence(&after_there, false).ok();
-                let next = if times.is_empty() { next(whole) } else { times.iter().filter_map(next).min() };
-                next.map(|due| due.timestamp()).filter(|due| *due > after)
-            }
+            Self::Cron(line) => line.next_after(after, zone),
             Self::Every { anchor, step } => next_step(anchor, *step, after),
         }
     }
-}
-
-impl CronLine {
-    /// In words: `At 09:00, on Monday`.
-    pub(super) fn in_words(&self) -> String {
-        let words = self.whole.describe();
-        words.trim_end_matches('.').to_owned()
-    }
-}
-
-/// `30 2,14 * * *` as `30 2 * * *` and `30 14 * * *`; nothing where the line holds `*` or `/` in minutes or hours.
-fn times_of_day(line: &str) -> Vec<String> {
-    let mut fields = line.split_whitespace();
-    let (Some(minutes), Some(hours)) = (fields.next(), fields.next()) else { return Vec::new() };
-    let rest = fields.collect::<Vec<_>>().join(" ");
-    let (Some(minutes), Some(hours)) = (values(minutes), values(hours)) else { return Vec::new() };
-    if minutes.len() * hours.len() > MOST_TIMES {
-        return Vec::new();
-    }
-    hours
-        .iter()
-        .flat_map(|hour| minutes.iter().map(move |minute| (minute, hour)))
-        .map(|(minute, hour)| format!("{minute} {hour} {rest}"))
-        .collect()
-}
-
-/// `2,14` and `9-17`, number by number.
-fn values(field: &str) -> Option<Vec<u8>> {
-    let mut values = Vec::new();
-    for part in field.split(',') {
-        match part.split_once('-') {
-            Some((first, last)) => values.extend(first.parse::<u8>().ok()?..=last.parse().ok()?),
-            None => values.push(part.parse().ok()?),
-        }
-    }
-    Some(values)
 }
 
 /// The first `anchor + n × step` after `after`. Each is counted from the anchor, so that a month's end is the month's

@@ -1,6 +1,7 @@
 //! What people get wrong, and the whole of what they are told: place, found, expected, one hint.
 
 mod books;
+mod cron;
 mod files;
 mod list;
 mod relay;
