@@ -170,11 +170,7 @@ impl<'a> Table<'a> {
         match parse(text) {
             Ok(value) => Some(value),
             Err((error, hint)) => {
-                self.file.tell(
-                    entry.value.span().start,
-                    format!("`{}`: {error}", self.full(key)),
-                    hint,
-                );
+                self.file.tell(entry.value.span().start, format!("`{}`: {error}", self.full(key)), hint);
                 None
             }
         }

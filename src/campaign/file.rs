@@ -262,7 +262,8 @@ mod tests {
         insta::assert_snapshot!(scheduled(text).unwrap_err(), @r#"
         spring.toml:6:2: a schedule has one of `at`, `cron` and `every`, found `cron` and `every`
           hint: keep one; a second schedule is a second campaign
-        spring.toml:7:8: `schedule.cron`: found `0 9 * *`, expected a cron line of five fields such as `0 9 * * mon-fri` (Invalid pattern: Pattern must have 5 fields when seconds are disallowed)
+        spring.toml:7:8: `schedule.cron`: found `0 9 * *`, expected a cron line of five fields such as `0 9 * * mon-fri` (one field is missing)
+          hint: write `cron = "0 9 * * *"`
         spring.toml:8:9: `schedule.every`: found `ten days`, expected such as `2 hours`, `1 day` or `1 month`
         spring.toml:9:12: `schedule.max_late`: found `soon`, expected a duration such as `14 days` or `36 hours`
         spring.toml:10:12: `schedule.catch_up`: found `all`, expected one of `latest`, `none`
@@ -288,6 +289,14 @@ mod tests {
         check("every = \"1 second\"\nfrom = \"2026-07-01T09:00Z\"", "expected at least `1 minute`");
         check("at = \"2026-11-27T09:00\"", "or `zone` beside it");
         check("at = \"2026-11-27T09:00Z\"\nfrom = \"2026-11-27T09:00Z\"", "bound a `cron` or `every`");
+        let ends = "from = \"2027-02-01T00:00Z\"\nuntil = \"2027-01-01T00:00Z\"";
+        let cron = "cron = \"0 9 1 * *\"\nzone = \"UTC\"\n";
+        check(
+            &format!("{cron}{ends}"),
+            "lies before `schedule.from` (Mon 2027-02-01 00:00 UTC): it is never due",
+        );
+        let close = "from = \"2027-02-02T00:00Z\"\nuntil = \"2027-02-20T00:00Z\"";
+        check(&format!("{cron}{close}"), "no due time lies between");
         check("at = \"2026-11-27T09:00Z\"\ncron = \"0 9 * * *\"", "one of `at`, `cron` and `every`");
         check("at = \"2026-11-27T09:00Z\"\nmax_late = \"1 h\"\ncatch_up = \"latest\"", "keep one of the two");
         let named = GOOD.replace("template", "occasion = \"2026-11\"\ntemplate");

@@ -19,7 +19,8 @@ pub(super) fn read(mut table: Table<'_>) -> Option<Schedule> {
     let at = table.parse("at", |text| time(text, own_zone.as_ref()));
     let from = table.parse("from", |text| time(text, own_zone.as_ref()));
     let until = table.parse("until", |text| time(text, own_zone.as_ref()));
-    let cron = table.parse_hinted("cron", |text| Timing::cron(text).map_err(|error| (error.message, error.hint)));
+    let cron =
+        table.parse_hinted("cron", |text| Timing::cron(text).map_err(|error| (error.message, error.hint)));
     let every = table.parse("every", |text| {
         // What the step itself is worth is said even where the anchor is missing.
         Timing::every(text, from.clone().unwrap_or_else(|| Timestamp::UNIX_EPOCH.to_zoned(zoned.clone())))
@@ -58,9 +59,15 @@ pub(super) fn read(mut table: Table<'_>) -> Option<Schedule> {
         .unwrap_or(TimeZone::UTC);
     let timing = at.map(|at| Timing::Once(at.timestamp())).or(cron).or(every);
     let (from, until) = (from.map(|time| time.timestamp()), until.map(|time| time.timestamp()));
-    let schedule = timing
-        .filter(|_| !windowed || window.is_some())
-        .map(|timing| Schedule { timing, zone, from, until, late, standing, window });
+    let schedule = timing.filter(|_| !windowed || window.is_some()).map(|timing| Schedule {
+        timing,
+        zone,
+        from,
+        until,
+        late,
+        standing,
+        window,
+    });
     if let Some(schedule) = &schedule {
         check_bounds(&table, schedule);
     }
@@ -80,10 +87,17 @@ fn check_bounds(table: &Table<'_>, schedule: &Schedule) {
             ),
             "swap the two, or take one out",
         ),
-        Some(from) if schedule.dues_after(from.saturating_sub(SignedDuration::from_nanos(1)).unwrap_or(from)).next().is_none() => table.tell(
-            "no due time lies between `schedule.from` and `schedule.until`: it is never due",
-            "set `until` behind the first due time, or take it out",
-        ),
+        Some(from)
+            if schedule
+                .dues_after(from.saturating_sub(SignedDuration::from_nanos(1)).unwrap_or(from))
+                .next()
+                .is_none() =>
+        {
+            table.tell(
+                "no due time lies between `schedule.from` and `schedule.until`: it is never due",
+                "set `until` behind the first due time, or take it out",
+            );
+        }
         Some(_) | None => {}
     }
 }

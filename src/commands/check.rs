@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::{
     commands::{
-        Failure, Global, ListArgs, find, list_news,
+        Failure, Global, ListArgs, clock, find, list_news,
         owner::Owner,
         parts::{self, CLOCK},
         signals::unless_stopped,
@@ -54,6 +54,16 @@ async fn look(ui: &Ui, global: &Global, arguments: &CheckArgs) -> Result<Exit, F
     for advice in occasion.settings.advice().into_iter().chain(letter.advice()) {
         ui.note(advice);
     }
+    let now = CLOCK.now();
+    for doubt in clock::doubts(&occasion.campaign, now)
+        .into_iter()
+        .chain(clock::closed_at_times(&occasion.campaign, now))
+    {
+        ui.note(doubt);
+    }
+    if let Some(failure) = clock::closed_to_all(&occasion.campaign, now) {
+        return Err(failure);
+    }
     let live = is_live(&occasion.settings);
     let list = find::harmless(ui, &occasion, true).await?;
     let intake = Intake {
@@ -72,6 +82,7 @@ async fn look(ui: &Ui, global: &Global, arguments: &CheckArgs) -> Result<Exit, F
     let run = ledger.begin(&occasion.campaign.id, &occasion.campaign.occasion, Accept::default()).await?;
     let mark = occasion.mark(&letter, &list);
     checked.book(&run, mark, report).await?;
+    clock::tell_closed_zones(ui, &occasion.campaign, &run, now).await?;
     drop(run);
     ledger.close().await?;
     if arguments.connect {

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::{
     campaign::Campaign,
     clock::Clock,
-    commands::{Failure, Global, changed_words, command_line::CommandLine, list_news},
+    commands::{Failure, Global, changed_words, clock, command_line::CommandLine, list_news},
     exit::Exit,
     occasion::{
         Look, Planned, Prospect,
@@ -42,11 +42,17 @@ pub(super) async fn explain(ui: &Ui, global: &Global, one: &Planned, clock: Cloc
     let now = clock.now();
     let decision = one.decide(now).await?;
     let coming: Vec<_> = schedule.dues_after(now).take(SHOWN).collect();
-    let (exit, words) = match outlook(&ui.hushed(), global, one, &decision).await {
+    let (exit, mut words) = match outlook(&ui.hushed(), global, one, &decision).await {
         Outlook::Good => (Exit::Settled, Vec::new()),
         Outlook::Without(words) => (Exit::Settled, vec![format!("the list: {words}")]),
         Outlook::Stopped(failure) => (failure.exit(), obstacles(global, campaign, failure)),
     };
+    words.extend(
+        schedule
+            .uneven()
+            .into_iter()
+            .flat_map(|doubt| [format!("note: {}", doubt.message), format!("  hint: {}", doubt.hint)]),
+    );
     if ui.json {
         let next: Vec<_> = coming.iter().map(ToString::to_string).collect();
         let words: Vec<_> = words.iter().map(|line| line.trim_start_matches(STOP).trim()).collect();
@@ -80,6 +86,10 @@ async fn outlook(ui: &Ui, global: &Global, one: &Planned, decision: &Decision) -
         (Act::Nothing(Idle::NotDue), Some(next)) => (next, false),
         (Act::Nothing(_) | Act::GiveUp(_), _) => return Outlook::Good,
     };
+    // What has begun keeps its window: what waits of it is told by the run.
+    if !goes_on && let Some(failure) = clock::closed_to_all(&one.campaign, due) {
+        return Outlook::Stopped(failure);
+    }
     let is_now = matches!(decision.act, Act::Begin(_) | Act::GoOn(_));
     match read(ui, global, one, due, goes_on).await {
         Ok(None) => Outlook::Good,

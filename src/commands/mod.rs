@@ -4,6 +4,7 @@ mod again;
 mod arguments;
 pub mod check;
 mod clerk;
+mod clock;
 mod command_line;
 mod deliver;
 pub mod doctor;

@@ -353,6 +353,37 @@ mod tests {
     }
 
     #[test]
+    fn days_before_the_last_of_a_month_are_found_in_leap_years_too() {
+        let late = schedule(Timing::cron("0 9 L-3 * *").unwrap());
+        let days: Vec<_> = late
+            .dues_after("2028-01-01T00:00Z".parse().unwrap())
+            .take(4)
+            .map(|due| due.strftime("%m-%d").to_string())
+            .collect();
+        assert_eq!(days, ["01-28", "02-26", "03-28", "04-27"]);
+    }
+
+    #[test]
+    fn a_window_that_opens_when_all_mails_have_expired_is_found() {
+        let window = |days: &str, zone: &str| {
+            let zone = crate::schedule::WindowZone::Fixed(crate::schedule::zone(zone).unwrap());
+            let hours = crate::schedule::Hours::parse("09:00-17:00").unwrap();
+            Some(crate::schedule::Window { hours, days: crate::schedule::weekdays(days).unwrap(), zone })
+        };
+        let day = SignedDuration::from_hours(24);
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        // A Monday, and a window on Saturdays.
+        let once =
+            Schedule { window: window("sat", "Europe/Berlin"), ..schedule(Timing::Once(at("23T08:00"))) };
+        let closed = once.closed_out(at("20T00:00"), day, &berlin).unwrap();
+        assert!(closed.is_all() && closed.wait == SignedDuration::from_hours(120), "{closed:?}");
+        assert_eq!(once.closed_out(at("20T00:00"), SignedDuration::from_hours(120), &berlin), None);
+        let daily = Schedule { window: window("mon-fri", "Europe/Berlin"), ..daily() };
+        let closed = daily.closed_out(at("20T00:00"), day, &berlin).unwrap();
+        assert_eq!((closed.is_all(), closed.due), (false, at("21T08:00")));
+    }
+
+    #[test]
     fn occasions_in_the_doubled_hour_have_names_of_their_own() {
         let hourly = schedule(Timing::cron("0 * * * *").unwrap());
         let names: Vec<_> = hourly

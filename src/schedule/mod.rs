@@ -8,15 +8,17 @@
 //! on the wall: what falls into the gap is left out, and the doubled hour has them twice. `every` in hours and less
 //! counts real time; in days and more it keeps the time on the clock.
 
+mod advice;
 mod cron;
 mod decide;
 mod refusal;
 mod timing;
 mod window;
 
+pub use advice::ClosedOut;
 pub use cron::CronLine;
 pub use decide::{Act, Decision, History, Idle, Open, Skip, Why};
-pub use refusal::TimingError;
+pub use refusal::{Doubt, TimingError};
 pub use timing::Timing;
 pub use window::{Hours, Window, WindowError, WindowZone, weekdays, zone};
 

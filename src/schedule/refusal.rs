@@ -1,4 +1,4 @@
-//! Why a timing is refused.
+//! Why a timing is refused, or is odd.
 
 /// Why a timing is refused: what was found and what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -8,4 +8,13 @@ pub struct TimingError {
     pub message: String,
     /// The remedy, as one line.
     pub hint: Option<String>,
+}
+
+/// What is odd about a schedule and may be meant all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubt {
+    /// What it comes to.
+    pub message: String,
+    /// What to write where it is not meant.
+    pub hint: String,
 }

@@ -16,6 +16,11 @@ const ZONES: Sql = Sql::shared(
 select distinct zone from recipient where occasion_id = ?1 and state in ('pending', 'deferred')",
 );
 
+const WAITING_BY_ZONE: Sql = Sql::shared(
+    "
+select zone, count(*) from recipient where occasion_id = ?1 and state in ('pending', 'deferred') group by zone order by zone",
+);
+
 /// A row that the relay put off for longer keeps its time. One that waited already is put right, whatever clock wrote it.
 const PUT_OFF: Sql = Sql::sqlite(
     "
@@ -34,6 +39,13 @@ where occasion_id = ?1 and state = 'deferred' and zone is ?2 and held_until > ?3
 );
 
 impl Run {
+    /// How many rows wait in each zone that the list names; `None` where it names none.
+    pub async fn waiting_by_zone(&self) -> Result<Vec<(Option<String>, u64)>, LedgerError> {
+        let rows: Vec<(Option<String>, i64)> =
+            self.ledger.readers.all(WAITING_BY_ZONE, values![self.core.occasion]).await?;
+        Ok(rows.into_iter().map(|(zone, rows)| (zone, u64::try_from(rows).unwrap_or_default())).collect())
+    }
+
     /// Puts off every waiting row whose window is closed now until it opens. Returns how many.
     pub async fn put_off(&self, window: Window) -> Result<u64, LedgerError> {
         self.start(|connection, run, now| {

@@ -27,7 +27,9 @@ pub(super) fn systemd(text: &str) -> Option<Meant> {
     for word in &words {
         if word.contains(':') {
             time = Some(*word);
-        } else if word.contains(['-', '~']) && word.contains(|letter: char| letter.is_ascii_digit() || letter == '*') {
+        } else if word.contains(['-', '~'])
+            && word.contains(|letter: char| letter.is_ascii_digit() || letter == '*')
+        {
             date = Some(*word);
         } else if word.chars().all(|letter| letter.is_ascii_alphabetic() || ".,".contains(letter)) {
             weekdays = word.trim_end_matches(',').replace("..", "-").to_ascii_lowercase();
@@ -45,6 +47,8 @@ pub(super) fn systemd(text: &str) -> Option<Meant> {
     let time = time.unwrap_or("00:00");
     let mut meant = if year == "*" {
         let (minute, hour) = read_time(time)?;
+        // A day has to fit both here, where cron takes either.
+        let weekdays = if day == "*" || weekdays == "*" { weekdays } else { format!("+{weekdays}") };
         Meant::cron(why, &format!("{minute} {hour} {day} {month} {weekdays}"))
     } else {
         let (hour, minute) = clock(time.get(..5).unwrap_or(time))?;

@@ -99,6 +99,17 @@ impl Unit {
         }
     }
 
+    /// After what it begins anew.
+    pub(super) fn around(self) -> &'static str {
+        match self {
+            Self::Minute => "hour",
+            Self::Hour => "day",
+            Self::Day => "month",
+            Self::Month => "year",
+            Self::Weekday => "week",
+        }
+    }
+
     /// A step of it as `every` says it.
     pub(super) fn steps(self, number: u32) -> String {
         let unit = match self {
@@ -136,9 +147,10 @@ impl Unit {
             return Err(refused);
         }
         let lower = text.to_ascii_lowercase();
-        let named = self.names().iter().position(|name| {
-            lower.len() >= SHORTEST_NAME && name.to_ascii_lowercase().starts_with(&lower)
-        });
+        let named = self
+            .names()
+            .iter()
+            .position(|name| lower.len() >= SHORTEST_NAME && name.to_ascii_lowercase().starts_with(&lower));
         let named = named.and_then(|at| u8::try_from(at).ok()).map(|at| at + first);
         named.ok_or_else(|| {
             let such = match self {
@@ -160,7 +172,7 @@ impl Field {
     pub(super) fn read(unit: Unit, text: &str) -> Result<Self, Refused> {
         let mut parts = Vec::new();
         for part in text.split(',') {
-                parts.extend(read_part(unit, part).map_err(|mut refused| {
+            parts.extend(read_part(unit, part).map_err(|mut refused| {
                 let whole = |one: &String| text.replacen(part, one, 1);
                 refused.instead = refused.instead.as_ref().map(whole);
                 refused
@@ -260,7 +272,8 @@ fn read_part(unit: Unit, text: &str) -> Result<Vec<Part>, Refused> {
             let first = unit.value(span)?;
             if text.contains('/') {
                 // Quartz goes on from there to the end, and Vixie's cron does not.
-                let instead = Some(format!("{first}-{highest}/{step}"));
+                let to_the_end = if first == lowest { "*".to_owned() } else { format!("{first}-{highest}") };
+                let instead = Some(format!("{to_the_end}/{step}"));
                 let why = format!("`{text}` has a step and no end");
                 return Err(Refused { instead, ..unit.refuse(why) });
             }
@@ -271,7 +284,8 @@ fn read_part(unit: Unit, text: &str) -> Result<Vec<Part>, Refused> {
         return round_the_week(unit, text, (first, last), step);
     }
     if first > last {
-        let span = |first: u8, last: u8| if first == last { first.to_string() } else { format!("{first}-{last}") };
+        let span =
+            |first: u8, last: u8| if first == last { first.to_string() } else { format!("{first}-{last}") };
         let instead = (step == 1).then(|| format!("{},{}", span(first, highest), span(lowest, last)));
         return Err(Refused { instead, ..unit.refuse(format!("`{text}` goes backwards")) });
     }

@@ -95,7 +95,10 @@ fn fields(text: &str) -> Option<Meant> {
         (6.., 5..) => {
             let five = words.get(..5)?.join(" ");
             let meant = hashed(words.get(..5)?).unwrap_or_else(|| Meant::cron("", &five));
-            Some(Meant { why: "a program stands behind it, and `linkpost due` is what cron starts".to_owned(), ..meant })
+            Some(Meant {
+                why: "a program stands behind it, and `linkpost due` is what cron starts".to_owned(),
+                ..meant
+            })
         }
         _ => None,
     }
@@ -124,5 +127,8 @@ fn hashed(words: &[&str]) -> Option<Meant> {
             (None, None) => lowest.to_owned(),
         }
     });
-    Some(Meant::cron("`H` and `~` stand for a value that a program chooses: choose one", &chosen.collect::<Vec<_>>().join(" ")))
+    Some(Meant::cron(
+        "`H` and `~` stand for a value that a program chooses: choose one",
+        &chosen.collect::<Vec<_>>().join(" "),
+    ))
 }

@@ -16,7 +16,7 @@ use self::{
     fields::{Field, Part, Refused, Unit},
     programs::Meant,
 };
-use super::refusal::TimingError;
+use super::refusal::{Doubt, TimingError};
 
 const UNITS: [Unit; 5] = [Unit::Minute, Unit::Hour, Unit::Day, Unit::Month, Unit::Weekday];
 /// What a line stands for that has a name.
@@ -87,10 +87,12 @@ impl CronLine {
             _ => None,
         };
         let days = days.plainly();
-        let dates = format!("{days} {} {}{}", months.plainly(), if both { "+" } else { "" }, weekdays.plainly());
+        let dates =
+            format!("{days} {} {}{}", months.plainly(), if both { "+" } else { "" }, weekdays.plainly());
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
         let parse = |minutes: &str, hours: &str| parser.parse(&format!("{minutes} {hours} {dates}"));
-        let whole = parse(&minutes.plainly(), &hours.plainly()).map_err(|error| refuse(&error.to_string()))?;
+        let whole =
+            parse(&minutes.plainly(), &hours.plainly()).map_err(|error| refuse(&error.to_string()))?;
         let times = times_of_day(minutes, hours)
             .iter()
             .filter_map(|(hour, minute)| parse(&minute.to_string(), &hour.to_string()).ok())
@@ -108,8 +110,11 @@ impl CronLine {
         for _ in 0..MOST_TRIES {
             let there = after.to_zoned(zone.clone());
             let next = |cron: &Cron| cron.find_next_occurrence(&there, false).ok();
-            let next =
-                if self.times.is_empty() { next(&self.whole) } else { self.times.iter().filter_map(next).min() };
+            let next = if self.times.is_empty() {
+                next(&self.whole)
+            } else {
+                self.times.iter().filter_map(next).min()
+            };
             let next = next.filter(|due| due.timestamp() > after)?;
             match self.before_last {
                 Some(before) if !is_before_last(&next, before) => after = next.timestamp(),
@@ -125,33 +130,27 @@ impl CronLine {
     }
 
     /// What steps that do not fit into their field come to, and how they are said evenly.
-    pub(super) fn uneven(&self) -> Vec<(String, String)> {
-        let mut found = Vec::new();
-        for field in self.fields.iter() {
-            let Some(step) = field.star_step().filter(|step| *step > 1) else { continue };
-            let around = match field.unit {
-                Unit::Minute => "hour",
-                Unit::Hour => "day",
-                Unit::Day => "month",
-                Unit::Month => "year",
-                Unit::Weekday => "week",
-            };
-            if field.unit != Unit::Day && field.unit.size().is_multiple_of(step) {
-                continue;
-            }
+    pub(super) fn uneven(&self) -> Vec<Doubt> {
+        let odd = |field: &&Field| {
+            let step = field.star_step().unwrap_or(1);
+            step > 1 && (field.unit == Unit::Day || !field.unit.size().is_multiple_of(step))
+        };
+        let doubt = |field: &Field| {
+            let (step, unit) = (field.star_step().unwrap_or(1), field.unit);
             let values = field.values().unwrap_or_default();
             let values: Vec<_> = values.iter().map(ToString::to_string).collect();
-            let words = format!(
-                "`*/{step}` begins anew with each {around}, at {}: the steps are not even",
+            let message = format!(
+                "`*/{step}` begins anew with each {}, at {}: the steps are not even",
+                unit.around(),
                 values.join(", ")
             );
-            let hint = match self.as_every(field.unit, step) {
-                Some(every) => format!("where they shall be: {every}"),
-                None => format!("leave it as it is, or name {} one by one", field.unit.name()),
+            let hint = match self.as_every(unit, step) {
+                Some(every) => format!("where they shall be even, write {every}"),
+                None => format!("where that is meant, name {} one by one", unit.name()),
             };
-            found.push((words, hint));
-        }
-        found
+            Doubt { message, hint }
+        };
+        self.fields.iter().filter(odd).map(doubt).collect()
     }
 
     fn as_every(&self, unit: Unit, step: u32) -> Option<String> {
@@ -245,7 +244,8 @@ fn instead(written: &[&str; 5], refused: &Refused) -> Option<String> {
 
 /// How a step is said as `every`, where the fields below it are one time and those above say nothing.
 fn every(written: &[&str; 5], unit: Unit, step: u32) -> Option<String> {
-    let fields: Vec<_> = UNITS.into_iter().zip(written).map(|(unit, text)| Field::read(unit, text).ok()).collect();
+    let fields: Vec<_> =
+        UNITS.into_iter().zip(written).map(|(unit, text)| Field::read(unit, text).ok()).collect();
     let any = |at: usize| fields.get(at)?.as_ref().filter(|field| field.is_any()).map(drop);
     let one = |at: usize| fields.get(at)?.as_ref()?.single();
     let (minute, hour, day) = match unit {

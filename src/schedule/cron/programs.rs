@@ -141,7 +141,7 @@ pub(super) fn seconds_or_years(words: &[&str]) -> Option<Meant> {
     match words {
         [seconds, fields @ .., year] if words.len() == 7 => {
             let why = "this has seconds in front and a year behind, as Quartz has it";
-            whole_minutes(seconds, with_year(why, fields, year, Numbers::SundayIs1)?)
+            Some(whole_minutes(seconds, with_year(why, fields, year, Numbers::SundayIs1)?))
         }
         [fields @ .., year] if is_year(year) || asks(2) || asks(4) => {
             let numbers = if asks(2) || asks(4) { Numbers::SundayIs1 } else { Numbers::SundayIs0 };
@@ -152,20 +152,20 @@ pub(super) fn seconds_or_years(words: &[&str]) -> Option<Meant> {
             let numbers = if quartz { Numbers::SundayIs1 } else { Numbers::SundayIs0 };
             let program = if quartz { "Quartz has" } else { "Spring, Azure and `node-cron` have" };
             let why = format!("this has seconds in front, as {program} them");
-            whole_minutes(seconds, with_year(&why, fields, "*", numbers)?)
+            Some(whole_minutes(seconds, with_year(&why, fields, "*", numbers)?))
         }
         [] => None,
     }
 }
 
 /// Nothing here is due by the second.
-fn whole_minutes(seconds: &str, meant: Meant) -> Option<Meant> {
+fn whole_minutes(seconds: &str, meant: Meant) -> Meant {
     let why = if seconds == "0" || seconds == "00" {
         meant.why
     } else {
         format!("{}; nothing is due by the second here", meant.why)
     };
-    Some(Meant { why, ..meant })
+    Meant { why, ..meant }
 }
 
 /// The five fields, and the year as bounds.

@@ -13,18 +13,19 @@ pub(super) fn words([minutes, hours, days, months, weekdays]: &[Field; 5], both:
     }
     let day = (!days.is_any()).then(|| days_in_words(days));
     let weekday = (!weekdays.is_any()).then(|| days_in_words(weekdays));
-    match (day, weekday) {
-        (None, None) => {}
-        (Some(one), None) | (None, Some(one)) => words.push_str(&format!(", on {one}")),
-        (Some(day), Some(weekday)) if both => words.push_str(&format!(", on {day} where that is {weekday}")),
-        (Some(day), Some(weekday)) => words.push_str(&format!(", on {day} and also on {weekday}")),
-    }
-    if !months.is_any() {
+    let on = match (day, weekday) {
+        (None, None) => String::new(),
+        (Some(one), None) | (None, Some(one)) => format!(", on {one}"),
+        (Some(day), Some(weekday)) if both => format!(", on {day} where that is {weekday}"),
+        (Some(day), Some(weekday)) => format!(", on {day} and also on {weekday}"),
+    };
+    let within = if months.is_any() {
+        String::new()
+    } else {
         let named = |month: u8| MONTHS.get(usize::from(month) - 1).copied().unwrap_or_default().to_owned();
-        let values = months.values().unwrap_or_default();
-        words.push_str(&format!(", in {}", spans(&values, named)));
-    }
-    words
+        format!(", in {}", spans(&months.values().unwrap_or_default(), named))
+    };
+    format!("{words}{on}{within}")
 }
 
 fn times(minutes: &Field, hours: &Field) -> String {
