@@ -66,6 +66,16 @@ impl Address {
         Ok(Self { local: local.to_owned(), domain })
     }
 
+    /// An address that the ledger kept, and that passed the policy when its list was taken in: split, and not judged
+    /// again. `None` where it is no address at all, so that a damaged ledger puts nothing else into an envelope.
+    #[must_use]
+    pub fn from_ledger(text: &str) -> Option<Self> {
+        let (local, domain) = text.split_once('@')?;
+        let is_plain = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_graphic());
+        (is_plain(local) && is_plain(domain) && !domain.contains('@'))
+            .then(|| Self { local: local.to_owned(), domain: domain.to_owned() })
+    }
+
     /// The part before the `@`, as given.
     #[must_use]
     pub fn local(&self) -> &str {
@@ -361,6 +371,15 @@ mod tests {
     }
 
     #[test]
+    fn a_damaged_ledger_gives_no_address() {
+        for text in
+            ["", "ada", "@", "ada@", "@example.com", "a@b@c", "ada@example.com\r\nDATA", "ad a@example.com"]
+        {
+            assert_eq!(Address::from_ledger(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
     fn a_display_name_gets_a_hint_where_the_name_goes() {
         let error = Address::parse("Ada <ada@example.com>").unwrap_err();
         assert_eq!(error.hint, Some("write the bare address, and the name in a column `name`"));
@@ -401,6 +420,7 @@ mod tests {
             if let Ok(address) = Address::parse(&text) {
                 let printed = address.to_string();
                 prop_assert!(printed.is_ascii() && printed.len() <= ADDRESS_MAX);
+                prop_assert_eq!(Address::from_ledger(&printed), Some(address.clone()));
                 prop_assert_eq!(Address::parse(&printed), Ok(address));
             }
         }

@@ -1,4 +1,4 @@
-//! Which campaign file uses a name: a copy that still has the old one is told from the file that was edited.
+//! The campaign file that uses a name: a copy that still has the old one differs from the file that was edited.
 
 use std::{
     io,
@@ -28,7 +28,7 @@ impl CampaignFile {
         Ok(Self { path: text(path.canonicalize()?), named: text(absolute(path)?) })
     }
 
-    /// Where it is, with every link followed.
+    /// The path, with every link followed.
     #[must_use]
     pub fn path(&self) -> &Path {
         Path::new(&self.path)
@@ -57,7 +57,8 @@ impl Ledger {
         find(&mut self.inner.readers.get().await?, campaign).await
     }
 
-    /// The same by a look at a ledger, which changes nothing and waits for nobody: neither its schema nor a lock.
+    /// The file that uses a campaign's name, by a look at a ledger that changes nothing, its schema included, and waits
+    /// for no lock.
     pub async fn look_for_campaign_file(
         at: &Location,
         campaign: &CampaignId,
@@ -65,8 +66,8 @@ impl Ledger {
         at.look(async |connection| find(connection, campaign).await).await
     }
 
-    /// Notes that a file uses a campaign's name. Changes nothing, and returns the other, where another file does, unless
-    /// this one is to take its place.
+    /// Notes that a file uses a campaign's name. Changes nothing, and returns the other, where another file does,
+    /// unless this one is to take its place.
     pub async fn use_name(
         &self,
         campaign: &CampaignId,

@@ -9,10 +9,10 @@ use super::{
 };
 use crate::{clock::Clock, private_file::Readers, scratch::Scratch};
 
-/// How a ledger is used.
+/// Options for the use of a ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// How long to wait for another program that writes.
+    /// The longest wait for another program that writes.
     pub busy_timeout: Duration,
     /// The file that keeps the number of the newest run; `None`: beside the ledger, with `.last-run` appended.
     pub last_run: Option<PathBuf>,
@@ -30,7 +30,7 @@ pub struct Ledger {
     pub(in crate::ledger) inner: Arc<Inner>,
 }
 
-/// What a ledger's handles share.
+/// The part that a ledger's handles share.
 #[derive(Debug)]
 pub(in crate::ledger) struct Inner {
     pub(in crate::ledger) location: Location,
@@ -96,7 +96,7 @@ impl Ledger {
         Ok(Self { inner: Arc::new(Inner { location, clock, last_run, requests, readers, open_to, scratch }) })
     }
 
-    /// Who may read the file.
+    /// The readers of the file, by its mode.
     #[must_use]
     pub fn open_to(&self) -> Readers {
         self.inner.open_to

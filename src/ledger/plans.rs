@@ -1,5 +1,5 @@
-//! How `SQLite` goes about the set-based statements: the JSON outside, an index inside. Pinned, because the other way
-//! round every statement still gives the right answer and a long list takes hours.
+//! The plans by which `SQLite` runs the set-based statements: the JSON outside, an index inside. Pinned, because the
+//! other way round every statement still gives the right answer and a long list takes hours.
 
 use super::{
     books::{purge, tally},

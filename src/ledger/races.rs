@@ -1,6 +1,6 @@
-//! The rules that rest on how `SQLite` keeps programs apart, each as a test with its name: one write lock, the lock of an
-//! occasion, a ledger that is a file. A database on which two transactions write side by side has to keep them by other
-//! means.
+//! The rules that rest on how `SQLite` keeps programs apart, each as a test with its name: one write lock, the lock of
+//! an occasion, a ledger that is a file. A database on which two transactions write side by side has to keep them by
+//! other means.
 //!
 //! | Rule | What it rests on |
 //! |---|---|
@@ -40,7 +40,7 @@ use crate::{
 const NOW: i64 = 1_000_000;
 
 /// Two programs with a ledger of two occasions that mail a key once: one row each for the same key, and a third that
-/// waits. Nobody waits for the lock: whoever does not get it is told so.
+/// waits. Nobody waits for the lock: who does not get it has an error.
 struct Two {
     first: Connection,
     second: Connection,
@@ -68,7 +68,7 @@ impl Two {
         Self { first, second, folder }
     }
 
-    /// What the second is told while the first is at it; then the first is done.
+    /// The second cannot begin while the first is at it; then the first is done.
     async fn second_waits(&mut self) {
         let Err(LedgerError::Storage { cause, .. }) = self.second.begin().await else {
             panic!("two transactions write at once");
@@ -225,8 +225,8 @@ async fn every_other_epoch_of_an_occasion_is_dead_when_a_run_begins() {
     assert_eq!(other.begin(&campaign, "one", Accept::default()).await.unwrap().recovered().released, 0);
 }
 
-/// One program has made the file and no table yet, and the others come: as one that makes it, and as those that only use
-/// what is there.
+/// One program has made the file and no table yet, and the others come: as one that makes it, and as those that only
+/// use what is there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_ledger_that_is_being_made_is_whole_for_whoever_finds_it() {
     let folder = tempfile::tempdir().unwrap();

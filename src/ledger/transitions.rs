@@ -116,6 +116,25 @@ async fn the_sql_moves_a_row_as_the_state_machine_says_and_never_else() {
     }
 }
 
+/// Two statements say so, one for rows that a person puts back and one for those that the list corrects.
+#[tokio::test]
+async fn a_row_that_waits_anew_begins_again_in_the_same_way_whoever_wants_it() {
+    type Anew = (Option<i64>, Option<i64>, i64, Option<i64>, Option<i64>, Option<i64>, Option<i64>, i64);
+
+    let mut after = Vec::new();
+    for event in [Event::Retry, Event::Correct] {
+        let mut connection = one_row(State::Expired, false).await;
+        let tried = "update recipient set deferrals = 3, held_until = 4, first_date = 5, jti_hash = x'01', revoked_at = null";
+        connection.execute(Sql::shared(tried), &[]).await.unwrap();
+        happen(&mut connection, State::Expired, event, false).await;
+        let columns = "select next_attempt_at, held_until, deferrals, first_try_at, first_date, revoked_at, again_at, changed_at
+            from recipient where state = 'pending'";
+        after.push(connection.one::<Anew>(Sql::shared(columns), &[]).await.unwrap());
+    }
+    let anew = (None, None, 0, None, None, Some(NOW), Some(NOW), NOW);
+    assert_eq!(after, [anew, anew]);
+}
+
 #[tokio::test]
 async fn a_foreign_epoch_moves_nothing() {
     let foreign = json!([{ "id": 7, "epoch": 2, "attempt": 1, "state": "sent", "at": NOW }]).to_string();
@@ -138,8 +157,8 @@ async fn a_foreign_epoch_moves_nothing() {
     }
 }
 
-/// A run that lost its lock may come to try a row again under its own epoch: what it learns late of the earlier try says
-/// nothing about this one.
+/// A run that lost its lock may come to try a row again under its own epoch: what it learns late of the earlier try
+/// says nothing about this one.
 #[tokio::test]
 async fn another_try_of_the_same_epoch_moves_nothing() {
     for attempt in [0, 2] {
@@ -166,7 +185,7 @@ async fn the_end_of_a_token_is_that_of_its_next_try_and_not_of_another_token() {
         let mut connection = one_row(State::Claimed, false).await;
         let before =
             "update recipient set jti_hash = x'01', redeemed_at = 5, redeemed_by = x'0b', revoked_at = 6";
-        connection.execute(Sql::sqlite(before), &[]).await.unwrap();
+        connection.execute(Sql::shared(before), &[]).await.unwrap();
         let intent = json!([{ "id": 7, "epoch": 1, "attempt": 1, "jti_hash": jti }]).to_string();
         connection.execute(intention::INTEND, values![intent, NOW]).await.unwrap();
         let end = "select redeemed_at, redeemed_by, revoked_at from recipient where state = 'sending'";

@@ -15,7 +15,7 @@ use crate::{
 /// The books of one occasion of a campaign.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Books {
-    /// Which time of sending.
+    /// The occasion's name.
     pub occasion: String,
     /// The rows of the current list.
     pub tally: Tally,
@@ -23,19 +23,19 @@ pub struct Books {
     pub gone: Gone,
     /// The current list; `None` before the first.
     pub list: Option<ListFacts>,
-    /// When the first run began.
+    /// The beginning of the first run.
     pub first_run: Option<Timestamp>,
-    /// When the last run began.
+    /// The beginning of the last run.
     pub last_run: Option<Timestamp>,
-    /// When the first try was recorded: from then on somebody may have a mail.
+    /// The time of the first try: from then on somebody may have a mail.
     pub first_try: Option<Timestamp>,
-    /// When the next deferred row is due.
+    /// The due time of the next deferred row.
     pub next_due: Option<Timestamp>,
-    /// When the personal data was removed.
+    /// The time at which the personal data was removed.
     pub purged: Option<Timestamp>,
-    /// When the schedule wanted it; `None` where none did.
+    /// The due time by the schedule; `None` where none wanted it.
     pub due: Option<Timestamp>,
-    /// Why nothing of it is sent any more: it was skipped or given up.
+    /// The reason for which nothing of it is sent any more: it was skipped or given up.
     pub over: Option<String>,
 }
 
@@ -59,7 +59,7 @@ pub struct ListFacts {
     pub name: String,
     /// Its rows.
     pub rows: u64,
-    /// When it was taken in.
+    /// The time at which it was taken in.
     pub enlisted: Timestamp,
 }
 

@@ -1,13 +1,12 @@
 //! Forgetting: the persons go, the figures stay.
 
 use super::tally::{Tally, counts};
-use crate::hash::sha256;
 use crate::{
     campaign::CampaignId,
     ledger::{
         handle::Ledger,
         rules::{LedgerError, State},
-        store::{Connection, Holder, Sql, hex, json, values},
+        store::{Connection, Digest, Holder, Sql, differs, json, values},
         writer::Journal,
     },
 };
@@ -15,7 +14,7 @@ use crate::{
 /// Rows per statement.
 const BATCH: i64 = 1000;
 
-/// What a purge did.
+/// The effect of a purge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PurgeReport {
     /// Occasions that were purged; those that had been before are not counted.
@@ -35,17 +34,7 @@ select id, coalesce(key, '') from recipient where occasion_id = ?1 and id > ?2 o
 );
 
 /// Hashes of keys, states and times stay; a relay's words may hold an address, so they go.
-pub(in crate::ledger) const EMPTY: Sql = Sql::sqlite(
-    "
-update recipient set
-    key = case when recipient.key is null then null else j.value ->> 1 end,
-    user_id = null, address = null, name = null, fields = null, zone = null, reply = null,
-    reason = case when recipient.state = 'sent' then null else 'purged' end,
-    next_attempt_at = null, held_until = null,
-    state = case when recipient.state in ('pending', 'claimed', 'deferred') then 'withdrawn'
-        when recipient.state = 'sending' then 'unknown' else recipient.state end
-from json_each(?1) j where recipient.id = j.value ->> 0",
-);
+pub(in crate::ledger) const EMPTY: Sql = differs!("purge");
 
 const EMPTY_ATTEMPTS: Sql = Sql::shared(
     "
@@ -60,8 +49,8 @@ const EMPTY_TOKENS: Sql = Sql::shared("
 update clerk_token set user_id = null where recipient_id in (select id from recipient where occasion_id = ?1)");
 
 impl Ledger {
-    /// Removes the persons from a campaign's rows: addresses, names, user ids, fields and the relay's words. Keys become
-    /// hashes; counts, states and times stay. The old bytes are gone from the files when this returns.
+    /// Removes the persons from a campaign's rows: addresses, names, user ids, fields and the relay's words. Keys
+    /// become hashes; counts, states and times stay. The old bytes are gone from the files when this returns.
     ///
     /// Refused while rows have not come to an end, unless forced; they are never mailed then. A purged occasion cannot
     /// be run again. The suppression list stays: it is the persons' own wish.
@@ -155,7 +144,7 @@ async fn empty_occasion(connection: &mut Connection, occasion: i64) -> Result<()
         let rows: Vec<(i64, String)> = connection.all(KEYS, values![occasion, after, BATCH]).await?;
         let Some((last, _)) = rows.last() else { break };
         after = *last;
-        let hashed: Vec<_> = rows.iter().map(|(id, key)| (id, hex(&sha256(key.as_bytes())))).collect();
+        let hashed: Vec<_> = rows.iter().map(|(id, key)| (id, Digest::of(key))).collect();
         connection.execute(EMPTY, values![json(&hashed)]).await?;
     }
     for statement in [EMPTY_ATTEMPTS, EMPTY_ANSWERS, EMPTY_TOKENS] {

@@ -21,29 +21,29 @@ pub struct RowView {
     pub line: u64,
     /// Whether the current list holds it.
     pub listed: bool,
-    /// Which list of the occasion held it last.
+    /// The number of the occasion's list that held it last.
     pub generation: i64,
     /// The key; `None` for rows that cannot be mailed.
     pub key: Option<String>,
-    /// Whom the link signs in.
+    /// The user that the link signs in.
     pub user_id: Option<String>,
-    /// Where the mail goes.
+    /// The address that the mail goes to.
     pub address: Option<String>,
-    /// What became of it.
+    /// The state.
     pub state: State,
-    /// Why.
+    /// The reason.
     pub reason: Option<String>,
     /// The relay's last words.
     pub reply: Option<String>,
     /// The `Message-ID` of the tries.
     pub message_id: Option<String>,
-    /// How many tries were recorded.
+    /// The number of recorded tries.
     pub attempts: u32,
-    /// When the state last changed.
+    /// The time of the last change of state.
     pub changed: Timestamp,
 }
 
-/// Bound to ?1 and ?2: which rows. To ?3 and ?4: behind which, and how many.
+/// A page of rows. Bound to ?1 and ?2: which rows. To ?3 and ?4: after which number, and how many.
 macro_rules! page {
     ($which:literal) => {
         concat!(
@@ -61,8 +61,8 @@ const PAGE_OF_STATE: Sql = Sql::shared(page!("o.campaign = ?1 and o.occasion = ?
 const PAGE_OF_RUN: Sql = Sql::shared(page!("o.id = ?1 and r.state = ?2"));
 
 impl Ledger {
-    /// Up to `limit` rows behind the row `after_id` (0 for the first page), of one state or all, in the order of their
-    /// numbers.
+    /// Up to `limit` rows with an id greater than `after_id` (0 for the first page), of one state or all, in the order
+    /// of their numbers.
     pub async fn rows(
         &self,
         campaign: &CampaignId,
@@ -76,13 +76,13 @@ impl Ledger {
 }
 
 impl Run {
-    /// Up to `limit` rows in a state, behind the row `after` (0 for the first page).
+    /// Up to `limit` rows in a state, with an id greater than `after` (0 for the first page).
     pub async fn rows(&self, state: State, after: i64, limit: u32) -> Result<Vec<RowView>, LedgerError> {
         rows_of(&self.ledger.readers, self.core.occasion, state, after, limit).await
     }
 }
 
-/// A page of rows: those of a state or all, behind `after_id`.
+/// A page of rows: those of a state or all, with an id greater than `after_id`.
 async fn rows(
     readers: &ReadPool,
     campaign: &CampaignId,
@@ -101,7 +101,7 @@ async fn rows(
     rows.iter().map(view).collect()
 }
 
-/// A page of the rows of one occasion in a state, behind `after`.
+/// A page of the rows of one occasion in a state, with an id greater than `after`.
 async fn rows_of(
     readers: &ReadPool,
     occasion: i64,

@@ -1,12 +1,12 @@
-//! How many rows are in each state.
+//! The number of rows in each state.
 
 use crate::ledger::{
     rules::{LedgerError, State},
     run::{Run, Selection},
-    store::{Connection, Sql, json, parse_state, values},
+    store::{Connection, Sql, differs, json, values},
 };
 
-/// How many rows are in each state. For the rows of a list the sum is the list's number of rows.
+/// The number of rows in each state. For the rows of a list the sum is the list's number of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tally([u64; State::ALL.len()]);
 
@@ -55,17 +55,9 @@ select state, seen = ?2 as listed, count(*) as rows from recipient where occasio
 
 const GENERATION: Sql = Sql::shared("select generation from occasion where id = ?1");
 
-const ABSENT: Sql = Sql::sqlite("
-select j.value from json_each(?2) j
-where not exists (select 1 from recipient r where r.occasion_id = ?1 and r.address = j.value and r.key is not null)
-    and not exists (select 1 from recipient r where r.occasion_id = ?1 and r.user_id = j.value and r.key is not null)");
+const ABSENT: Sql = differs!("chosen_absent");
 
-const CHOSEN: Sql = Sql::sqlite(
-    "
-select count(*) from recipient r
-where r.occasion_id = ?1 and r.state in ('pending', 'deferred') and r.key is not null
-    and (r.address in (select value from json_each(?2)) or r.user_id in (select value from json_each(?2)))",
-);
+const CHOSEN: Sql = differs!("chosen_waiting");
 
 impl Run {
     /// The rows of the current list by state.
@@ -76,7 +68,7 @@ impl Run {
         Ok(listed)
     }
 
-    /// Whom a selection leaves over: the names that are nobody's, and how many rows wait among the others.
+    /// The names of a selection that are nobody's, and the number of rows that wait among the others.
     pub async fn chosen(&self, selection: &Selection) -> Result<(Vec<String>, u64), LedgerError> {
         if selection.only.is_empty() {
             let tally = self.tally().await?;
@@ -95,12 +87,11 @@ pub(in crate::ledger) async fn counts(
     occasion: i64,
     generation: i64,
 ) -> Result<(Tally, Tally), LedgerError> {
-    let counts: Vec<(String, bool, i64)> = connection.all(COUNTS, values![occasion, generation]).await?;
+    let counts: Vec<(State, bool, u64)> = connection.all(COUNTS, values![occasion, generation]).await?;
     let mut listed = Vec::new();
     let mut gone = Vec::new();
     for (state, in_list, rows) in counts {
-        let count = (parse_state(&state)?, u64::try_from(rows).unwrap_or_default());
-        if in_list { listed.push(count) } else { gone.push(count) }
+        if in_list { listed.push((state, rows)) } else { gone.push((state, rows)) }
     }
     Ok((listed.into_iter().collect(), gone.into_iter().collect()))
 }

@@ -1,4 +1,4 @@
-//! What became of the links of a campaign.
+//! The links of a campaign that were used, and its tokens by state.
 
 use jiff::Timestamp;
 
@@ -7,23 +7,23 @@ use crate::{
     ledger::{
         handle::Ledger,
         rules::LedgerError,
-        store::{ReadPool, Sql, json, values},
+        store::{ReadPool, Sql, differs, json, values},
         tries::TokenKind,
     },
 };
 
-/// Whose link was used already, for people to look at.
+/// A link that was used, for people to look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UsedLink {
     /// The line in the list.
     pub line: u64,
     /// The user.
     pub user_id: Option<String>,
-    /// Where the mail went.
+    /// The address that the mail went to.
     pub address: Option<String>,
 }
 
-/// How many minted tokens of a campaign are in each state.
+/// The number of Clerk's tokens of a campaign in each state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TokenTally {
     /// Known and not ended.
@@ -34,19 +34,13 @@ pub struct TokenTally {
     pub revoked: u64,
     /// Those whose answer was lost and that have not ended yet; nobody holds them.
     pub orphans: u64,
-    /// How many of the orphans are invitations.
+    /// The number of invitations among the orphans.
     pub orphaned_invitations: u64,
-    /// When the last orphan ends at the latest.
+    /// The latest end of an orphan.
     pub orphans_end: Option<Timestamp>,
 }
 
-const USED: Sql = Sql::sqlite("
-select r.line, r.user_id, r.address from occasion o join recipient r on r.occasion_id = o.id
-where o.campaign = ?1 and o.occasion = ?2
-    and (r.redeemed_at is not null
-        or exists (select 1 from clerk_token t where t.recipient_id = r.id and t.state = 'used'))
-    and (?3 = '[]' or r.user_id in (select value from json_each(?3)) or r.address in (select value from json_each(?3)))
-order by r.line, r.id");
+const USED: Sql = differs!("links_used");
 
 const TALLY: Sql = Sql::shared("
 select t.state, t.kind, count(*), max(t.expires_at) from clerk_token t join recipient r on r.id = t.recipient_id
@@ -59,7 +53,7 @@ impl Ledger {
         tally(&self.inner.readers, campaign, self.inner.clock.now().as_second()).await
     }
 
-    /// Whose links of an occasion were used, in list order; of `only` these user ids and canonical addresses, or of
+    /// The links of an occasion that were used, in list order; of `only` these user ids and canonical addresses, or of
     /// all where it is empty.
     pub async fn used_links(
         &self,
@@ -71,7 +65,7 @@ impl Ledger {
     }
 }
 
-/// Whose links were used, of an occasion.
+/// The links of an occasion that were used.
 async fn used(
     readers: &ReadPool,
     campaign: &CampaignId,

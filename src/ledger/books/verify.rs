@@ -1,4 +1,4 @@
-//! Is the ledger whole, and do its books hold what is promised? Everything that can be told from the ledger alone.
+//! The check of a ledger: that it is whole, and that its books hold what is promised, as far as the ledger alone shows.
 
 use crate::ledger::{
     handle::Ledger,
@@ -9,9 +9,9 @@ use crate::ledger::{
 /// One thing that has to be true of a ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
-    /// What has to be true, as a sentence.
+    /// The rule, as a sentence.
     pub rule: &'static str,
-    /// Where it is not: how many, and the first of them in words. Empty: it is true.
+    /// The violations in words: their number and the first of them. Empty: the rule holds.
     pub broken: Vec<String>,
 }
 
@@ -92,12 +92,10 @@ impl Ledger {
 async fn verify(readers: &ReadPool, last_run: &LastRun) -> Result<Vec<Check>, LedgerError> {
     // One snapshot, so that a run under way does not show half of a step.
     let mut transaction = readers.snapshot().await?;
-    let damage: Vec<String> = transaction.all(Sql::sqlite("pragma integrity_check(20)"), &[]).await?;
-    let mut checks = vec![Check {
-        rule: "the file is whole",
-        broken: damage.into_iter().filter(|line| line != "ok").map(printable).collect(),
-    }];
-    let orphans = transaction.rows(Sql::sqlite("pragma foreign_key_check"), &[]).await?.len();
+    let damage = transaction.damage().await?;
+    let mut checks =
+        vec![Check { rule: "the file is whole", broken: damage.into_iter().map(printable).collect() }];
+    let orphans = transaction.orphans().await?;
     checks.push(Check {
         rule: "nothing refers to a row that is not there",
         broken: (orphans > 0).then(|| format!("{orphans} rows do")).into_iter().collect(),

@@ -11,7 +11,7 @@ use crate::{
         handle::Ledger,
         rules::{LedgerError, printable},
         run::Run,
-        store::{Connection, ReadPool, Sql, json, values},
+        store::{Connection, ReadPool, Sql, differs, json, values},
     },
     schedule::{History, Open},
 };
@@ -21,9 +21,9 @@ use crate::{
 pub struct Skipped {
     /// The occasion's name.
     pub occasion: String,
-    /// When it was due.
+    /// The due time.
     pub due: Timestamp,
-    /// Why it does not run.
+    /// The reason for which it does not run.
     pub reason: String,
 }
 
@@ -61,20 +61,9 @@ const OPEN: Sql = Sql::shared(concat!(open!("o.due_at, o.begun_at"), " order by 
 const OPEN_BEFORE: Sql = Sql::shared(concat!(open!("o.occasion"), " and o.due_at < ?2 order by o.due_at"));
 
 /// As a run counts them: of the current list. After a purge there is nobody to decide about.
-pub(in crate::ledger) const UNDECIDED: Sql = Sql::sqlite(
-    "
-select count(*) from occasion o cross join recipient r
-where o.campaign = ?1 and o.purged_at is null
-    and r.occasion_id = o.id and r.state = 'unknown' and r.seen = o.generation",
-);
+pub(in crate::ledger) const UNDECIDED: Sql = differs!("undecided");
 
-const SKIP: Sql = Sql::sqlite(
-    "
-insert into occasion (campaign, occasion, due_at, closed)
-select ?1, j.value ->> 'occasion', j.value ->> 'due', j.value ->> 'reason' from json_each(?2) j where true
-on conflict (campaign, occasion) do nothing
-returning occasion",
-);
+const SKIP: Sql = differs!("skip");
 
 const PLAN: Sql = Sql::shared(
     "
@@ -95,15 +84,16 @@ const OVER: Sql = Sql::shared("select closed from occasion where id = ?1");
 const BEGAN: Sql =
     Sql::shared("update occasion set begun_at = ?2 where id = ?1 and begun_at < due_at and due_at <= ?2");
 
-const TELL: Sql = Sql::sqlite("update occasion set told = ?2 where id = ?1 and told is not ?2");
+const TELL: Sql = Sql::shared("update occasion set told = ?2 where id = ?1 and told is distinct from ?2");
 
 impl Ledger {
-    /// What is known of a campaign's due times.
+    /// The history of a campaign's due times.
     pub async fn history(&self, campaign: &CampaignId) -> Result<History, LedgerError> {
         history(&self.inner.readers, campaign).await
     }
 
-    /// How many mails of a campaign, on whatever occasion, were handed over without an answer and wait for a decision.
+    /// The number of mails of a campaign, on whatever occasion, that were handed over without an answer and wait for a
+    /// decision.
     pub async fn undecided(&self, campaign: &CampaignId) -> Result<u64, LedgerError> {
         undecided(&self.inner.readers, campaign).await
     }
@@ -170,7 +160,7 @@ impl Run {
         .await
     }
 
-    /// Keeps what is told of the list; `None`: it is in order. Returns whether the last words were others.
+    /// Keeps what is reported of the list; `None`: it is in order. Returns whether the last words were others.
     pub async fn tell(&self, words: Option<&str>) -> Result<bool, LedgerError> {
         let words = words.map(printable);
         self.write(|connection, run, _| {
@@ -182,13 +172,13 @@ impl Run {
         .await
     }
 
-    /// Why the occasion is over, if it was skipped or given up: no run sends its mails any more.
+    /// The reason for which the occasion is over, if it was skipped or given up: no run sends its mails any more.
     pub async fn over(&self) -> Result<Option<String>, LedgerError> {
         self.ledger.readers.one(OVER, values![self.core.occasion]).await
     }
 }
 
-/// What is known of a campaign's occasions.
+/// The history of a campaign's occasions.
 async fn history(readers: &ReadPool, campaign: &CampaignId) -> Result<History, LedgerError> {
     let mut transaction = readers.snapshot().await?;
     let (newest, since): (Option<i64>, Option<i64>) =
@@ -208,7 +198,7 @@ async fn open_before(
     readers.all(OPEN_BEFORE, values![campaign.as_str(), due.as_millisecond()]).await
 }
 
-/// How many mails wait for a decision.
+/// The number of mails that wait for a decision.
 async fn undecided(readers: &ReadPool, campaign: &CampaignId) -> Result<u64, LedgerError> {
     let rows: i64 = readers.one(UNDECIDED, values![campaign.as_str()]).await?;
     Ok(u64::try_from(rows).unwrap_or_default())

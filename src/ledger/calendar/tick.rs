@@ -9,17 +9,17 @@ use crate::{
     schedule::{Act, Schedule, Skip, Why},
 };
 
-/// Why a due time passes by a paused campaign.
+/// The reason for which a due time passes by a paused campaign.
 pub const PAUSED: &str = "the campaign was paused";
 
-/// What a tick came to.
+/// The result of a tick.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tick {
-    /// Due times that pass without a run, told once.
+    /// Due times that pass without a run, reported once.
     pub skipped: Vec<Skipped>,
     /// Older occasions that were given up on the way, with the number of mails that had waited.
     pub given_up: Vec<(String, u64)>,
-    /// What is to be done now.
+    /// The next step.
     pub act: Act,
     /// The next due time.
     pub next: Option<Timestamp>,
@@ -86,7 +86,7 @@ impl Ledger {
     }
 }
 
-/// Why a due time passes, in words.
+/// The reason for which a due time passes, in words.
 fn reason(skip: Skip, name: impl Fn(Timestamp) -> String) -> String {
     match skip.why {
         Why::Late { by, limit } => format!("{} late, and `max_late` is {}", long(by), long(limit)),

@@ -1,5 +1,6 @@
 //! Putting rows back that came to their end without a mail: refused, expired, suppressed. Each is written down beside
-//! the row, for good. Who has a mail, or may have one, is not put back: that is what [`Resolution`](super::Resolution) is for.
+//! the row, for good. Who has a mail, or may have one, is not put back: that is what [`Resolution`](super::Resolution)
+//! is for.
 
 use std::collections::HashMap;
 
@@ -9,7 +10,7 @@ use crate::{
     ledger::{
         rules::{Event, LedgerError, State, kept, next, printable},
         run::Run,
-        store::{Connection, Row, Sql, anew, json, values},
+        store::{Connection, Row, Sql, differs, json, values},
         tries::mail_once::{self, Elsewhere},
         writer::RunCore,
     },
@@ -21,15 +22,15 @@ const BATCH: usize = 500;
 /// A row that shall wait for its turn again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PutBack {
-    /// Which row: [`RowView::id`](crate::ledger::RowView::id).
+    /// The row: [`RowView::id`](crate::ledger::RowView::id).
     pub id: i64,
-    /// Who says so.
+    /// The source of the decision.
     pub source: Source,
-    /// Why, for the audit trail.
+    /// The reason, for the audit trail.
     pub reason: String,
 }
 
-/// What becomes of a row that shall wait again.
+/// The answer to putting a row back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Back {
     /// It waits for its turn; its next try has a new link.
@@ -38,7 +39,7 @@ pub enum Back {
     Stays(Stays),
 }
 
-/// Why a row is not put back.
+/// The reason why a row is not put back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stays {
     /// Its state knows no way back: it has a mail or may have one, it waits already, or it is no person's row.
@@ -56,48 +57,30 @@ pub enum Stays {
 }
 
 /// All that decides about a row.
-pub(in crate::ledger) const FACTS: Sql = Sql::sqlite("
-select r.id, r.state, r.seen = o.generation as listed, r.key, r.user_id, r.address, o.once_in is not null as once,
-    r.redeemed_at is not null
-        or exists (select 1 from clerk_token t where t.recipient_id = r.id and t.state = 'used') as used,
-    exists (select 1 from suppression s where s.address = r.address) as suppressed,
-    exists (select 1 from recipient m indexed by recipient_mailbox
-        where m.occasion_id = r.occasion_id and m.address = r.address and m.key is not null and m.user_id <> r.user_id
-            and (m.state in ('sending', 'sent', 'unknown')
-                or (m.seen = o.generation and m.state in ('pending', 'claimed', 'deferred')))) as taken
-from json_each(?2) j cross join recipient r on r.id = j.value cross join occasion o on o.id = r.occasion_id
-where r.occasion_id = ?1");
+pub(in crate::ledger) const FACTS: Sql = differs!("put_back_facts");
 
 /// The reason stays until there is another.
-pub(in crate::ledger) const PUT_BACK: Sql = Sql::sqlite(concat!(
-    "update recipient set ",
-    anew!("?2"),
-    " from json_each(?1) j
-where recipient.id = j.value ->> 'id' and recipient.state in ('rejected', 'expired', 'suppressed')
-returning recipient.id"
-));
+pub(in crate::ledger) const PUT_BACK: Sql = differs!("put_back");
 
 /// As if no list had been taken in with these bytes.
-const READ_AGAIN: Sql = Sql::sqlite(
-    "
-update occasion set list_digest = zeroblob(32) where id = ?1 and list_digest is not null",
-);
+const READ_AGAIN: Sql =
+    Sql::shared("update occasion set list_digest = ?2 where id = ?1 and list_digest is not null");
 
-/// What the ledger has of a row.
+/// The facts of a row that decide.
 struct Facts {
     id: i64,
     state: State,
-    /// Why it stays, as far as the row itself can tell.
+    /// The reason to stay, as far as the row itself shows.
     stays: Option<Stays>,
     /// Of a key that is mailed once, whatever the occasion.
     once: bool,
     key: String,
     user_id: String,
-    address: String,
+    address: Option<Address>,
 }
 
 impl Run {
-    /// What [`put_back`](Self::put_back) would make of these rows now. Changes nothing; rows of another occasion are
+    /// The answers that [`put_back`](Self::put_back) would give now. Changes nothing; rows of another occasion are
     /// left out.
     pub async fn look_back(&self, rows: &[i64]) -> Result<Vec<(i64, Back)>, LedgerError> {
         let mut connection = self.ledger.readers.get().await?;
@@ -122,7 +105,7 @@ impl Run {
     pub async fn read_again(&self) -> Result<(), LedgerError> {
         self.start(|connection, run, _| {
             Box::pin(async move {
-                connection.execute(READ_AGAIN, values![run.occasion]).await?;
+                connection.execute(READ_AGAIN, values![run.occasion, &[0; 32]]).await?;
                 Ok(())
             })
         })
@@ -145,11 +128,13 @@ async fn put_back(
         .filter_map(|(facts, _)| Some((facts, *asked.get(&facts.id)?)))
         .map(|(facts, row)| Written {
             id: facts.id,
-            state: State::Pending.name(),
-            was: facts.state.name(),
+            state: State::Pending,
+            was: facts.state,
             source: row.source.name(),
-            reason: Address::parse(&facts.address)
-                .map_or_else(|_| printable(&row.reason), |address| kept(&row.reason, &address)),
+            reason: match &facts.address {
+                Some(address) => kept(&row.reason, address),
+                None => printable(&row.reason),
+            },
         })
         .collect();
     for written in written.chunks(BATCH) {
@@ -187,7 +172,7 @@ async fn decide_all(
         let elsewhere = mail_once::elsewhere(connection, occasion, &keys).await?;
         for one in facts {
             let other = elsewhere.get(&one.key);
-            let mailbox = one.address.to_ascii_lowercase();
+            let mailbox = one.address.as_ref().map(Address::canonical).unwrap_or_default();
             let rival = goes_to.get(&mailbox).is_some_and(|user| *user != one.user_id);
             let back = decide(&one, rival, other);
             if back == Back::Waits {
@@ -227,7 +212,7 @@ impl Facts {
             once: row.get("once")?,
             key: row.text("key")?,
             user_id: row.text("user_id")?,
-            address: row.text("address")?,
+            address: row.get("address")?,
         })
     }
 }

@@ -1,5 +1,7 @@
 //! Decisions about rows whose outcome is unknown. Each is written down beside the row, for good.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -8,7 +10,7 @@ use crate::{
     ledger::{
         rules::{LedgerError, State, kept, printable},
         run::Run,
-        store::{Connection, Row, Sql, json, parse_state, values},
+        store::{Connection, Row, Sql, differs, json, values},
     },
 };
 
@@ -21,19 +23,19 @@ pub struct UnknownRow {
     pub line: u64,
     /// Whether the current list holds it.
     pub listed: bool,
-    /// Whom the link signs in; empty after a purge.
+    /// The user that the link signs in; empty after a purge.
     pub user_id: String,
-    /// Where the mail went; empty after a purge.
+    /// The address that the mail went to; empty after a purge.
     pub address: String,
     /// The `Message-ID`, with angle brackets.
     pub message_id: String,
-    /// When the last try began.
+    /// The beginning of the last try.
     pub began: Timestamp,
-    /// When the answer was missed, or the row was found by a later run.
+    /// The time at which the answer was missed, or the row was found by a later run.
     pub ended: Timestamp,
 }
 
-/// What an unknown row is from now on.
+/// The state of an unknown row from now on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
     /// The relay took it.
@@ -44,7 +46,7 @@ pub enum Decision {
     Rejected,
 }
 
-/// Who decided.
+/// The source of a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     /// A person, about this row.
@@ -58,13 +60,13 @@ pub enum Source {
 /// A decision about one row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolution {
-    /// Which row: [`UnknownRow::id`].
+    /// The row: [`UnknownRow::id`].
     pub id: i64,
-    /// What it is from now on.
+    /// Its state from now on.
     pub decision: Decision,
-    /// Who says so.
+    /// The source of the decision.
     pub source: Source,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
@@ -72,9 +74,9 @@ pub struct Resolution {
 #[derive(Debug, Serialize)]
 pub(in crate::ledger) struct Written {
     pub(in crate::ledger) id: i64,
-    pub(in crate::ledger) state: &'static str,
+    pub(in crate::ledger) state: State,
     /// The state that it was decided about.
-    pub(in crate::ledger) was: &'static str,
+    pub(in crate::ledger) was: State,
     pub(in crate::ledger) source: &'static str,
     pub(in crate::ledger) reason: String,
 }
@@ -88,33 +90,12 @@ from occasion o join recipient r on r.occasion_id = o.id
 where o.id = ?1 and r.state = 'unknown' and r.id > ?2 order by r.id limit ?3",
 );
 
-const ADDRESSES: Sql = Sql::sqlite("
-select r.id, coalesce(r.address, '') from json_each(?1) j cross join recipient r where r.id = j.value ->> 'id'");
+const ADDRESSES: Sql = differs!("resolve_addresses");
 
 /// A row that left the list is not mailed again, whatever was decided. One that is has its time anew.
-pub(in crate::ledger) const RESOLVE: Sql = Sql::sqlite(
-    "
-update recipient set
-    state = case when j.value ->> 'state' = 'pending' and recipient.seen <>
-            (select o.generation from occasion o where o.id = recipient.occasion_id)
-        then 'withdrawn' else j.value ->> 'state' end,
-    reason = case when j.value ->> 'state' = 'pending' and recipient.seen =
-            (select o.generation from occasion o where o.id = recipient.occasion_id)
-        then null else j.value ->> 'reason' end,
-    first_try_at = case when j.value ->> 'state' = 'pending' then null else recipient.first_try_at end,
-    again_at = case when j.value ->> 'state' = 'pending' then ?3 else recipient.again_at end,
-    next_attempt_at = null, changed_at = ?3
-from json_each(?1) j
-where recipient.id = j.value ->> 'id' and recipient.occasion_id = ?2 and recipient.state = 'unknown'
-returning recipient.id, recipient.state",
-);
+pub(in crate::ledger) const RESOLVE: Sql = differs!("resolve");
 
-const AUDIT: Sql = Sql::sqlite(
-    "
-insert into resolution (recipient_id, attempt, epoch, source, state, was, reason, at)
-select r.id, r.attempts, ?2, j.value ->> 'source', r.state, j.value ->> 'was', j.value ->> 'reason', ?3
-from json_each(?1) j cross join recipient r where r.id = j.value ->> 'id'",
-);
+const AUDIT: Sql = differs!("resolve_audit");
 
 /// Of the current list, those whom a person or a log has decided about.
 const DECIDED: Sql = Sql::shared("
@@ -123,11 +104,11 @@ where o.id = ?1 and r.state = 'rejected' and r.seen = o.generation
     and (select d.state from resolution d where d.recipient_id = r.id order by d.id desc limit 1) = 'rejected'");
 
 impl Decision {
-    const fn name(self) -> &'static str {
+    const fn state(self) -> State {
         match self {
-            Self::Sent => "sent",
-            Self::Pending => "pending",
-            Self::Rejected => "rejected",
+            Self::Sent => State::Sent,
+            Self::Pending => State::Pending,
+            Self::Rejected => State::Rejected,
         }
     }
 }
@@ -143,13 +124,13 @@ impl Source {
 }
 
 impl Run {
-    /// How many rows are `rejected` since somebody decided so: no news to anybody.
+    /// The number of rows that are `rejected` because somebody decided so: no news to anybody.
     pub async fn decided_rejected(&self) -> Result<u64, LedgerError> {
         let rows: i64 = self.ledger.readers.one(DECIDED, values![self.core.occasion]).await?;
         Ok(u64::try_from(rows).unwrap_or_default())
     }
 
-    /// Up to `limit` rows whose outcome is unknown, behind the row `after` (0 for the first page).
+    /// Up to `limit` rows whose outcome is unknown, with a number greater than `after` (0 for the first page).
     pub async fn unknown(&self, after: i64, limit: u32) -> Result<Vec<UnknownRow>, LedgerError> {
         self.ledger
             .readers
@@ -198,28 +179,27 @@ async fn resolve(
         .iter()
         .map(|resolution| Written {
             id: resolution.id,
-            state: resolution.decision.name(),
-            was: State::Unknown.name(),
+            state: resolution.decision.state(),
+            was: State::Unknown,
             source: resolution.source.name(),
             reason: resolution.reason.clone(),
         })
         .collect();
-    let addresses: Vec<(i64, String)> = connection.all(ADDRESSES, values![json(&written)]).await?;
+    let addresses: HashMap<i64, Option<Address>> =
+        connection.all(ADDRESSES, values![json(&written)]).await?.into_iter().collect();
     for one in &mut written {
-        let address =
-            addresses.iter().find(|(id, _)| *id == one.id).and_then(|(_, it)| Address::parse(it).ok());
-        one.reason = match address {
-            Some(address) => kept(&one.reason, &address),
+        one.reason = match addresses.get(&one.id).and_then(Option::as_ref) {
+            Some(address) => kept(&one.reason, address),
             None => printable(&one.reason),
         };
     }
-    let changed: Vec<(i64, String)> = connection.all(RESOLVE, values![json(&written), occasion, now]).await?;
+    let changed: Vec<(i64, State)> = connection.all(RESOLVE, values![json(&written), occasion, now]).await?;
     written.retain(|one| changed.iter().any(|(id, _)| *id == one.id));
     audit(connection, epoch, &json(&written), now).await?;
-    changed.into_iter().map(|(id, state)| Ok((id, parse_state(&state)?))).collect()
+    Ok(changed)
 }
 
-/// Writes decisions down for good, behind the change that they made: [`Written`] as JSON.
+/// Writes decisions down for good, after the change that they made: [`Written`] as JSON.
 pub(in crate::ledger) async fn audit(
     connection: &mut Connection,
     epoch: i64,

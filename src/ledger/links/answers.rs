@@ -1,4 +1,4 @@
-//! What people answered on the pages of a survey's links.
+//! Answers that people gave on the pages of a survey's links.
 
 use crate::{
     campaign::CampaignId,
@@ -20,23 +20,23 @@ pub struct SurveyAnswer {
     pub words: Option<String>,
 }
 
-/// How often an answer was given.
+/// The count of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnswerCount {
     /// The question's id.
     pub question: String,
     /// The answer's id.
     pub answer: String,
-    /// How many gave it.
+    /// The number of people who gave it.
     pub count: u64,
 }
 
-/// What came back to an occasion's links.
+/// The responses to an occasion's links.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Responses {
-    /// How many links were signed in with.
+    /// The number of links that were signed in with.
     pub redeemed: u64,
-    /// How often each answer was given, by question and answer.
+    /// The count of each answer, by question and answer.
     pub answers: Vec<AnswerCount>,
 }
 
@@ -71,7 +71,7 @@ pub(in crate::ledger) async fn record(
 }
 
 impl Ledger {
-    /// What came back to the links of an occasion.
+    /// The responses to the links of an occasion.
     pub async fn responses(&self, campaign: &CampaignId, occasion: &str) -> Result<Responses, LedgerError> {
         let redeemed: i64 = self.inner.readers.one(REDEEMED, values![campaign.as_str(), occasion]).await?;
         let answers: Vec<(String, String, i64)> =
@@ -85,7 +85,7 @@ impl Ledger {
     }
 }
 
-/// What people write is theirs: it is not printed.
+/// Without the person's own words.
 impl std::fmt::Debug for SurveyAnswer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SurveyAnswer")

@@ -11,20 +11,20 @@ use crate::ledger::{
 pub struct ApiToken {
     /// `sit_` and 27 letters and digits.
     pub id: String,
-    /// Whom it signs in.
+    /// The user that it signs in.
     pub user_id: String,
     /// The rest.
     pub record: TokenRecord,
 }
 
-/// What became of calling a token back.
+/// The result of calling a token back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Revoked {
     /// It was open and signs nobody in any more.
     Done {
-        /// Whom it would have signed in.
+        /// The user that it would have signed in.
         user_id: String,
-        /// When it was made, Unix milliseconds.
+        /// The time at which it was made, Unix milliseconds.
         created_at: i64,
         /// Now, Unix milliseconds.
         updated_at: i64,

@@ -1,4 +1,4 @@
-//! What the pages behind the links ask: what a link stands for, spending it, answers, unsubscribing, tokens of the API.
+//! The verbs of the pages: looking at a link, spending it, answers, unsubscribing, tokens of the API.
 
 mod answers;
 mod api_tokens;

@@ -1,4 +1,4 @@
-//! The landing side: what a link stands for, and the one statement that spends it.
+//! Redemption: the ticket of a link, and the one statement that spends it.
 //!
 //! Two kinds of token are looked up by the hash of their `jti`: those of a mail (`recipient`) and those that were asked
 //! for one by one (`sign_in_token`).
@@ -15,21 +15,21 @@ use crate::{
     },
 };
 
-/// How long the browser that redeemed may ask again: its answer may have been lost.
+/// The time for which the browser that redeemed may ask again: its answer may have been lost.
 const AGAIN_MS: i64 = 120_000;
 
-/// What the page of a link knows about a campaign.
+/// The facts of a campaign that the page of a link shows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PageFacts {
     /// The name for people.
     pub title: String,
-    /// What every link of the campaign carries, in order.
+    /// The parameters of every link of the campaign, in order.
     pub link_parameters: Vec<(String, String)>,
     /// A survey's questions.
     pub questions: Vec<Question>,
 }
 
-/// How a token stands.
+/// The status of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenStatus {
     /// It signs in.
@@ -42,14 +42,14 @@ pub enum TokenStatus {
     Expired,
 }
 
-/// What a token stands for.
+/// The person and the campaign behind a token.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Ticket {
-    /// Whom it signs in.
+    /// The user that it signs in.
     pub user_id: String,
-    /// Where its mail went.
+    /// The address that its mail went to.
     pub address: Option<Address>,
-    /// Whether it still does.
+    /// Whether it still signs in.
     pub standing: TokenStatus,
     /// The campaign that it was sent for.
     pub source: Option<TokenOrigin>,
@@ -60,9 +60,9 @@ pub struct Ticket {
 pub struct TokenOrigin {
     /// Its name.
     pub campaign: String,
-    /// Which time of sending.
+    /// The occasion's name.
     pub occasion: String,
-    /// What its page shows.
+    /// The facts for its page.
     pub page: PageFacts,
 }
 
@@ -71,15 +71,15 @@ pub struct TokenOrigin {
 pub struct Redemption {
     /// SHA-256 of the token's `jti`.
     pub jti_hash: [u8; 32],
-    /// Whom the token says it signs in; the ledger has to agree.
+    /// The user in the token; the ledger has to agree.
     pub user_id: String,
     /// SHA-256 of a secret of the asker: the same one may ask again for two minutes.
     pub by: [u8; 32],
-    /// What was answered on the page.
+    /// The answer that was given on the page.
     pub given: Option<SurveyAnswer>,
 }
 
-/// What became of it.
+/// The result of a redemption.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Redeemed {
     /// Spent now, by this asker.
@@ -129,7 +129,7 @@ returning 0 as id, redeemed_at = ?3 as first",
 );
 
 impl Ledger {
-    /// What the token with this hash of its `jti` stands for. Nothing is spent by looking.
+    /// The ticket of the token with this hash of its `jti`. Nothing is spent by looking.
     pub async fn ticket(&self, jti_hash: &[u8; 32]) -> Result<Option<Ticket>, LedgerError> {
         let mut connection = self.inner.readers.get().await?;
         find(&mut connection, jti_hash, self.inner.clock.now().as_millisecond()).await
@@ -145,7 +145,7 @@ impl Ledger {
 }
 
 impl Run {
-    /// Keeps what the pages behind the links show, so that they need no campaign file.
+    /// Keeps what the pages of the links show, so that they need no campaign file.
     pub async fn describe(&self, facts: PageFacts) -> Result<(), LedgerError> {
         self.write(|connection, run, _| {
             Box::pin(async move { describe(connection, run.occasion, &facts).await })
@@ -225,7 +225,6 @@ fn read(row: &Row, now: i64) -> Result<Ticket, LedgerError> {
     } else {
         TokenStatus::Open
     };
-    let address: Option<String> = row.get("address")?;
     let campaign: Option<String> = row.get("campaign")?;
     let source = match campaign {
         None => None,
@@ -233,12 +232,7 @@ fn read(row: &Row, now: i64) -> Result<Ticket, LedgerError> {
             Some(TokenOrigin { campaign, occasion: row.get("occasion")?, page: page_facts(row)? })
         }
     };
-    Ok(Ticket {
-        user_id: row.get("user_id")?,
-        address: address.and_then(|address| Address::parse(&address).ok()),
-        standing,
-        source,
-    })
+    Ok(Ticket { user_id: row.get("user_id")?, address: row.get("address")?, standing, source })
 }
 
 fn page_facts(row: &Row) -> Result<PageFacts, LedgerError> {
@@ -253,7 +247,7 @@ fn page_facts(row: &Row) -> Result<PageFacts, LedgerError> {
     })
 }
 
-/// Whom it is for is nobody's business who prints it.
+/// Without the person.
 impl std::fmt::Debug for Ticket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Ticket")

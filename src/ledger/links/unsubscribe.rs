@@ -9,10 +9,10 @@ use crate::{
     },
 };
 
-/// How long a wish can be taken back.
+/// The time in which a wish can be taken back.
 const UNDO_MS: i64 = 60_000;
 
-/// Whom an unsubscribe link is about.
+/// The address of an unsubscribe link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnsubscribeLink {
     /// The address; `None` where the campaign was purged.
@@ -23,7 +23,7 @@ pub struct UnsubscribeLink {
     pub can_return: bool,
 }
 
-/// What became of unsubscribing.
+/// The result of unsubscribing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unsubscribed {
     /// The address is on the suppression list.
@@ -61,10 +61,10 @@ delete from suppression where undo = ?2 and since > ?3
     and address = (select r.address from recipient r where r.unsubscribe_id = ?1)",
 );
 
-type Found = (Option<String>, String, bool, bool);
+type Found = (Option<Address>, String, bool, bool);
 
 impl Ledger {
-    /// Whom an unsubscribe link is about; `None`: no mail has this id. `undo` is the SHA-256 of the secret of a wish.
+    /// The address of an unsubscribe link; `None`: no mail has this id. `undo` is the SHA-256 of the secret of a wish.
     pub async fn unsubscribe_link(
         &self,
         id: &str,
@@ -72,12 +72,8 @@ impl Ledger {
     ) -> Result<Option<UnsubscribeLink>, LedgerError> {
         let now = self.inner.clock.now().as_millisecond();
         let mut connection = self.inner.readers.get().await?;
-        Ok(match find(&mut connection, id, undo, now).await? {
-            None => None,
-            Some((address, _, gone, can_return)) => {
-                Some(UnsubscribeLink { address: parse(address)?, gone, can_return })
-            }
-        })
+        let found = find(&mut connection, id, undo, now).await?;
+        Ok(found.map(|(address, _, gone, can_return)| UnsubscribeLink { address, gone, can_return }))
     }
 
     /// Keeps the address of an unsubscribe link from getting any mail, those of a run under way included. Durable when
@@ -114,7 +110,7 @@ async fn unsubscribe(
     let Some((address, campaign, ..)) = find(connection, id, None, now).await? else {
         return Ok(Unsubscribed::Unknown);
     };
-    let Some(address) = parse(address)? else { return Ok(Unsubscribed::Forgotten) };
+    let Some(address) = address else { return Ok(Unsubscribed::Forgotten) };
     let reason = format!("unsubscribed by a mail of `{campaign}`");
     let can_return: bool = connection
         .one(
@@ -151,9 +147,4 @@ async fn find(
 ) -> Result<Option<Found>, LedgerError> {
     let undo = undo.as_ref().map(<[u8; 32]>::as_slice);
     connection.first(WHO, values![id, undo, now - UNDO_MS]).await
-}
-
-fn parse(address: Option<String>) -> Result<Option<Address>, LedgerError> {
-    let broken = |_| LedgerError::broken("the ledger holds an address that cannot be read");
-    address.map(|address| Address::parse(&address).map_err(broken)).transpose()
 }

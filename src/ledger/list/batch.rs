@@ -9,13 +9,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::plan::{Duplicate, Plan};
-use crate::hash::sha256;
 use crate::{
     audience::{Recipient, Row, RowProblem},
     campaign::ZONE_COLUMN,
     ledger::{
         rules::{Known, LedgerError, Rival, SameBy, State, Verdict, decide, printable},
-        store::{Connection, Sql, anew, hex, json, parse_state, values},
+        store::{Connection, Digest, Sql, differs, json, values},
         tries::mail_once::{self, Elsewhere},
     },
 };
@@ -31,66 +30,30 @@ pub(in crate::ledger) struct List {
     pub(in crate::ledger) now: i64,
 }
 
-pub(in crate::ledger) const BY_KEY: Sql = Sql::sqlite(
-    "
-select r.id, r.key, r.line, r.seen, r.state, r.row_hash, r.address, r.redeemed_at is not null
-from json_each(?2) j cross join recipient r
-where r.occasion_id = ?1 and r.key = j.value",
-);
+pub(in crate::ledger) const BY_KEY: Sql = differs!("list_by_key");
 
-/// Who holds a mailbox: only those that this list has shown or that were mailed. A line only where this list has it.
-/// Left to itself `SQLite` takes `key is not null` for a range and reads the whole list for each mailbox.
-pub(in crate::ledger) const BY_MAILBOX: Sql = Sql::sqlite(
-    "
-select r.address, r.user_id, min(case when r.seen = ?3 then r.line end)
-from json_each(?2) j cross join recipient r indexed by recipient_mailbox
-where r.occasion_id = ?1 and r.address = j.value and r.key is not null
-    and (r.seen = ?3 or r.state in ('sending', 'sent', 'unknown'))
-group by r.address, r.user_id",
-);
+/// The holders of a mailbox: only those that this list has shown or that were mailed. A line only where this list has
+/// it. Left to itself `SQLite` takes `key is not null` for a range and reads the whole list for each mailbox.
+pub(in crate::ledger) const BY_MAILBOX: Sql = differs!("list_by_mailbox");
 
-const ADD: Sql = Sql::sqlite("
-insert into recipient
-    (occasion_id, key, line, user_id, address, name, fields, row_hash, seen, state, reason, changed_at, zone)
-select ?1, j.value ->> 'key', j.value ->> 'line', j.value ->> 'user_id', j.value ->> 'address', j.value ->> 'name',
-    j.value ->> 'fields', unhex(j.value ->> 'row_hash'), ?3, j.value ->> 'state', j.value ->> 'reason', ?4,
-    j.value ->> 'zone'
-from json_each(?2) j");
+const ADD: Sql = differs!("list_add");
 
 /// A row that waits takes what the list says now. One that is back starts anew.
-pub(in crate::ledger) const CHANGE: Sql = Sql::sqlite("
-update recipient set
-    line = j.value ->> 'line', user_id = j.value ->> 'user_id', address = j.value ->> 'address',
-    name = j.value ->> 'name', fields = j.value ->> 'fields', row_hash = unhex(j.value ->> 'row_hash'), seen = ?2,
-    reason = case recipient.state when 'withdrawn' then null else recipient.reason end,
-    state = case recipient.state when 'withdrawn' then 'pending' else recipient.state end,
-    zone = j.value ->> 'zone', changed_at = ?3
-from json_each(?1) j
-where recipient.id = j.value ->> 'id' and recipient.state in ('pending', 'deferred', 'withdrawn')");
+pub(in crate::ledger) const CHANGE: Sql = differs!("list_change");
 
-/// A row that came to its end without a mail takes the address that the list has now, and waits as one that was put back.
-pub(in crate::ledger) const CORRECT: Sql = Sql::sqlite(concat!(
-    "update recipient set
-    line = j.value ->> 'line', user_id = j.value ->> 'user_id', address = j.value ->> 'address',
-    name = j.value ->> 'name', fields = j.value ->> 'fields', row_hash = unhex(j.value ->> 'row_hash'), seen = ?2,
-    zone = j.value ->> 'zone', reply = coalesce(recipient.reason, recipient.reply), reason = null,
-    ",
-    anew!("?3"),
-    " from json_each(?1) j
-where recipient.id = j.value ->> 'id' and recipient.state in ('rejected', 'expired')"
-));
+/// A row that came to its end without a mail takes the address that the list has now, and waits as one that was put
+/// back.
+pub(in crate::ledger) const CORRECT: Sql = differs!("list_correct");
 
-pub(in crate::ledger) const SEE: Sql = Sql::sqlite(
-    "
-update recipient set line = j.value ->> 1, seen = ?2 from json_each(?1) j where recipient.id = j.value ->> 0",
-);
+pub(in crate::ledger) const SEE: Sql = differs!("list_see");
 
-/// What the ledger has under a key.
+/// A row of the ledger under a key of the list.
 struct Found {
     id: i64,
     seen_on: Option<u64>,
     state: State,
-    row_hash: String,
+    /// `None` once this list has shown the key.
+    row_hash: Option<Digest>,
     /// Canonical.
     mailbox: String,
     /// Whether its person is known to have a mail, whatever the state: of another occasion, or since the link was used.
@@ -114,12 +77,12 @@ struct Written {
     name: Option<String>,
     fields: Option<String>,
     zone: Option<String>,
-    row_hash: Option<String>,
-    state: &'static str,
+    row_hash: Option<Digest>,
+    state: State,
     reason: Option<String>,
 }
 
-/// What a batch comes to.
+/// The changes that a batch comes to.
 #[derive(Default)]
 struct Writes {
     add: Vec<Written>,
@@ -211,7 +174,7 @@ async fn add_batch(
     Ok(())
 }
 
-/// Decides about one good row and notes what it comes to, for the statements and for the rows behind it.
+/// Decides about one good row and notes what it comes to, for the statements and for the rows after it.
 fn decide_row(
     recipient: Recipient,
     found: &mut HashMap<String, Found>,
@@ -229,7 +192,7 @@ fn decide_row(
     let known = before.map(|before| Known {
         seen_on: before.seen_on,
         state: before.state,
-        same: written.row_hash.as_deref() == Some(before.row_hash.as_str()),
+        same: written.row_hash == before.row_hash,
         corrected: before.mailbox != mailbox && !before.mailed,
     });
     // A user may have two carts: only another user's row makes a mailbox taken.
@@ -285,7 +248,7 @@ fn decide_row(
     note(found, holders, key, id, line, holds, user_id);
 }
 
-/// What the rows behind this one in the batch have to know.
+/// Notes what the rows after this one in the batch have to know.
 fn note(
     found: &mut HashMap<String, Found>,
     holders: &mut HashMap<String, Vec<Holder>>,
@@ -305,7 +268,7 @@ fn note(
         id: id.unwrap_or_default(),
         seen_on: Some(line),
         state: State::Pending,
-        row_hash: String::new(),
+        row_hash: None,
         mailbox,
         mailed: false,
     };
@@ -317,25 +280,14 @@ async fn by_key(
     list: &List,
     keys: &str,
 ) -> Result<HashMap<String, Found>, LedgerError> {
-    type FoundRow = (i64, String, i64, i64, String, Vec<u8>, String, bool);
+    type FoundRow = (i64, String, i64, i64, State, Digest, String, bool);
     let rows: Vec<FoundRow> = connection.all(BY_KEY, values![list.occasion, keys]).await?;
-    rows.into_iter()
-        .map(|(id, key, line, seen, state, row_hash, address, mailed)| {
-            let seen_on = (seen == list.generation).then(|| u64::try_from(line).unwrap_or_default());
-            let state = parse_state(&state)?;
-            Ok((
-                key,
-                Found {
-                    id,
-                    seen_on,
-                    state,
-                    row_hash: hex(&row_hash),
-                    mailbox: address.to_ascii_lowercase(),
-                    mailed,
-                },
-            ))
-        })
-        .collect()
+    let found = rows.into_iter().map(|(id, key, line, seen, state, row_hash, address, mailed)| {
+        let seen_on = (seen == list.generation).then(|| u64::try_from(line).unwrap_or_default());
+        let mailbox = address.to_ascii_lowercase();
+        (key, Found { id, seen_on, state, row_hash: Some(row_hash), mailbox, mailed })
+    });
+    Ok(found.collect())
 }
 
 async fn by_mailbox(
@@ -365,7 +317,7 @@ fn good(recipient: Recipient) -> Written {
         fields: Some(json(&recipient.fields)),
         zone: recipient.fields.get(ZONE_COLUMN).and_then(Value::as_str).map(str::to_owned),
         row_hash,
-        state: State::Pending.name(),
+        state: State::Pending,
         reason: None,
     }
 }
@@ -380,7 +332,7 @@ fn duplicate(written: Written, by: SameBy, first_line: Option<u64>) -> Written {
         Some(line) => format!("{what} as line {line}"),
         None => format!("{what} as a row that was mailed from an earlier list"),
     };
-    let state = State::Duplicate.name();
+    let state = State::Duplicate;
     Written { key: None, name: None, fields: None, zone: None, state, reason: Some(reason), ..written }
 }
 
@@ -392,15 +344,7 @@ fn stays_out(written: Written, other: &Elsewhere) -> Written {
             printable(format!("refused on the occasion `{occasion}`: {words}"))
         }
     });
-    Written {
-        key: None,
-        name: None,
-        fields: None,
-        zone: None,
-        state: State::Duplicate.name(),
-        reason,
-        ..written
-    }
+    Written { key: None, name: None, fields: None, zone: None, state: State::Duplicate, reason, ..written }
 }
 
 fn invalid(problem: &RowProblem) -> Written {
@@ -418,14 +362,13 @@ fn invalid(problem: &RowProblem) -> Written {
         fields: None,
         zone: None,
         row_hash: None,
-        state: State::Invalid.name(),
+        state: State::Invalid,
         reason: Some(reason),
     }
 }
 
 /// SHA-256 of what a mail is made from. Neither the line nor the order of the columns changes it.
-fn row_hash(recipient: &Recipient) -> String {
+fn row_hash(recipient: &Recipient) -> Digest {
     let fields: BTreeMap<_, _> = recipient.fields.iter().collect();
-    let text = json(&(&recipient.user_id, recipient.address.to_string(), &recipient.name, fields));
-    hex(&sha256(text.as_bytes()))
+    Digest::of(&json(&(&recipient.user_id, recipient.address.to_string(), &recipient.name, fields)))
 }

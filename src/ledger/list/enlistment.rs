@@ -30,7 +30,7 @@ use crate::{
 pub struct Enlistment {
     steps: mpsc::Sender<Step>,
     is_empty: bool,
-    /// Why a step failed: everything was undone then, and whatever is asked later fails for the same reason.
+    /// The cause of a step that failed: everything was undone then, and any later step fails for the same cause.
     broken: Option<LedgerError>,
 }
 
@@ -60,7 +60,7 @@ impl Enlistment {
         self.ask(|answer| Step::Finish(mark, answer)).await
     }
 
-    /// Tells what [`finish`](Self::finish) would do, and undoes everything.
+    /// Returns what [`finish`](Self::finish) would do, and undoes everything.
     pub async fn abandon(mut self) -> Result<Plan, LedgerError> {
         self.ask(Step::Abandon).await
     }

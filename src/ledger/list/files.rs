@@ -14,9 +14,9 @@ use crate::{
 /// A file of a list that is taken in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewFile {
-    /// How many lines of the list are before its first.
+    /// The number of lines of the list before its first.
     pub lines_before: u64,
-    /// Where it is, from the root on.
+    /// The path, from the root on.
     pub path: PathBuf,
     /// SHA-256 of it.
     pub digest: [u8; 32],
@@ -31,7 +31,7 @@ pub struct TakenFile {
     pub generation: i64,
     /// The file as it was.
     pub file: NewFile,
-    /// Whether nobody of the occasion waits for a mail any more.
+    /// Whether no row of the occasion waits for a mail any more.
     pub settled: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What the ledger remembers of a list.
+//! The memory of a list: enough to see that another one, or another template, is something else.
 
 use super::files::NewFile;
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// What the ledger remembers of a list, to see that another one, or another template, is something else.
+/// A list about to be remembered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewMark {
     /// The list's name as the user gave it.
@@ -24,7 +24,7 @@ pub struct NewMark {
     pub files: Vec<NewFile>,
 }
 
-/// What the ledger remembers of the last list that was taken in.
+/// The memory of the last list that was taken in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListMark {
     /// The list's name as the user gave it.
@@ -37,7 +37,7 @@ pub struct ListMark {
     pub rows: u64,
     /// Whether any try was recorded: somebody may have a mail already.
     pub tried: bool,
-    /// Whether something was told of the list since.
+    /// Whether something was reported of the list since.
     pub told: bool,
     /// Whether it was taken in before the occasion was due.
     pub early: bool,
@@ -61,7 +61,7 @@ from occasion where id = ?1 and enlisted_at is not null",
 const OCCASION: Sql = Sql::shared("select id from occasion where campaign = ?1 and occasion = ?2");
 
 impl Ledger {
-    /// What the ledger remembers of the last list of an occasion; `None` before the first.
+    /// The memory of the last list of an occasion; `None` before the first.
     pub async fn mark(&self, campaign: &CampaignId, occasion: &str) -> Result<Option<ListMark>, LedgerError> {
         let readers = &self.inner.readers;
         let id: Option<i64> = readers.first(OCCASION, values![campaign.as_str(), occasion]).await?;
@@ -73,25 +73,16 @@ impl Ledger {
 }
 
 impl Run {
-    /// What the ledger remembers of the last list that was taken in; `None` before the first.
+    /// The memory of the last list that was taken in; `None` before the first.
     pub async fn mark(&self) -> Result<Option<ListMark>, LedgerError> {
         mark(&self.ledger.readers, self.core.occasion).await
     }
 }
 
-/// The same by the occasion's number.
+/// The memory of the last list of the occasion with this number.
 async fn mark(readers: &ReadPool, occasion: i64) -> Result<Option<ListMark>, LedgerError> {
-    type Known = (String, Vec<u8>, Vec<u8>, i64, bool, bool, bool);
+    type Known = (String, [u8; 32], [u8; 32], u64, bool, bool, bool);
     let row: Option<Known> = readers.first(KNOWN, values![occasion]).await?;
     let Some((list, list_digest, content_digest, rows, tried, told, early)) = row else { return Ok(None) };
-    let broken = |_| LedgerError::broken("the ledger holds a digest that cannot be read");
-    Ok(Some(ListMark {
-        list,
-        list_digest: list_digest.try_into().map_err(broken)?,
-        content_digest: content_digest.try_into().map_err(broken)?,
-        rows: u64::try_from(rows).unwrap_or_default(),
-        tried,
-        told,
-        early,
-    }))
+    Ok(Some(ListMark { list, list_digest, content_digest, rows, tried, told, early }))
 }

@@ -1,4 +1,4 @@
-//! What taking in a list does, in figures.
+//! The effect of taking in a list, in figures.
 
 use crate::ledger::{books::Tally, rules::SameBy};
 
@@ -13,15 +13,16 @@ pub struct Duplicate {
     pub by: SameBy,
 }
 
-/// What taking in a list does.
+/// The effect of taking in a list.
 ///
-/// `rows` is the sum of `new`, `changed`, `unchanged`, `returned`, `corrected`, `changed_after_sent`, `changed_after_end`,
+/// `rows` is the sum of `new`, `changed`, `unchanged`, `returned`, `corrected`, `changed_after_sent`,
+/// `changed_after_end`,
 /// `duplicates`, `mailed_before`, `refused_before` and `invalid`, and also the total of `tally`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {
     /// Rows of the list.
     pub rows: u64,
-    /// Rows that nobody knew: they wait for their turn.
+    /// Rows that the ledger did not know: they wait for their turn.
     pub new: u64,
     /// Rows that wait for their turn and say something else now.
     pub changed: u64,
@@ -39,7 +40,7 @@ pub struct Plan {
     pub duplicates: u64,
     /// Rows whose key another occasion has mailed: they stay out.
     pub mailed_before: u64,
-    /// Rows whose mailbox does not exist, as another occasion was told: they stay out.
+    /// Rows whose mailbox does not exist, as another occasion found out: they stay out.
     pub refused_before: u64,
     /// Rows with a problem.
     pub invalid: u64,

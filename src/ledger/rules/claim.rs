@@ -1,4 +1,4 @@
-//! What a run holds: a claim, an intent, and what can become of them.
+//! Proofs of what a run holds, and the outcomes of a try.
 
 use jiff::Timestamp;
 
@@ -26,11 +26,11 @@ pub struct TokenRecord {
 pub struct Claim {
     /// The row's number in the ledger.
     pub(in crate::ledger) id: i64,
-    /// Whom it is about.
+    /// The recipient.
     pub(in crate::ledger) recipient: Recipient,
-    /// How many tries went before: intents, not claims.
+    /// The number of tries before: intents, not claims.
     pub(in crate::ledger) attempts: u32,
-    /// How often a relay said "later", before or after an intent.
+    /// The number of times that a relay said "later", before or after an intent.
     pub(in crate::ledger) deferrals: u32,
     /// The token of the earlier try, to be rebuilt.
     pub(in crate::ledger) token: Option<TokenRecord>,
@@ -38,7 +38,7 @@ pub struct Claim {
     pub(in crate::ledger) first_date: Option<Timestamp>,
     /// Whether no relay has heard of it yet, or not since it was put back.
     pub(in crate::ledger) untried: bool,
-    /// When it was put back, if it ever was.
+    /// The time at which it was put back, if it ever was.
     pub(in crate::ledger) again: Option<Timestamp>,
 }
 
@@ -49,7 +49,7 @@ pub struct Intent {
     pub(in crate::ledger) claim: Claim,
 }
 
-/// What a run holds of a recipient, to be settled.
+/// A claim or an intent, to be settled.
 #[derive(Debug)]
 pub enum Held {
     /// Nothing was sent: only a refusal can be settled.
@@ -58,19 +58,19 @@ pub enum Held {
     Intent(Intent),
 }
 
-/// Whether a body may leave.
+/// The answer to a recorded try: whether a body may leave.
 #[derive(Debug)]
 #[must_use = "without looking at it nobody knows whether the body may leave"]
 #[expect(clippy::large_enum_variant, reason = "it lives for a moment and is nearly always the large one")]
 pub enum Intended {
     /// The try is on disk.
     Go(Intent),
-    /// The run does not hold the recipient any more, or the address was suppressed meanwhile. No mail; the state tells
-    /// which.
+    /// The run does not hold the recipient any more, or the address was suppressed meanwhile: no mail. The state
+    /// says which.
     Withdrawn(State),
 }
 
-/// What a try is, recorded before the body leaves.
+/// A try, recorded before the body leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Try {
     /// The token inside.
@@ -110,13 +110,13 @@ pub enum Outcome {
     },
     /// Handed over, and nobody can say whether it arrived.
     Unknown {
-        /// What happened.
+        /// The event.
         reason: String,
     },
 }
 
 impl Claim {
-    /// Whom it is about.
+    /// The recipient.
     #[must_use]
     pub fn recipient(&self) -> &Recipient {
         &self.recipient
@@ -140,13 +140,13 @@ impl Claim {
         self.untried
     }
 
-    /// When it was put back after it had come to its end; `None` where it never was.
+    /// The time at which it was put back after it had come to its end; `None` where it never was.
     #[must_use]
     pub fn again(&self) -> Option<Timestamp> {
         self.again
     }
 
-    /// How many tries went before.
+    /// The number of tries before.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.attempts
@@ -154,7 +154,7 @@ impl Claim {
 }
 
 impl Intent {
-    /// Whom it is about.
+    /// The recipient.
     #[must_use]
     pub fn recipient(&self) -> &Recipient {
         self.claim.recipient()

@@ -1,8 +1,8 @@
-//! What can keep a run from working with the ledger.
+//! Errors of the ledger.
 
 use std::{fmt, io};
 
-/// Why the ledger could not do it. A caller decides by the variant: try later, stop, or have it put right.
+/// An error of the ledger. A caller decides by the variant: try later, stop, or have it put right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LedgerError {
     /// Another run holds the campaign's occasion.
@@ -14,26 +14,26 @@ pub enum LedgerError {
     Over {
         /// Its name.
         occasion: String,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// The ledger cannot be read or written. Nothing new may be started.
     Storage {
-        /// What failed.
+        /// The failure in words.
         words: String,
-        /// What it means for a caller.
+        /// The kind of failure, which a caller decides by.
         cause: StorageCause,
     },
     /// The ledger is in order but must not be used like this.
     Refused {
-        /// What was found and what was expected.
+        /// The finding and what was expected.
         message: String,
         /// The remedy, as one line.
         hint: String,
     },
 }
 
-/// What kept the storage from doing it.
+/// The kind of a failure of the storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StorageCause {
     /// The disk is full.
@@ -48,9 +48,9 @@ pub enum StorageCause {
     Other,
 }
 
-/// An error that knows what it means for the storage.
+/// An error that knows its kind of failure.
 pub(in crate::ledger) trait Caused: fmt::Display {
-    /// What it means.
+    /// The kind of failure.
     fn cause(&self) -> StorageCause;
 }
 
@@ -71,7 +71,7 @@ impl LedgerError {
         Self::Storage { words: words.to_owned(), cause: StorageCause::Gone }
     }
 
-    /// The same failure with more to say.
+    /// This failure with other words.
     pub(in crate::ledger) fn with_words(&self, words: String) -> Self {
         let cause = match self {
             Self::Storage { cause, .. } => *cause,

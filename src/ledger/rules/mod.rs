@@ -1,4 +1,4 @@
-//! What is allowed: plain functions and types, without a database.
+//! The rules: plain functions and types, without a database.
 
 mod claim;
 mod error;

@@ -1,8 +1,8 @@
-//! What a new list means for the rows that are there: one pure function.
+//! The reconciliation of a new list with the rows that are there: one pure function.
 
 use super::states::State;
 
-/// What the ledger has under the key of a new row.
+/// The ledger's row under the key of a new one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::ledger) struct Known {
     /// The line, if this list has shown the key already.
@@ -30,7 +30,7 @@ pub enum SameBy {
     Mailbox,
 }
 
-/// What to do with a new row.
+/// The decision about a new row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::ledger) enum Verdict {
     /// Nobody knows it: it waits for its turn.

@@ -2,8 +2,11 @@
 
 use std::fmt;
 
-/// What became of a row. The names are the same in SQL, in the code and on the screen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+use serde::{Deserialize, Serialize};
+
+/// The state of a row. The names are the same in SQL, in the code and on the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum State {
     /// Waits for its turn.
     Pending,
@@ -31,7 +34,7 @@ pub enum State {
     Duplicate,
 }
 
-/// What happens to a row.
+/// An event in the life of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(
     not(test),
@@ -283,6 +286,7 @@ mod tests {
     fn a_name_is_read_back() {
         for state in State::ALL {
             assert_eq!(State::parse(state.name()), Some(state));
+            assert_eq!(serde_json::to_value(state).unwrap(), state.name());
         }
         assert_eq!(State::parse("Sent"), None);
     }

@@ -1,4 +1,4 @@
-//! How long a row waits that a relay put off.
+//! The wait of a row that a relay put off.
 
 use crate::hash::sha256;
 
@@ -9,8 +9,9 @@ const WAITS_MIN: [i64; 6] = [1, 5, 15, 30, 60, 120];
 /// The longest wait, jitter included.
 pub(in crate::ledger) const LONGEST_WAIT_MS: i64 = 4 * 60 * MINUTE_MS;
 
-/// How long a row waits after its `nth` "later": the wait of that number, and up to as much again by chance, so that
-/// rows that were put off together do not come back together. The chance is a hash: a try can be told again.
+/// The wait of a row after its `nth` "later", in milliseconds: the wait of that number, and up to as much again by
+/// chance, so that rows that were put off together do not come back together. The chance is a hash: the same row waits
+/// the same time again.
 pub(in crate::ledger) fn wait_ms(id: i64, epoch: i64, nth: u32) -> i64 {
     let at = usize::try_from(nth.saturating_sub(1)).unwrap_or(usize::MAX);
     let shortest = WAITS_MIN[at.min(WAITS_MIN.len() - 1)] * MINUTE_MS;

@@ -1,4 +1,4 @@
-//! Taking recipients and giving them back: the statements behind `claim`, `release`, `expire` and `next_due`.
+//! Taking recipients and giving them back: the statements of `claim`, `release`, `expire` and `next_due`.
 
 use std::sync::Arc;
 
@@ -7,16 +7,16 @@ use serde_json::Value;
 
 use super::handle::Run;
 use crate::{
-    audience::{Address, Recipient, RecipientKey},
+    audience::{Recipient, RecipientKey},
     failpoint,
     ledger::{
         rules::{Claim, LONGEST_WAIT_MS, LedgerError, State, TokenRecord},
-        store::{Connection, Row, Sql, json, values},
+        store::{Connection, Row, Sql, differs, json, values},
         writer::Grouped,
     },
 };
 
-/// Which recipients to claim.
+/// The recipients to claim.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Selection {
     /// Canonical addresses or user ids; empty means all.
@@ -31,7 +31,7 @@ where occasion_id = ?1 and state = 'deferred' and next_attempt_at > ?2 and held_
 );
 
 macro_rules! take {
-    ($which:literal) => {
+    ($which:expr) => {
         concat!(
             "update recipient set
     state = case when exists (select 1 from suppression s where s.address = recipient.address)
@@ -68,19 +68,8 @@ pub(in crate::ledger) const TAKE: Sql = Sql::shared(take!(
     ) order by line limit ?4"
 ));
 
-/// The same among those that were named.
-pub(in crate::ledger) const TAKE_NAMED: Sql = Sql::sqlite(take!(
-    "
-    select r.id from (
-        select a.id from json_each(?5) j cross join recipient a indexed by recipient_mailbox
-        where a.occasion_id = ?1 and a.address = j.value and a.key is not null
-        union
-        select u.id from json_each(?5) j cross join recipient u indexed by recipient_user
-        where u.occasion_id = ?1 and u.user_id = j.value and u.key is not null
-    ) named cross join recipient r
-    where r.id = named.id and (r.state = 'pending' or (r.state = 'deferred' and r.next_attempt_at <= ?3))
-    order by r.line limit ?4"
-));
+/// The next in list order among those that were named.
+pub(in crate::ledger) const TAKE_NAMED: Sql = differs!(take, "claim_named");
 
 const RELEASE_ALL: Sql = Sql::shared("
 update recipient set state = case when next_attempt_at is null then 'pending' else 'deferred' end, changed_at = ?3
@@ -93,15 +82,15 @@ update recipient set state = 'expired', reply = coalesce(reason, reply), reason 
 where occasion_id = ?1 and state in ('pending', 'deferred') and first_try_at < ?2",
 );
 
-/// From when on the time of an occasion runs: its due time, or its beginning where that was later.
+/// The beginning of an occasion's time: when it was due, or begun where that was later.
 macro_rules! time {
     () => {
-        "max(due_at, coalesce(begun_at, due_at))"
+        "case when begun_at > due_at then begun_at else due_at end"
     };
 }
 
-/// What was never tried. Null where no schedule wanted the occasion, and then nothing is ended.
-pub(in crate::ledger) const EXPIRE_UNTRIED: Sql = Sql::sqlite(concat!(
+/// Ends rows that were never tried. Nothing where no schedule wanted the occasion: its time is null then.
+pub(in crate::ledger) const EXPIRE_UNTRIED: Sql = Sql::shared(concat!(
     "update recipient set state = 'expired',
     reason = case when held_until is null then ?3 else ?3 || ': its window was closed' end,
     next_attempt_at = null, held_until = null, changed_at = ?4
@@ -113,7 +102,7 @@ where occasion_id = ?1 and state in ('pending', 'deferred') and first_try_at is 
 ));
 
 pub(in crate::ledger) const TIME: Sql =
-    Sql::sqlite(concat!("select ", time!(), " from occasion where id = ?1"));
+    Sql::shared(concat!("select ", time!(), " from occasion where id = ?1"));
 
 pub(in crate::ledger) const NEXT_DUE: Sql =
     Sql::shared("select min(next_attempt_at) from recipient where occasion_id = ?1 and state = 'deferred'");
@@ -134,7 +123,7 @@ impl Run {
         claimed
     }
 
-    /// When the next deferred row is due: at most four hours from now, whatever clock wrote it. `None`: none waits.
+    /// The due time of the next deferred row: at most four hours from now, whatever clock wrote it. `None`: none waits.
     pub async fn next_due(&self) -> Result<Option<Timestamp>, LedgerError> {
         let due: Option<i64> = self.ledger.readers.one(NEXT_DUE, values![self.core.occasion]).await?;
         let latest = self.ledger.clock.now().as_millisecond().saturating_add(LONGEST_WAIT_MS);
@@ -196,7 +185,8 @@ impl Run {
     }
 }
 
-/// Claims up to `limit` recipients in list order. A suppressed one is put aside on the way. Rests on the one write lock:
+/// Claims up to `limit` recipients in list order. A suppressed one is put aside on the way. Rests on the one write
+/// lock:
 /// `races::two_claims_never_take_one_row`.
 pub(in crate::ledger) async fn claim(
     connection: &mut Connection,
@@ -236,7 +226,6 @@ fn read(row: &Row) -> Result<Claim, LedgerError> {
     let id: i64 = row.get("id")?;
     let broken =
         |what: &str| LedgerError::broken(format!("row {id} of the ledger holds {what} that cannot be read"));
-    let address: String = row.get("address")?;
     let fields: String = row.get("fields")?;
     let Ok(Value::Object(fields)) = serde_json::from_str(&fields) else { return Err(broken("fields")) };
     let time = |column: &str| match row.get::<Option<i64>>(column)? {
@@ -248,7 +237,7 @@ fn read(row: &Row) -> Result<Claim, LedgerError> {
         line: u64::try_from(row.get::<i64>("line")?).map_err(|_| broken("a line"))?,
         key: RecipientKey(row.get("key")?),
         user_id: row.get("user_id")?,
-        address: Address::parse(&address).map_err(|_| broken("an address"))?,
+        address: row.get("address").map_err(|_| broken("an address"))?,
         name: row.get("name")?,
         fields,
     };

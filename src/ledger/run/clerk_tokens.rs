@@ -7,7 +7,7 @@ use crate::{
     audience::Recipient,
     ledger::{
         rules::{Claim, LedgerError},
-        store::{Connection, Sql, json, values},
+        store::{Connection, Sql, differs, json, values},
         tries::{Asked, LiveToken, Note, Noted, Question, TokenEnd, TokenKind, clerk_notes::live},
         writer::Grouped,
     },
@@ -17,25 +17,17 @@ use crate::{
 pub const CLERK_KID: &str = "clerk";
 
 /// A token is of use only where its mail left or may have left, and only the one that the mail carries.
-const UNNEEDED: Sql = Sql::sqlite(
+const UNNEEDED: Sql = Sql::shared(
     "
 select t.id, t.clerk_id, t.kind from clerk_token t join recipient r on r.id = t.recipient_id
 where t.state = 'live' and r.occasion_id = ?1 and t.expires_at > ?2 and t.id > ?3
-    and not (r.state in ('claimed', 'sending', 'sent', 'unknown') and t.jti_hash is r.jti_hash)
+    and not (r.state in ('claimed', 'sending', 'sent', 'unknown') and t.jti_hash is not distinct from r.jti_hash)
 order by t.id limit ?4",
 );
 
-const UNUSED: Sql = Sql::sqlite("
-select t.id, t.clerk_id, t.kind from clerk_token t join recipient r on r.id = t.recipient_id
-where t.state = 'live' and r.occasion_id = ?1 and t.expires_at > ?2 and t.id > ?3
-    and (?5 = '[]' or r.user_id in (select value from json_each(?5)) or r.address in (select value from json_each(?5)))
-order by t.id limit ?4");
+const UNUSED: Sql = differs!("tokens_unused");
 
-const REVOKE_LOCAL: Sql = Sql::sqlite("
-update recipient set revoked_at = ?2
-where occasion_id = ?1 and jti_hash is not null and kid <> ?3 and redeemed_at is null and revoked_at is null
-    and token_expires_at > ?2 / 1000
-    and (?4 = '[]' or user_id in (select value from json_each(?4)) or address in (select value from json_each(?4)))");
+const REVOKE_LOCAL: Sql = differs!("tokens_revoke");
 
 const WITHOUT_USER: Sql = Sql::shared(
     "
@@ -59,7 +51,7 @@ select line, user_id from (
 );
 
 impl Run {
-    /// What is to be asked for a claimed recipient. `latest_end`, Unix seconds, is when the token ends at the latest.
+    /// The question for the token of a claimed recipient. `latest_end`, Unix seconds, is the latest end of the token.
     #[must_use]
     pub fn question(&self, claim: &Claim, kind: TokenKind, latest_end: i64) -> Question {
         let Recipient { user_id, line, .. } = &claim.recipient;
@@ -113,8 +105,8 @@ impl Run {
         }
     }
 
-    /// Up to `limit` tokens behind the number `after` that no mail needs: that of a mail which was refused, withdrawn
-    /// or never left, and that which a later token replaced.
+    /// Up to `limit` tokens with a number greater than `after` that no mail needs: that of a mail which was refused,
+    /// withdrawn or never left, and that which a later token replaced.
     pub async fn unneeded_tokens(&self, after: i64, limit: u32) -> Result<Vec<LiveToken>, LedgerError> {
         let rows = self
             .ledger
@@ -124,8 +116,8 @@ impl Run {
         rows.iter().map(live).collect()
     }
 
-    /// Up to `limit` tokens behind the number `after` that may still sign somebody in; of `only` these user ids and
-    /// canonical addresses, or of all where it is empty.
+    /// Up to `limit` tokens with a number greater than `after` that may still sign somebody in; of `only` these user
+    /// ids and canonical addresses, or of all where it is empty.
     pub async fn unused_tokens(
         &self,
         only: &[String],
@@ -140,7 +132,7 @@ impl Run {
         rows.iter().map(live).collect()
     }
 
-    /// How many of those that wait have no user: their user id is their address.
+    /// The number of those that wait and have no user: their user id is their address.
     pub async fn waiting_without_user(&self) -> Result<u64, LedgerError> {
         let count: i64 = self.ledger.readers.one(WITHOUT_USER, values![self.core.occasion]).await?;
         Ok(u64::try_from(count).unwrap_or_default())

@@ -31,8 +31,8 @@ impl Ledger {
     /// Begins a run: takes the lock, draws a new epoch, enters what the journal kept, recovers what a dead run held.
     ///
     /// [`LedgerError::Busy`] where another run is at it; refused where the clock lies more than an hour before the
-    /// newest time in the ledger, where the ledger is older than the newest run on it, both unless `accept` says so, and
-    /// where the occasion was purged.
+    /// newest time in the ledger, where the ledger is older than the newest run on it, both unless `accept` says so,
+    /// and where the occasion was purged.
     pub async fn begin(
         &self,
         campaign: &CampaignId,
@@ -80,7 +80,7 @@ impl Run {
         Ok(Self { ledger, core: Arc::new(core), recovered: started.recovered, elsewhere, once: false })
     }
 
-    /// What the start found lying about.
+    /// State left by a run that died, taken over at the start.
     #[must_use]
     pub fn recovered(&self) -> Recovered {
         self.recovered

@@ -1,4 +1,4 @@
-//! What limits the sending beyond one run: relays whose quota is used up, and how many mails left lately.
+//! Limits of sending beyond one run: relays whose quota is used up, and the mails that left lately.
 
 use jiff::Timestamp;
 
@@ -14,14 +14,14 @@ use crate::ledger::{
 pub struct Rest {
     /// Host and port of the relay, or the service's name.
     pub name: String,
-    /// When it opens again, as far as that is known.
+    /// The time at which it opens again, as far as that is known.
     pub until: Timestamp,
-    /// What it said: printable, without an address.
+    /// Its words: printable, without an address.
     pub reason: String,
 }
 
 impl Rest {
-    /// What the token service is called among those that rest.
+    /// The name of the token service among those that rest.
     pub const TOKEN_SERVICE: &str = "Clerk";
 }
 
@@ -49,7 +49,7 @@ impl Ledger {
         Ok(rows.into_iter().filter_map(rest).collect())
     }
 
-    /// When mails left, of whatever campaign: the newest so many, oldest first.
+    /// The times at which mails left, of whatever campaign: the newest so many, oldest first.
     pub async fn tries(&self, newest: u32) -> Result<Vec<Timestamp>, LedgerError> {
         let mut times: Vec<i64> = self.inner.readers.all(NEWEST_TRIES, values![newest]).await?;
         times.sort_unstable();

@@ -1,5 +1,5 @@
 //! The start of a run, in one transaction: occasion, clock, epoch, journal, recovery. In this order: what the journal
-//! holds counts before anything is called left behind.
+//! holds counts before any row is called abandoned.
 
 use std::path::PathBuf;
 
@@ -15,10 +15,10 @@ use crate::{
     },
 };
 
-/// How far the clock may lie before the newest time in the ledger.
+/// The longest time by which the clock may lie before the newest time in the ledger.
 const CLOCK_SLACK_MS: i64 = 60 * 60 * 1000;
 
-/// What a start puts up with that it would refuse otherwise.
+/// Overrides: conditions that a start refuses otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Accept {
     /// A ledger that is older than the newest run on it, such as one from a backup: whom later runs mailed it does not
@@ -28,7 +28,7 @@ pub struct Accept {
     pub clock: bool,
 }
 
-/// What the start of a run found lying about.
+/// State left by a run that died, taken over at the start of the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Recovered {
     /// Rows that a dead run had claimed: they wait for their turn again.
@@ -55,12 +55,13 @@ returning id, purged_at",
 );
 
 /// The tables grow at the end, so the last row is as good as the greatest time.
-const NEWEST: Sql = Sql::sqlite(
+const NEWEST: Sql = Sql::shared(
     "
 select max(at) from (
     select * from (select started_at as at from epoch order by id desc limit 1)
     union all
-    select * from (select max(started_at, coalesce(ended_at, 0)) from attempts order by id desc limit 1)
+    select * from (select case when ended_at > started_at then ended_at else started_at end
+        from attempts order by id desc limit 1)
     union all
     select enlisted_at from occasion)",
 );
@@ -96,14 +97,14 @@ update recipient set state = 'unknown', reason = ?3, changed_at = ?4
 where occasion_id = ?1 and state = 'sending' and epoch = ?2",
 );
 
-/// What a run starts with.
+/// The beginning of a run.
 pub(in crate::ledger) struct Start {
     pub(in crate::ledger) campaign: CampaignId,
     pub(in crate::ledger) occasion: String,
     pub(in crate::ledger) holder: Holder,
     /// The occasion, held until the end of the transaction even where the caller is gone.
     pub(in crate::ledger) holding: Holding,
-    /// What the journal held.
+    /// The outcomes that the journal held.
     pub(in crate::ledger) journal: Vec<Settlement>,
     /// The newest run that is known outside the database, and where.
     pub(in crate::ledger) last_run: Option<(KnownRun, PathBuf)>,

@@ -1,4 +1,4 @@
-//! What a run does with a claim: the try before a body leaves, the outcome after it.
+//! A run's steps with a claim: the try before a body leaves, the outcome after it.
 
 use std::sync::Arc;
 
@@ -7,7 +7,6 @@ use crate::{
     audience::RecipientKey,
     ledger::{
         rules::{Claim, Held, Intended, Intent, LedgerError, Outcome, State, Try},
-        store::parse_state,
         tries::{Intention, Settlement},
         writer::Grouped,
     },
@@ -18,11 +17,11 @@ use crate::{
 pub struct Settled {
     /// The line in the list.
     pub line: u64,
-    /// Whom it is about. Personal where the list has no user ids.
+    /// The recipient's key. Personal where the list has no user ids.
     pub key: RecipientKey,
     /// The state now.
     pub state: State,
-    /// Why, for every state but `sent`: printable, at most 1 KiB, the recipient's address masked.
+    /// The reason, for every state but `sent`: printable, at most 1 KiB, the recipient's address masked.
     pub reason: Option<String>,
 }
 
@@ -48,7 +47,7 @@ impl Run {
         let settled = Settled {
             line: recipient.line,
             key: recipient.key.clone(),
-            state: parse_state(&settlement.state)?,
+            state: settlement.state,
             reason: settlement.reason.clone(),
         };
         let run = Arc::clone(&self.core);

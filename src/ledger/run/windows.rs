@@ -18,24 +18,27 @@ select distinct zone from recipient where occasion_id = ?1 and state in ('pendin
 
 const WAITING_BY_ZONE: Sql = Sql::shared(
     "
-select zone, count(*) from recipient where occasion_id = ?1 and state in ('pending', 'deferred') group by zone order by zone",
+select zone, count(*) from recipient where occasion_id = ?1 and state in ('pending', 'deferred')
+group by zone order by zone",
 );
 
-/// A row that the relay put off for longer keeps its time. One that waited already is put right, whatever clock wrote it.
-const PUT_OFF: Sql = Sql::sqlite(
+/// A row that the relay put off for longer keeps its time. One that waited already is put right, whatever clock wrote
+/// it.
+const PUT_OFF: Sql = Sql::shared(
     "
 update recipient set state = 'deferred', held_until = ?3,
     reason = case when recipient.state = 'pending' then 'waits for its window' else recipient.reason end,
     next_attempt_at = case when recipient.held_until is null
-        then max(coalesce(recipient.next_attempt_at, ?3), ?3) else ?3 end
-where occasion_id = ?1 and state in ('pending', 'deferred') and zone is ?2 and held_until is not ?3",
+            and recipient.next_attempt_at > ?3 then recipient.next_attempt_at else ?3 end
+where occasion_id = ?1 and state in ('pending', 'deferred')
+    and zone is not distinct from ?2 and held_until is distinct from ?3",
 );
 
 /// A window that is open after all: the file says more now, or a clock was wrong.
-const FREE: Sql = Sql::sqlite(
+const FREE: Sql = Sql::shared(
     "
 update recipient set held_until = null, next_attempt_at = ?3
-where occasion_id = ?1 and state = 'deferred' and zone is ?2 and held_until > ?3",
+where occasion_id = ?1 and state = 'deferred' and zone is not distinct from ?2 and held_until > ?3",
 );
 
 impl Run {

@@ -1,4 +1,4 @@
-//! Where a ledger may lie: a file of one's own, closed to others, on a disk of this machine.
+//! Conditions on a ledger's file: one's own, closed to others, on a disk of this machine.
 
 use std::{
     fs::{self, File, OpenOptions},

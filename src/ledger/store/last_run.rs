@@ -13,7 +13,7 @@ use std::{
 use super::{file_checks, lock::Holder};
 use crate::ledger::rules::{LedgerError, printable};
 
-/// Where the number is kept.
+/// The file of the number.
 #[derive(Debug, Clone)]
 pub(in crate::ledger) struct LastRun {
     path: PathBuf,
@@ -23,7 +23,7 @@ pub(in crate::ledger) struct LastRun {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::ledger) struct Known {
     pub(in crate::ledger) epoch: i64,
-    /// Who it was.
+    /// Its host, process and beginning.
     pub(in crate::ledger) holder: String,
 }
 

@@ -24,7 +24,7 @@ pub(in crate::ledger) struct RunLock {
     _file: File,
 }
 
-/// Who runs: what the lock file says to those who come second.
+/// The holder of a lock, as its file names it to those who come second.
 #[derive(Debug, Clone)]
 pub(in crate::ledger) struct Holder {
     pub(in crate::ledger) host: String,
@@ -82,7 +82,7 @@ impl RunLock {
 }
 
 /// The path of a file that belongs to an occasion, beside the ledger. Different occasions never share a name: one that
-/// is not plain gets a hash behind `~`, which no plain name holds.
+/// is not plain gets a hash after `~`, which no plain name holds.
 pub(in crate::ledger) fn occasion_file(
     ledger: &Path,
     campaign: &CampaignId,

@@ -3,8 +3,11 @@
 use jiff::Timestamp;
 use sqlx::{ColumnIndex, Row as _, ValueRef, sqlite::SqliteRow};
 
-use super::values::parse_state;
-use crate::ledger::rules::{LedgerError, State};
+use super::values::Digest;
+use crate::{
+    audience::Address,
+    ledger::rules::{LedgerError, State},
+};
 
 /// A row of a result.
 #[derive(Debug)]
@@ -22,7 +25,7 @@ impl Row {
     }
 }
 
-/// What a column can be.
+/// A type that a column can have.
 pub(in crate::ledger) trait Column: Sized {
     /// The value at a place of a row.
     fn column<I: ColumnIndex<SqliteRow>>(row: &SqliteRow, at: I) -> Result<Self, LedgerError>;
@@ -47,6 +50,13 @@ impl Column for u64 {
 }
 
 /// A digest.
+impl Column for Digest {
+    fn column<I: ColumnIndex<SqliteRow>>(row: &SqliteRow, at: I) -> Result<Self, LedgerError> {
+        <[u8; 32]>::column(row, at).map(Self)
+    }
+}
+
+/// The bytes of a digest.
 impl Column for [u8; 32] {
     fn column<I: ColumnIndex<SqliteRow>>(row: &SqliteRow, at: I) -> Result<Self, LedgerError> {
         let bytes = Vec::<u8>::column(row, at)?;
@@ -56,7 +66,17 @@ impl Column for [u8; 32] {
 
 impl Column for State {
     fn column<I: ColumnIndex<SqliteRow>>(row: &SqliteRow, at: I) -> Result<Self, LedgerError> {
-        parse_state(&String::column(row, at)?)
+        let name = String::column(row, at)?;
+        Self::parse(&name)
+            .ok_or_else(|| LedgerError::broken(format!("the ledger holds an unknown state `{name}`")))
+    }
+}
+
+/// An address, which passed the policy on its way into the ledger.
+impl Column for Address {
+    fn column<I: ColumnIndex<SqliteRow>>(row: &SqliteRow, at: I) -> Result<Self, LedgerError> {
+        Self::from_ledger(&String::column(row, at)?)
+            .ok_or_else(|| LedgerError::broken("the ledger holds an address that cannot be read"))
     }
 }
 
@@ -78,9 +98,9 @@ macro_rules! or_null {
         }
     )*};
 }
-or_null!(i64, u64, u32, bool, String, Vec<u8>, [u8; 32]);
+or_null!(i64, u64, u32, bool, String, Vec<u8>, [u8; 32], Address);
 
-/// What a row is read into: its only column, or all of them in their order.
+/// A type that a row is read into: its only column, or all of them in their order.
 pub(in crate::ledger) trait Columns: Sized {
     /// Reads a row.
     fn read(row: &Row) -> Result<Self, LedgerError>;

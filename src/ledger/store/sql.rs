@@ -4,7 +4,30 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::ledger) struct Sql(&'static str);
 
-/// What only `SQLite` understands.
+/// A statement for which each database has words of its own: the file of that name in `store/sql/DATABASE/`.
+///
+/// With a macro in front, the file has the part that differs, and the macro puts the rest around it.
+macro_rules! differs {
+    ($name:literal) => {
+        $crate::ledger::store::Sql::sqlite(include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/src/ledger/store/sql/sqlite/",
+            $name,
+            ".sql"
+        )))
+    };
+    ($around:ident, $name:literal) => {
+        $crate::ledger::store::Sql::sqlite($around!(include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/src/ledger/store/sql/sqlite/",
+            $name,
+            ".sql"
+        ))))
+    };
+}
+pub(in crate::ledger) use differs;
+
+/// Words that only `SQLite` understands.
 const SQLITE_ONLY: [&str; 12] = [
     "json_each",
     "->>",
@@ -27,14 +50,14 @@ impl Sql {
         while at < SQLITE_ONLY.len() {
             assert!(
                 !contains(text.as_bytes(), SQLITE_ONLY[at].as_bytes()),
-                "say `Sql::sqlite`: another database needs other words"
+                "say `differs!`: another database needs other words"
             );
             at += 1;
         }
         Self(text)
     }
 
-    /// A statement in `SQLite`'s words: a second database needs its own.
+    /// A statement in `SQLite`'s words, from [`differs!`] alone.
     pub(in crate::ledger) const fn sqlite(text: &'static str) -> Self {
         Self(text)
     }

@@ -13,18 +13,19 @@ use super::{
     file_checks,
     lock::{Holder, RunLock},
     schema,
+    sql::Sql,
 };
 use crate::{
     clock::Clock,
     ledger::rules::{Caused, LedgerError, StorageCause},
 };
 
-/// How long to wait for the migration lock.
+/// The longest wait for the migration lock.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long between two looks at the migration lock.
+/// The pause between two tries to take the migration lock.
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 const READERS: u32 = 4;
-/// How long a look waits for a program that writes.
+/// The longest wait of a look for a program that writes.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Opens the file, with its schema up to date: the connection that writes, and those that read.
@@ -93,6 +94,17 @@ impl Connection {
         ))
     }
 
+    /// The damages of the files, in the engine's words.
+    pub(in crate::ledger) async fn damage(&mut self) -> Result<Vec<String>, LedgerError> {
+        let found: Vec<String> = self.all(Sql::sqlite("pragma integrity_check(20)"), &[]).await?;
+        Ok(found.into_iter().filter(|line| line != "ok").collect())
+    }
+
+    /// The number of rows that refer to a row which is not there.
+    pub(in crate::ledger) async fn orphans(&mut self) -> Result<usize, LedgerError> {
+        Ok(self.rows(Sql::sqlite("pragma foreign_key_check"), &[]).await?.len())
+    }
+
     /// A ledger without a file.
     #[cfg(test)]
     pub(in crate::ledger) async fn in_memory() -> Self {
@@ -109,7 +121,7 @@ impl Connection {
 
     /// The steps in which a statement goes about its work.
     #[cfg(test)]
-    pub(in crate::ledger) async fn steps_of(&mut self, sql: super::Sql) -> Vec<String> {
+    pub(in crate::ledger) async fn steps_of(&mut self, sql: Sql) -> Vec<String> {
         use sqlx::Row;
 
         let query = sqlx::query(sqlx::AssertSqlSafe(format!("explain query plan {}", sql.text())));
@@ -134,7 +146,7 @@ async fn lock_for_migration(path: &Path, clock: Clock) -> Result<RunLock, Ledger
     }
 }
 
-/// Looks whether the database does what it was told: durability is not believed, it is read back.
+/// Checks that the database does what it was asked to: durability is not believed, it is read back.
 async fn read_back(connection: &mut SqliteConnection, busy: Duration) -> Result<(), LedgerError> {
     let journal: String = sqlx::query_scalar("pragma journal_mode").fetch_one(&mut *connection).await?;
     let synchronous: i64 = sqlx::query_scalar("pragma synchronous").fetch_one(&mut *connection).await?;

@@ -1,4 +1,4 @@
-//! What is noted about a token that Clerk makes: asked for, made, ended. Its text never comes here.
+//! Notes about a token that Clerk makes: asked for, made, ended. Its text never comes here.
 //!
 //! The question is on disk before the service is asked, the id before the mail goes. So after a crash every token is
 //! either known by its id, and can be revoked, or counted as an orphan.
@@ -6,10 +6,10 @@
 use crate::hash::sha256;
 use crate::ledger::{
     rules::LedgerError,
-    store::{Connection, Row, Sql, values},
+    store::{Connection, Row, Sql, differs, values},
 };
 
-/// What a minted token is.
+/// The kind of a token that Clerk makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenKind {
     /// Signs a user in.
@@ -18,7 +18,7 @@ pub enum TokenKind {
     Invitation,
 }
 
-/// How a token came to its end.
+/// The end of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenEnd {
     /// Taken back: it signs nobody in.
@@ -53,18 +53,18 @@ pub struct Asked {
     pub live: Vec<LiveToken>,
 }
 
-/// A minted token that may still sign somebody in.
+/// A token that may still sign somebody in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveToken {
     /// Its number in the ledger.
     pub number: i64,
     /// The service's id.
     pub clerk_id: String,
-    /// What it is.
+    /// Its kind.
     pub kind: TokenKind,
 }
 
-/// What the writer notes.
+/// A note for the writer.
 pub(in crate::ledger) enum Note {
     Ask(Question),
     Made { number: i64, clerk_id: String, expires_at: i64 },
@@ -72,7 +72,7 @@ pub(in crate::ledger) enum Note {
     Lost { occasion: i64 },
 }
 
-/// What a note comes to.
+/// The result of a note.
 pub(in crate::ledger) enum Noted {
     Asked(Asked),
     Rows(u64),
@@ -89,9 +89,7 @@ const LIVE_OF: Sql = Sql::shared("
 select id, clerk_id, kind from clerk_token where recipient_id = ?1 and state = 'live' and expires_at > ?2 order by id");
 
 /// Not where another token has this id already: then the answer is none to this question.
-const MADE: Sql = Sql::sqlite("
-update or ignore clerk_token set state = 'live', clerk_id = ?2, jti_hash = ?3, created_at = ?4, expires_at = ?5, changed_at = ?4
-where id = ?1 and state = 'asked'");
+const MADE: Sql = differs!("clerk_token_made");
 
 const END: Sql = Sql::shared(
     "update clerk_token set state = ?2, changed_at = ?3 where id = ?1 and state in ('asked', 'live')",

@@ -7,45 +7,22 @@
 
 use std::collections::HashMap;
 
-use crate::hash::sha256;
 use crate::{
     audience::Recipient,
     ledger::{
-        rules::LedgerError,
-        store::{Connection, Sql, hex, json, parse_state, values},
+        rules::{LedgerError, State},
+        store::{Connection, Digest, Sql, differs, json, values},
     },
 };
 
 /// Puts aside what another occasion has mailed; before the intents of a group.
-pub(in crate::ledger) const TAKEN: Sql = Sql::sqlite("
-update recipient set
-    state = 'withdrawn', next_attempt_at = null, changed_at = ?2,
-    reason = 'mailed on the occasion `' || (select c.occasion from occasion o
-        join mailed m on m.campaign = o.campaign and m.once_in = o.once_in
-            and m.key_hash = unhex(j.value ->> 'key_hash')
-        join recipient r on r.id = m.recipient_id join occasion c on c.id = r.occasion_id
-        where o.id = recipient.occasion_id) || '`'
-from json_each(?1) j
-where recipient.id = j.value ->> 'id' and recipient.epoch = j.value ->> 'epoch' and recipient.state = 'claimed'
-    and exists (select 1 from occasion o
-        join mailed m on m.campaign = o.campaign and m.once_in = o.once_in
-            and m.key_hash = unhex(j.value ->> 'key_hash')
-        join recipient r on r.id = m.recipient_id
-        where o.id = recipient.occasion_id and r.id <> recipient.id
-            and r.state in ('sending', 'sent', 'unknown'))");
+pub(in crate::ledger) const TAKEN: Sql = differs!("mail_once_taken");
 
-/// Enters who holds a key now; behind the intents of a group, and behind refusals before any intent. A refusal takes no
+/// Enters who holds a key now; after the intents of a group, and after refusals before any intent. A refusal takes no
 /// key from a row that was mailed.
-const ENTER: Sql = Sql::sqlite("
-insert into mailed (campaign, once_in, key_hash, recipient_id)
-select o.campaign, o.once_in, unhex(j.value ->> 1), r.id
-from json_each(?1) j cross join recipient r on r.id = j.value ->> 0 join occasion o on o.id = r.occasion_id
-where o.once_in is not null
-on conflict (campaign, once_in, key_hash) do update set recipient_id = excluded.recipient_id
-    where not exists (select 1 from recipient h
-        where h.id = mailed.recipient_id and h.id <> excluded.recipient_id and h.state in ('sending', 'sent', 'unknown'))");
+const ENTER: Sql = differs!("mail_once_enter");
 
-/// What another occasion has made of a key: its name.
+/// The trace of a key on another occasion, with that occasion's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::ledger) enum Elsewhere {
     /// It has mailed it, or may have.
@@ -70,25 +47,12 @@ impl Elsewhere {
 }
 
 /// The keys of a list that another occasion has mailed or tried in vain, with that occasion.
-pub(in crate::ledger) const ELSEWHERE: Sql = Sql::sqlite(
-    "
-select lower(hex(m.key_hash)), c.occasion, r.state, coalesce(r.reason, ''), coalesce(r.address, '')
-from json_each(?2) j cross join occasion o on o.id = ?1
-    cross join mailed m on m.campaign = o.campaign and m.once_in = o.once_in and m.key_hash = unhex(j.value)
-    cross join recipient r on r.id = m.recipient_id
-    cross join occasion c on c.id = r.occasion_id
-where r.occasion_id <> ?1 and r.state in ('sending', 'sent', 'unknown', 'rejected')",
-);
-
-/// The hash of a key, in hexadecimal: the same that a purge leaves.
-pub(in crate::ledger) fn key_hash(key: &str) -> String {
-    hex(&sha256(key.as_bytes()))
-}
+pub(in crate::ledger) const ELSEWHERE: Sql = differs!("mail_once_elsewhere");
 
 /// Enters the holders of keys. Pairs of row and hash.
 pub(in crate::ledger) async fn enter(
     connection: &mut Connection,
-    rows: &[(i64, &str)],
+    rows: &[(i64, Digest)],
 ) -> Result<(), LedgerError> {
     if !rows.is_empty() {
         connection.execute(ENTER, values![json(rows)]).await?;
@@ -96,7 +60,7 @@ pub(in crate::ledger) async fn enter(
     Ok(())
 }
 
-/// What other occasions have made of these keys. Nothing where the occasion counts for itself, and nothing of
+/// The traces of these keys on other occasions. None where the occasion counts for itself, and nothing of
 /// refusals that another occasion may see otherwise.
 pub(in crate::ledger) async fn elsewhere(
     connection: &mut Connection,
@@ -109,14 +73,14 @@ pub(in crate::ledger) async fn elsewhere(
     if !once {
         return Ok(HashMap::new());
     }
-    let keys: HashMap<_, _> = keys.iter().map(|key| (key_hash(key), *key)).collect();
+    let keys: HashMap<_, _> = keys.iter().map(|key| (Digest::of(key), *key)).collect();
     let hashes: Vec<_> = keys.keys().collect();
-    let found: Vec<(String, String, String, String, String)> =
+    let found: Vec<(Digest, String, State, String, String)> =
         connection.all(ELSEWHERE, values![occasion, json(&hashes)]).await?;
     let mut elsewhere = HashMap::new();
     for (hash, occasion, state, words, address) in found {
         let key = keys.get(&hash).copied().unwrap_or_default().to_owned();
-        if parse_state(&state)?.is_mailed() {
+        if state.is_mailed() {
             elsewhere.insert(key, Elsewhere::Mailed(occasion));
         } else if is_no_mailbox(&words) {
             let mailbox = address.to_ascii_lowercase();
@@ -127,7 +91,7 @@ pub(in crate::ledger) async fn elsewhere(
 }
 
 /// Whether a refusal says that the mailbox does not exist, in the words of RFC 3463: nothing mends that but another
-/// address. The first code counts; the text behind it may quote others.
+/// address. The first code counts; the text after it may quote others.
 fn is_no_mailbox(reason: &str) -> bool {
     let is_code = |word: &&str| {
         let digits =

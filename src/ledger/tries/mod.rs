@@ -1,4 +1,4 @@
-//! What every mail writes: intents, outcomes, claims given back, notes about Clerk's tokens. They share a commit.
+//! The writes of every mail: intents, outcomes, claims given back, notes about Clerk's tokens. They share a commit.
 
 pub(super) mod clerk_notes;
 pub(super) mod intention;

@@ -2,13 +2,10 @@
 
 use crate::ledger::{
     rules::LedgerError,
-    store::{Connection, Sql, json, values},
+    store::{Connection, Sql, differs, json, values},
 };
 
-pub(in crate::ledger) const RELEASE: Sql = Sql::sqlite("
-update recipient set state = case when next_attempt_at is null then 'pending' else 'deferred' end, changed_at = ?2
-from json_each(?1) j
-where recipient.id = j.value ->> 0 and recipient.epoch = j.value ->> 1 and recipient.state = 'claimed'");
+pub(in crate::ledger) const RELEASE: Sql = differs!("release");
 
 /// Gives claims back; a row that is not this epoch's any more is left alone. Pairs of row and epoch.
 pub(in crate::ledger) async fn release(

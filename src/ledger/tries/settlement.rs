@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::mail_once::{self, key_hash};
+use super::mail_once;
 use crate::ledger::{
     rules::{Event, Held, LedgerError, Outcome, State, kept, next, wait_ms},
-    store::{Connection, Sql, json, values},
+    store::{Connection, Digest, Sql, differs, json, values},
 };
 
 /// An outcome as it is written, into the database or, where that fails, into the journal. No address, no token.
@@ -17,23 +17,23 @@ pub(in crate::ledger) struct Settlement {
     pub(in crate::ledger) epoch: i64,
     /// The number of the try; `None` where nothing was sent.
     pub(in crate::ledger) attempt: Option<u32>,
-    pub(in crate::ledger) state: String,
+    pub(in crate::ledger) state: State,
     pub(in crate::ledger) reason: Option<String>,
     pub(in crate::ledger) reply: Option<String>,
-    /// When the next try is due, Unix milliseconds.
+    /// The due time of the next try, Unix milliseconds.
     pub(in crate::ledger) due: Option<i64>,
-    /// When the outcome was known, Unix milliseconds.
+    /// The time of the outcome, Unix milliseconds.
     pub(in crate::ledger) at: i64,
     /// Of a key that is mailed once whatever the occasion, and was refused before anything was sent.
     #[serde(default)]
-    pub(in crate::ledger) key_hash: Option<String>,
+    pub(in crate::ledger) key_hash: Option<Digest>,
     /// Whether the refusal was about us: it counts neither as a "later" nor as a first try.
     #[serde(default)]
     pub(in crate::ledger) requeued: bool,
 }
 
 impl Settlement {
-    /// What `outcome` does to what is `held`; refuses what cannot be.
+    /// The effect of `outcome` on what is `held`; refused where it cannot be.
     pub(in crate::ledger) fn new(
         held: &Held,
         outcome: &Outcome,
@@ -68,43 +68,18 @@ impl Settlement {
         let wait = || if requeued { 0 } else { wait_ms(claim.id, epoch, claim.deferrals.saturating_add(1)) };
         let due = (state == State::Deferred).then(|| at.saturating_add(wait()));
         let refused = once && attempt.is_none() && state == State::Rejected;
-        let key_hash = refused.then(|| key_hash(&claim.recipient.key.0));
-        let state = state.name().to_owned();
+        let key_hash = refused.then(|| Digest::of(&claim.recipient.key.0));
         Ok(Self { id: claim.id, epoch, attempt, state, reason, reply, due, at, key_hash, requeued })
     }
 }
 
 /// Outcomes. The epoch is the proof: a row that a later run has recovered is still ours as `unknown`, and a row that
 /// was claimed again is not.
-pub(in crate::ledger) const SETTLE: Sql = Sql::sqlite("
-update recipient set
-    state = j.value ->> 'state',
-    reason = j.value ->> 'reason',
-    reply = coalesce(j.value ->> 'reply', recipient.reply),
-    next_attempt_at = j.value ->> 'due',
-    deferrals = recipient.deferrals + (j.value ->> 'state' = 'deferred' and not coalesce(j.value ->> 'requeued', 0)),
-    -- a refusal of us does not start the recipient's time: only what a relay put off before keeps its own
-    first_try_at = case when not coalesce(j.value ->> 'requeued', 0) then coalesce(recipient.first_try_at, j.value ->> 'at')
-        when recipient.deferrals > 0 then recipient.first_try_at end,
-    changed_at = j.value ->> 'at'
-from json_each(?1) j
-where recipient.id = j.value ->> 'id'
-    and recipient.epoch = j.value ->> 'epoch'
-    and case when j.value ->> 'attempt' is null then recipient.state = 'claimed'
-        else recipient.state in ('sending', 'unknown') and recipient.attempts = j.value ->> 'attempt' end
-returning recipient.id");
+pub(in crate::ledger) const SETTLE: Sql = differs!("settle");
 
-pub(in crate::ledger) const SETTLE_ATTEMPTS: Sql = Sql::sqlite(
-    "
-update attempts set
-    outcome = case when coalesce(j.value ->> 'requeued', 0) then 'rejected' else j.value ->> 'state' end,
-    reply = coalesce(j.value ->> 'reply', j.value ->> 'reason'),
-    ended_at = j.value ->> 'at'
-from json_each(?1) j
-where attempts.recipient_id = j.value ->> 'id' and attempts.n = j.value ->> 'attempt'",
-);
+pub(in crate::ledger) const SETTLE_ATTEMPTS: Sql = differs!("settle_attempts");
 
-/// Writes outcomes and tells which rows took theirs. Runs inside the caller's transaction.
+/// Writes outcomes and returns the rows that took theirs. Runs inside the caller's transaction.
 pub(in crate::ledger) async fn settle(
     connection: &mut Connection,
     settlements: &[&Settlement],
@@ -124,7 +99,7 @@ pub(in crate::ledger) async fn settle(
     let refused: Vec<_> = settlements
         .iter()
         .filter(|settlement| taken.contains(&settlement.id))
-        .filter_map(|settlement| Some((settlement.id, settlement.key_hash.as_deref()?)))
+        .filter_map(|settlement| Some((settlement.id, settlement.key_hash?)))
         .collect();
     mail_once::enter(connection, &refused).await?;
     Ok(taken)

@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// Where an answer goes.
+/// The way back of an answer.
 pub(in crate::ledger) type Answer<T> = oneshot::Sender<Result<T, LedgerError>>;
 
 /// A request that is written together with others. It is data and not work, so that one statement serves them all.
@@ -46,7 +46,7 @@ pub(in crate::ledger) enum Grouped {
     },
 }
 
-/// What is written together.
+/// Requests that are written together.
 #[derive(Default)]
 pub(in crate::ledger) struct Group {
     settles: Vec<(Arc<RunCore>, Settlement, Answer<()>)>,
@@ -55,7 +55,7 @@ pub(in crate::ledger) struct Group {
     notes: Vec<(Note, Answer<Noted>)>,
 }
 
-/// What became of a group.
+/// The result of writing a group.
 pub(in crate::ledger) struct Written {
     settled: HashSet<i64>,
     staying: HashMap<i64, State>,
@@ -127,7 +127,7 @@ impl Group {
         }
     }
 
-    /// Tells every caller what became of its request, once it is on disk.
+    /// Answers every caller with the result of its request, once it is on disk.
     pub(in crate::ledger) fn answer(self, written: Written) {
         let Written { settled, staying, noted } = written;
         self.pass("settled", "intended");
@@ -146,7 +146,7 @@ impl Group {
         }
     }
 
-    /// Tells every caller that nothing was written; outcomes are kept in the journals of their runs.
+    /// Answers every caller that nothing was written; outcomes are kept in the journals of their runs.
     pub(in crate::ledger) fn fail(self, error: &LedgerError) {
         for (run, settlement, answer) in self.settles {
             let _ = answer.send(Err(run.keep(&settlement, error)));

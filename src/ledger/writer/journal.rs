@@ -1,4 +1,4 @@
-//! Where an outcome goes when the database cannot take it: a file that is already as long as it will ever be.
+//! The journal of outcomes that the database cannot take: a file that is already as long as it will ever be.
 //!
 //! A disk that fills up just after the relay said `250` must not cost us the answer. The space is taken at the start of
 //! the run, so writing here needs none. The next run enters what stands here before it recovers anything.
@@ -22,7 +22,7 @@ use crate::{
 /// Room for some 800 outcomes with the longest replies; a run that cannot record stops at once.
 const SIZE: u64 = 1024 * 1024;
 
-/// A run's outcome journal. A line each: a checksum, a blank, the outcome as JSON; zeros behind the last.
+/// A run's outcome journal. A line each: a checksum, a blank, the outcome as JSON; zeros after the last.
 #[derive(Debug)]
 pub(in crate::ledger) struct Journal {
     path: PathBuf,
@@ -52,7 +52,7 @@ impl Journal {
         self.file.sync_all()
     }
 
-    /// Where it lies, for the words of an error.
+    /// The path, for the words of an error.
     pub(in crate::ledger) fn path(&self) -> &Path {
         &self.path
     }
@@ -93,8 +93,8 @@ fn entry(settlement: &Settlement) -> String {
     format!("{} {json}\n", checksum(&json))
 }
 
-/// The whole entries at the start of the journal and where they end. A torn one ends the reading: its writer was never
-/// told that it is kept.
+/// The whole entries at the start of the journal and where they end. A torn one ends the reading: its writer never
+/// heard that it is kept.
 fn entries(text: &[u8]) -> (Vec<Settlement>, u64) {
     let mut found = Vec::new();
     let mut end = 0;
@@ -119,13 +119,14 @@ mod tests {
     use std::os::unix::fs::MetadataExt;
 
     use super::*;
+    use crate::ledger::rules::State;
 
     fn settlement(id: i64) -> Settlement {
         Settlement {
             id,
             epoch: 1,
             attempt: Some(1),
-            state: "sent".into(),
+            state: State::Sent,
             reason: None,
             reply: Some("250 Ok\\u{1b} \"4ABC\"".into()),
             due: None,

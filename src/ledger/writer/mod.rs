@@ -1,4 +1,5 @@
-//! When it commits: the one task that writes, what shares a commit, and the journal for what the database did not take.
+//! The moment of a commit: the one task that writes, what shares a commit, and the journal for what the database did
+//! not take.
 
 mod group;
 mod journal;

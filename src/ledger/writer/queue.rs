@@ -17,9 +17,9 @@ use crate::{
     ledger::{rules::LedgerError, store::Connection},
 };
 
-/// How many requests share a commit at most.
+/// The most requests that share a commit.
 const GROUP: usize = 256;
-/// How many may wait before the callers wait for room.
+/// The most requests that wait before the callers wait for room.
 const QUEUE: usize = 1024;
 
 /// Work that borrows a connection while it is done.
@@ -27,13 +27,13 @@ pub(in crate::ledger) type Doing<'c, T> = Pin<Box<dyn Future<Output = T> + Send 
 
 type Work = Box<dyn for<'c> FnOnce(&'c mut Connection, i64) -> Doing<'c, ()> + Send>;
 
-/// What can be asked of the writer.
+/// A request to the writer.
 enum Request {
-    Grouped(Grouped),
+    Grouped(Box<Grouped>),
     Alone(Alone),
 }
 
-/// What has the connection for itself.
+/// A request that has the connection for itself.
 enum Alone {
     Work(Work),
     Close(Answer<()>),
@@ -61,7 +61,7 @@ impl Requests {
         &self,
         request: impl FnOnce(Answer<T>) -> Grouped,
     ) -> Result<T, LedgerError> {
-        self.ask(|answer| Request::Grouped(request(answer))).await
+        self.ask(|answer| Request::Grouped(Box::new(request(answer)))).await
     }
 
     /// Runs `work` in a transaction of its own, which is durable when this returns. `work` gets the connection and the
@@ -129,7 +129,7 @@ impl Writer {
             let mut alone = Vec::new();
             for request in waiting.drain(..) {
                 match request {
-                    Request::Grouped(request) => group.take(request),
+                    Request::Grouped(request) => group.take(*request),
                     Request::Alone(one) => alone.push(one),
                 }
             }

@@ -1,18 +1,18 @@
-//! What the writer knows of a run, and where an outcome goes that the database does not take.
+//! A run as the writer knows it, and the way of an outcome that the database does not take.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::journal::Journal;
 use crate::ledger::{rules::LedgerError, store::Holding, tries::Settlement};
 
-/// What the writer knows of a run.
+/// A run as the writer knows it.
 #[derive(Debug)]
 pub(in crate::ledger) struct RunCore {
     pub(in crate::ledger) occasion: i64,
     pub(in crate::ledger) epoch: i64,
     pub(in crate::ledger) journal: Mutex<Journal>,
-    /// Why an outcome could not be written: the run may finish what it holds and start nothing. The first cause stays,
-    /// since whoever is refused on its account may be the one that is heard.
+    /// The cause for which an outcome could not be written: the run may finish what it holds and start nothing. The
+    /// first cause stays, since whoever is refused on its account may be the one that is heard.
     pub(in crate::ledger) stopped: OnceLock<LedgerError>,
     /// Here, so that it outlives a request whose caller is gone.
     pub(in crate::ledger) _holding: Holding,

@@ -60,6 +60,23 @@ fn only_the_ledgers_store_knows_the_database() {
     held(DATABASE, &found);
 }
 
+/// What a second database has to say in its own words can be read off one folder.
+#[test]
+fn what_differs_between_databases_stands_in_its_folder_and_is_used() {
+    let folder = files("src/ledger/store/sql/sqlite", ".sql");
+    let sources: Vec<_> = files("src/ledger", ".rs")
+        .into_iter()
+        .filter(|(path, _)| !path.starts_with("src/ledger/store"))
+        .collect();
+    for (path, _) in &folder {
+        let name = format!("\"{}\")", path.file_stem().unwrap().to_string_lossy());
+        let uses = sources.iter().map(|(_, text)| text.matches(&name).count()).sum::<usize>();
+        assert_eq!(uses, 1, "{} stands for one statement", path.display());
+    }
+    let elsewhere: Vec<_> = sources.iter().filter(|(_, text)| text.contains("Sql::sqlite(")).collect();
+    assert!(folder.len() > 20 && elsewhere.is_empty(), "{elsewhere:?}");
+}
+
 /// A second database is then one more file for them.
 #[test]
 fn one_file_of_the_tests_knows_the_database() {

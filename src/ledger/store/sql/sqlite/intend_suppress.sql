@@ -1,0 +1,5 @@
+update recipient set
+    state = 'suppressed', reason = 'the address is on the suppression list', next_attempt_at = null, changed_at = ?2
+from json_each(?1) j
+where recipient.id = j.value ->> 'id' and recipient.epoch = j.value ->> 'epoch' and recipient.state = 'claimed'
+    and exists (select 1 from suppression s where s.address = recipient.address)
