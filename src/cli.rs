@@ -6,10 +6,11 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        self, Failure, Global, check::CheckArgs, doctor::DoctorArgs, due::DueArgs, keys::KeysVerb,
-        ledger::LedgerVerb, preview::PreviewArgs, purge::PurgeArgs, recall::RecallArgs, resolve::ResolveArgs,
-        retry::RetryArgs, send::SendArgs, serve::ServeArgs, status::StatusArgs,
+        self, check::CheckArgs, doctor::DoctorArgs, due::DueArgs, keys::KeysVerb, ledger::LedgerVerb,
+        preview::PreviewArgs, purge::PurgeArgs, recall::RecallArgs, resolve::ResolveArgs, retry::RetryArgs,
+        send::SendArgs, serve::ServeArgs, status::StatusArgs,
     },
+    console::{Failure, Global},
     exit::Exit,
     private_file, scratch,
     ui::Ui,
@@ -109,7 +110,7 @@ pub fn main() -> ExitCode {
 /// Says what went wrong and names the exit code.
 fn tell(ui: &Ui, failure: Failure) -> Exit {
     let exit = failure.exit();
-    failure.tell(ui);
+    failure.report(ui);
     exit
 }
 

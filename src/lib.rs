@@ -22,7 +22,7 @@
 //!
 //! Around it:
 //!
-//! - [`cli`] and [`commands`]: a verb per file.
+//! - [`cli`] and [`commands`]: a verb per file or folder; [`console`]: what the verbs share.
 //! - [`settings`]: `linkpost.toml`, the environment, secrets.
 //! - [`ui`]: everything that is printed.
 //! - [`problem`], [`exit`], [`clock`], [`toml_file`], [`private_file`], [`scratch`]: one shape for mistakes,
@@ -36,6 +36,7 @@ pub mod campaign;
 pub mod cli;
 pub mod clock;
 pub mod commands;
+pub mod console;
 pub mod delivery;
 pub mod digits;
 pub mod doctor;

@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::{
-    commands::{
-        Failure, Global, ListArgs, clock, find, list_news,
-        owner::Owner,
-        parts::{self, CLOCK},
+    console::{
+        Failure, Global, ListArgs,
+        files::{self, CLOCK},
+        list_files, list_news,
+        name_owner::Owner,
         signals::unless_stopped,
+        times,
     },
     exit::Exit,
     ledger::{Accept, Ledger},
@@ -43,7 +45,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: CheckArgs) -> Result<Exit,
 }
 
 async fn look(ui: &Ui, global: &Global, arguments: &CheckArgs) -> Result<Exit, Failure> {
-    let occasion = parts::project(ui, global, &arguments.campaign)?.usual();
+    let occasion = files::project(ui, global, &arguments.campaign)?.usual();
     let (id, file) = (&occasion.campaign.id, &*occasion.campaign.file);
     let owner = Owner { global, settings: &occasion.settings, sandbox: false };
     if let Err(error) = owner.look(id, file).await {
@@ -55,17 +57,17 @@ async fn look(ui: &Ui, global: &Global, arguments: &CheckArgs) -> Result<Exit, F
         ui.note(advice);
     }
     let now = CLOCK.now();
-    for doubt in clock::doubts(&occasion.campaign, now)
+    for doubt in times::doubts(&occasion.campaign, now)
         .into_iter()
-        .chain(clock::closed_at_times(&occasion.campaign, now))
+        .chain(times::closed_at_times(&occasion.campaign, now))
     {
         ui.note(doubt);
     }
-    if let Some(failure) = clock::closed_to_all(&occasion.campaign, now) {
+    if let Some(failure) = times::closed_to_all(&occasion.campaign, now) {
         return Err(failure);
     }
     let live = is_live(&occasion.settings);
-    let list = find::harmless(ui, &occasion, true).await?;
+    let list = list_files::harmless(ui, &occasion, true).await?;
     let intake = Intake {
         occasion: &occasion,
         list: &list,
@@ -82,7 +84,7 @@ async fn look(ui: &Ui, global: &Global, arguments: &CheckArgs) -> Result<Exit, F
     let run = ledger.begin(&occasion.campaign.id, &occasion.campaign.occasion, Accept::default()).await?;
     let mark = occasion.mark(&letter, &list);
     checked.book(&run, mark, report).await?;
-    clock::tell_closed_zones(ui, &occasion.campaign, &run, now).await?;
+    times::tell_closed_zones(ui, &occasion.campaign, &run, now).await?;
     drop(run);
     ledger.close().await?;
     if arguments.connect {

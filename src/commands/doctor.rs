@@ -6,10 +6,10 @@ use clap::Args;
 use serde_json::json;
 
 use crate::{
-    commands::{
+    commands::serve,
+    console::{
         Failure, Global,
-        parts::{self, CLOCK},
-        serve,
+        files::{self, CLOCK},
     },
     doctor::landing_page::{Probe, ProbeError, Seen},
     exit::Exit,
@@ -32,9 +32,9 @@ pub struct DoctorArgs {
 
 /// Runs the verb.
 pub async fn run(ui: &Ui, global: &Global, arguments: DoctorArgs) -> Result<Exit, Failure> {
-    let project = parts::project(ui, global, &arguments.link)?.rehearsed(arguments.sandbox);
+    let project = files::project(ui, global, &arguments.link)?.rehearsed(arguments.sandbox);
     let rehearsal_keys =
-        if arguments.sandbox { Some(parts::sandbox_keys(ui, &project.settings)?) } else { None };
+        if arguments.sandbox { Some(files::sandbox_keys(ui, &project.settings)?) } else { None };
     let SignIn::Local(sign_in) = &project.settings.sign_in else {
         return Err(Failure::words(
             Exit::Configuration,
@@ -82,7 +82,7 @@ async fn probe(
     let settings = &project.settings;
     let keyring = Keyring::open(keys)?;
     let options = ledgers::options(settings, sandbox);
-    let ledger = parts::open_ledger(ui, &ledgers::location(settings, sandbox), &options).await?;
+    let ledger = files::open_ledger(ui, &ledgers::location(settings, sandbox), &options).await?;
     let parameters = &project.campaign.link_parameters;
     Probe::new(ledger, &keyring, &sign_in.local(), parameters, CLOCK.now()).await.map_err(Failure::from)
 }

@@ -4,9 +4,9 @@ use clap::Subcommand;
 use serde_json::json;
 
 use crate::{
-    commands::{
+    console::{
         Failure, Global,
-        parts::{self, CLOCK},
+        files::{self, CLOCK},
     },
     exit::Exit,
     token::Keyring,
@@ -24,7 +24,7 @@ pub enum KeysVerb {
 
 /// Runs the verb.
 pub fn run(ui: &Ui, global: &Global, verb: KeysVerb) -> Result<Exit, Failure> {
-    let settings = parts::own_settings(global)?;
+    let settings = files::own_settings(global)?;
     let folder = settings.sign_in.keys();
     match verb {
         KeysVerb::New => {

@@ -4,7 +4,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use crate::{
-    commands::{Failure, Global, parts},
+    console::{Failure, Global, files},
     exit::Exit,
     occasion::ledgers,
     ui::Ui,
@@ -24,7 +24,7 @@ pub enum LedgerVerb {
 /// Runs the verb.
 pub async fn run(ui: &Ui, global: &Global, verb: LedgerVerb) -> Result<Exit, Failure> {
     let LedgerVerb::Verify { sandbox } = verb;
-    let settings = parts::own_settings(global)?;
+    let settings = files::own_settings(global)?;
     let ledger = ledgers::existing(&settings, sandbox).await?;
     let checks = ledger.verify().await?;
     let mut broken = 0;

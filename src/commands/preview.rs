@@ -9,12 +9,12 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    commands::{
+    console::{
         Failure, Global, ListArgs, WhomArgs,
         deliver::deliver,
-        find, list_news,
-        owner::Owner,
-        parts::{self, CLOCK},
+        files::{self, CLOCK},
+        list_files, list_news,
+        name_owner::Owner,
         signals::unless_stopped,
     },
     delivery::{Delivery, outbox::Outbox},
@@ -48,7 +48,7 @@ pub struct PreviewArgs {
 
 /// Runs the verb.
 pub async fn run(ui: &Ui, global: &Global, arguments: PreviewArgs) -> Result<Exit, Failure> {
-    let occasion = parts::project(ui, global, &arguments.campaign)?.usual();
+    let occasion = files::project(ui, global, &arguments.campaign)?.usual();
     let owner = Owner { global, settings: &occasion.settings, sandbox: false };
     if let Ok(Some(other)) = owner.look(&occasion.campaign.id, &occasion.campaign.file).await {
         ui.note(other.first_words());
@@ -70,7 +70,7 @@ async fn write(
     let letter = occasion.letter(harmless_keys())?;
     let run = unless_stopped(async {
         let run = ledger.begin(&campaign.id, &campaign.occasion, Accept::default()).await?;
-        let list = find::harmless(ui, occasion, false).await?;
+        let list = list_files::harmless(ui, occasion, false).await?;
         let (wishes, people) = (&arguments.list.wishes(), People::unasked(occasion));
         let intake = Intake { occasion, list: &list, letter: &letter, live: false, people, wishes };
         let report: Report<'_> = &mut |news| list_news::say(ui, &news);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::{
-    commands::{Failure, Global, command_line::CommandLine, owner::Owner, parts},
+    console::{Failure, Global, command_line::CommandLine, files, name_owner::Owner},
     exit::Exit,
     occasion::ledgers,
     ui::{Ui, count},
@@ -29,7 +29,7 @@ pub struct PurgeArgs {
 
 /// Runs the verb.
 pub async fn run(ui: &Ui, global: &Global, arguments: PurgeArgs) -> Result<Exit, Failure> {
-    let (settings, campaign) = parts::named(global, &arguments.campaign)?;
+    let (settings, campaign) = files::named(global, &arguments.campaign)?;
     let by_name = CommandLine::new("purge", campaign.as_str()).flag("--force", arguments.force);
     let owner = Owner { global, settings: &settings, sandbox: arguments.sandbox };
     owner.check_books(by_name, &campaign, &arguments.campaign).await?;

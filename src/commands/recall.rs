@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     audience::problems::quoted_row,
     campaign::CampaignId,
-    commands::{Failure, Global, clerk, command_line::CommandLine, owner::Owner, parts},
+    console::{Failure, Global, clerk, command_line::CommandLine, files, name_owner::Owner},
     exit::Exit,
     ledger::{Accept, Run, UsedLink},
     occasion::{self, ledgers},
@@ -42,7 +42,7 @@ pub struct RecallArgs {
 
 /// Runs the verb.
 pub async fn run(ui: &Ui, global: &Global, arguments: RecallArgs) -> Result<Exit, Failure> {
-    let (settings, campaign) = parts::named(global, &arguments.campaign)?;
+    let (settings, campaign) = files::named(global, &arguments.campaign)?;
     let by_name = CommandLine::new("recall", campaign.as_str()).option("--user", &arguments.user);
     let owner = Owner { global, settings: &settings, sandbox: arguments.sandbox };
     owner.check_books(by_name, &campaign, &arguments.campaign).await?;

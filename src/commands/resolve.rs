@@ -12,12 +12,13 @@ use serde_json::json;
 
 use crate::{
     audience::problems::quoted_row,
-    commands::{
+    console::{
         AcceptArgs, Failure, Global,
-        again::{self, Never},
+        books::{self, Never},
         command_line::{self, CommandLine, quoted},
-        owner::Owner,
-        parts, spelled,
+        files,
+        name_owner::Owner,
+        spelled,
     },
     exit::Exit,
     feedback::maillog::{Evidence, Search, Wanted},
@@ -108,15 +109,15 @@ impl ResolveArgs {
 
 /// Runs the verb.
 pub async fn run(ui: &Ui, global: &Global, mut arguments: ResolveArgs) -> Result<Exit, Failure> {
-    let (settings, campaign) = parts::named(global, &arguments.campaign)?;
+    let (settings, campaign) = files::named(global, &arguments.campaign)?;
     let logs = open_logs(global, &arguments)?;
     if arguments.campaign.is_file() {
         let owner = Owner { global, settings: &settings, sandbox: arguments.sandbox };
         owner.check(ui, &campaign, &arguments.campaign, arguments.accept.accept_moved_file).await?;
     }
     let ledger = ledgers::existing(&settings, arguments.sandbox).await?;
-    arguments.campaign = again::file(&ledger, &campaign, arguments.campaign).await?;
-    let all = again::books(&ledger, &campaign, None).await?;
+    arguments.campaign = books::file(&ledger, &campaign, arguments.campaign).await?;
+    let all = books::books(&ledger, &campaign, None).await?;
     let mut runs = Vec::new();
     for books in all.iter().filter(|books| books.purged.is_none() && is_open(books)) {
         // A run of its own: nobody else sends meanwhile, and what a dead run left is known as unknown.
@@ -226,7 +227,7 @@ async fn can_be_sent(arguments: &ResolveArgs, chosen: &[(&Held, Vec<UnknownRow>)
                 Never::Over { .. } => {
                     format!("{hint}; mails of other occasions are chosen by `--message-id`")
                 }
-                Never::Cancelled(_) => format!("{hint}, or {}", again::UNCANCEL),
+                Never::Cancelled(_) => format!("{hint}, or {}", books::UNCANCEL),
             };
             return Err(Failure::from(never).hint(hint));
         }

@@ -10,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::{
-    commands::{
+    console::{
         Failure, Global,
-        parts::{self, CLOCK},
+        files::{self, CLOCK},
         signals,
     },
     exit::Exit,
@@ -41,11 +41,11 @@ pub struct ServeArgs {
 
 /// Runs the verb until a signal ends it.
 pub async fn run(ui: &Ui, global: &Global, arguments: ServeArgs) -> Result<Exit, Failure> {
-    let mut settings = parts::own_settings(global)?;
+    let mut settings = files::own_settings(global)?;
     if arguments.sandbox {
         occasion::rehearse(&mut settings);
     }
-    let sandbox_keys = if arguments.sandbox { Some(parts::sandbox_keys(ui, &settings)?) } else { None };
+    let sandbox_keys = if arguments.sandbox { Some(files::sandbox_keys(ui, &settings)?) } else { None };
     if let (settings::SignIn::Local(local), Some(keys)) = (&mut settings.sign_in, sandbox_keys) {
         local.keys = keys;
     }
@@ -67,7 +67,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: ServeArgs) -> Result<Exit,
     let purpose = purpose(&site);
     let options = ledgers::options(&settings, arguments.sandbox);
     let location = ledgers::location(&settings, arguments.sandbox);
-    let ledger = parts::open_ledger(ui, &location, &options).await?;
+    let ledger = files::open_ledger(ui, &location, &options).await?;
     let web = Web::new(site, ledger.clone(), CLOCK)?;
     let taken = |error: std::io::Error| {
         Failure::words(Exit::Configuration, format!("`{address}` cannot be listened on: {error}"))

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{
     audience::{Places, problems::quoted_row},
-    commands::{Failure, Global, again, news::clock_time, owner::Owner, parts},
+    console::{Failure, Global, books, files, name_owner::Owner, run_news::clock_time},
     exit::Exit,
     ledger::{Books, Ledger, Responses, State, TakenFile, TokenTally},
     occasion::ledgers,
@@ -40,7 +40,7 @@ pub struct StatusArgs {
 
 /// Runs the verb.
 pub async fn run(ui: &Ui, global: &Global, arguments: StatusArgs) -> Result<Exit, Failure> {
-    let (settings, campaign) = parts::named(global, &arguments.campaign)?;
+    let (settings, campaign) = files::named(global, &arguments.campaign)?;
     let owner = Owner { global, settings: &settings, sandbox: arguments.sandbox };
     if arguments.campaign.is_file()
         && let Ok(Some(other)) = owner.look(&campaign, &arguments.campaign).await
@@ -48,7 +48,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: StatusArgs) -> Result<Exit
         ui.note(other.first_words());
     }
     let ledger = ledgers::existing(&settings, arguments.sandbox).await?;
-    let all = again::books(&ledger, &campaign, arguments.occasion.as_deref()).await?;
+    let all = books::books(&ledger, &campaign, arguments.occasion.as_deref()).await?;
     let newest = if arguments.all || arguments.rows.is_some() || ui.json { all.len() } else { NEWEST };
     let older = all.len().saturating_sub(newest);
     if older > 0 {

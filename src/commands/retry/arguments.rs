@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::{
-    commands::{
+    commands::retry::report::why,
+    console::{
         AcceptArgs, Global,
         command_line::{self, CommandLine},
-        ends::why,
     },
     ledger::State,
 };

@@ -1,6 +1,7 @@
 //! `retry`: lets rows that came to their end without a mail wait for their turn again.
 
 mod arguments;
+mod report;
 
 use std::collections::BTreeMap;
 
@@ -9,12 +10,13 @@ use serde_json::json;
 use crate::{
     audience::problems::quoted_row,
     campaign::CampaignId,
-    commands::{
+    commands::retry::report::{agree, said, tell, why},
+    console::{
         Failure, Global, OWN_OCCASION,
-        again::{self, Never},
-        ends::{agree, said, tell, why},
-        owner::Owner,
-        parts, spelled,
+        books::{self, Never},
+        files,
+        name_owner::Owner,
+        spelled,
     },
     exit::Exit,
     ledger::{Back, Books, Ledger, PutBack, RowView, Run, Source, State, Stays},
@@ -46,7 +48,7 @@ struct Sorted {
 
 /// Runs the verb.
 pub async fn run(ui: &Ui, global: &Global, mut arguments: RetryArgs) -> Result<Exit, Failure> {
-    let (settings, campaign) = parts::named(global, &arguments.campaign)?;
+    let (settings, campaign) = files::named(global, &arguments.campaign)?;
     if arguments.rows == State::Invalid && !arguments.only.is_empty() {
         let words = "`--only`: rows with a problem are booked without their address and user id";
         let all = RetryArgs { only: Vec::new(), ..arguments };
@@ -58,8 +60,8 @@ pub async fn run(ui: &Ui, global: &Global, mut arguments: RetryArgs) -> Result<E
         owner.check(ui, &campaign, &arguments.campaign, arguments.accept.accept_moved_file).await?;
     }
     let ledger = ledgers::existing(&settings, arguments.sandbox).await?;
-    arguments.campaign = again::file(&ledger, &campaign, arguments.campaign).await?;
-    let all = again::books(&ledger, &campaign, arguments.occasion.as_deref()).await?;
+    arguments.campaign = books::file(&ledger, &campaign, arguments.campaign).await?;
+    let all = books::books(&ledger, &campaign, arguments.occasion.as_deref()).await?;
     let Some(found) = find(&ledger, &campaign, &all, global, &arguments).await? else {
         return Err(nothing_fits(ui, &ledger, &campaign, &all, global, &arguments).await?);
     };
@@ -67,7 +69,7 @@ pub async fn run(ui: &Ui, global: &Global, mut arguments: RetryArgs) -> Result<E
     if let Some(never) = Never::find(&arguments.campaign, &found.occasion, &run).await? {
         let hint = match never {
             Never::Over { .. } => OWN_OCCASION,
-            Never::Cancelled(_) => again::UNCANCEL,
+            Never::Cancelled(_) => books::UNCANCEL,
         };
         return Err(Failure::from(never).hint(hint));
     }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     campaign,
-    commands::{
+    console::{
         AcceptArgs, Failure, Global, ListArgs, WhomArgs,
         command_line::{self, CommandLine},
     },
@@ -98,7 +98,7 @@ pub enum OnUnknown {
 
 impl SendArgs {
     /// The command that goes on where this run ended, with the same people and the same care.
-    pub(in crate::commands) fn again(&self, global: &Global) -> CommandLine {
+    pub(crate) fn again(&self, global: &Global) -> CommandLine {
         CommandLine::new("send", &self.campaign)
             .option("--occasion", &self.occasion)
             .flag("--sandbox", self.sandbox)
@@ -111,17 +111,17 @@ impl SendArgs {
     }
 
     /// The command that decides about unknown mails by a relay's log.
-    pub(in crate::commands) fn by_log(&self, global: &Global) -> CommandLine {
+    pub(crate) fn by_log(&self, global: &Global) -> CommandLine {
         command_line::by_log(&self.campaign, self.sandbox, global, "FILE")
     }
 
     /// The command that lists the rows in a state.
-    pub(in crate::commands) fn rows(&self, global: &Global, state: &str) -> CommandLine {
+    pub(crate) fn rows(&self, global: &Global, state: &str) -> CommandLine {
         command_line::rows(&self.campaign, self.sandbox, global, state)
     }
 
     /// The command that puts back the rows of an occasion that came to this end.
-    pub(in crate::commands) fn retry(&self, global: &Global, occasion: &str, state: State) -> CommandLine {
+    pub(crate) fn retry(&self, global: &Global, occasion: &str, state: State) -> CommandLine {
         command_line::retry(&self.campaign, self.sandbox, global, state).option("--occasion", [occasion])
     }
 }

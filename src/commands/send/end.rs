@@ -6,10 +6,8 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::{
-    commands::{
-        Failure, Global, clerk, find, news,
-        send::{arguments::SendArgs, refused},
-    },
+    commands::send::{arguments::SendArgs, refused},
+    console::{Failure, Global, clerk, list_files, run_news},
     exit::Exit,
     ledger::{Books, Ledger, Run, State, Tally},
     occasion::{Occasion, Refused},
@@ -78,7 +76,7 @@ impl End<'_> {
             ui.say(format_args!("read the mails: {}", mails.display()));
         }
         if !arguments.sandbox {
-            find::move_done(ui, ledger, occasion).await?;
+            list_files::move_done(ui, ledger, occasion).await?;
         }
         Ok(exit)
     }
@@ -119,7 +117,7 @@ async fn tell_unfinished(
     if let Some(due) = next_due {
         ui.say(format_args!(
             "the next deferred mail is due {} (`--wait` stays until all are settled)",
-            news::clock_time(due)
+            run_news::clock_time(due)
         ));
     }
     Ok(())

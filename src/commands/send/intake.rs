@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Sending;
 use crate::{
-    commands::{Failure, changed_words, list_news},
+    console::{Failure, changed_words, list_news},
     email::Letter,
     occasion::intake::{Enlisted, Enlisting},
     token::TokenIssuer,

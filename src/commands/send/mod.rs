@@ -14,12 +14,12 @@ use end::{End, Known, mails_were};
 pub use arguments::{Due, OnUnknown, SendArgs};
 
 use crate::{
-    commands::{
+    console::{
         Failure, Global, clerk,
         deliver::deliver,
-        news::clock_time,
-        owner::Owner,
-        parts::{self, CLOCK},
+        files::{self, CLOCK},
+        name_owner::Owner,
+        run_news::clock_time,
     },
     email::Letter,
     exit::Exit,
@@ -33,10 +33,10 @@ use crate::{
 /// Runs the verb.
 pub async fn run(ui: &Ui, global: &Global, mut arguments: SendArgs) -> Result<Exit, Failure> {
     let occasion = occasion::of(ui, global, &mut arguments).await?;
-    let target = parts::target(ui, &occasion.settings, &occasion.campaign.id, arguments.sandbox).await?;
+    let target = files::target(ui, &occasion.settings, &occasion.campaign.id, arguments.sandbox).await?;
     let letter = occasion.letter(message_keys(&target.keyring))?;
     let options = ledgers::options(&occasion.settings, arguments.sandbox);
-    let ledger = parts::open_ledger(ui, &target.ledger, &options).await?;
+    let ledger = files::open_ledger(ui, &target.ledger, &options).await?;
     let Some(run) = begin(ui, &ledger, &occasion, &arguments).await? else { return Ok(Exit::Settled) };
     let known = Known::of(&ledger, &occasion, &run).await?;
     // Also an occasion that is named after its time is over is for the list of its time.

@@ -3,7 +3,8 @@
 use crate::{
     campaign::Campaign,
     clock::Clock,
-    commands::{Failure, Global, OWN_OCCASION, owner::Owner, parts, send::arguments::SendArgs},
+    commands::send::arguments::SendArgs,
+    console::{Failure, Global, OWN_OCCASION, files, name_owner::Owner},
     exit::Exit,
     occasion::Occasion,
     schedule::Standing,
@@ -13,7 +14,7 @@ use jiff::Timestamp;
 
 /// Reads the files of a send, and settles which occasion it is; with its due time where it has one.
 pub(super) async fn of(ui: &Ui, global: &Global, arguments: &mut SendArgs) -> Result<Occasion, Failure> {
-    let project = parts::project(ui, global, &arguments.campaign)?.rehearsed(arguments.sandbox);
+    let project = files::project(ui, global, &arguments.campaign)?.rehearsed(arguments.sandbox);
     let owner = Owner { global, settings: &project.settings, sandbox: arguments.sandbox };
     let accepts = arguments.accept.accept_moved_file;
     owner.check(ui, &project.campaign.id, &project.campaign.file, accepts).await?;

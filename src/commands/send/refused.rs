@@ -1,7 +1,7 @@
 //! Who got no mail and will get none, in one line.
 
 use crate::{
-    commands::{Failure, command_line::CommandLine},
+    console::{Failure, command_line::CommandLine},
     ledger::{Run, State},
     occasion::{Refused, most_often},
     settings::Expected,

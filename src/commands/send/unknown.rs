@@ -1,10 +1,8 @@
 //! `--on-unknown` in words.
 
 use crate::{
-    commands::{
-        Failure, Global,
-        send::arguments::{OnUnknown, SendArgs},
-    },
+    commands::send::arguments::{OnUnknown, SendArgs},
+    console::{Failure, Global},
     exit::Exit,
     ledger::{Decision, Run},
     occasion::{Obstacle, Unknown},

@@ -125,6 +125,27 @@ fn the_arrows_have_no_circle() {
     }
 }
 
+/// The verbs of the command line, as `cli.rs` names the files that run them.
+#[test]
+fn commands_hold_verbs_and_nothing_else() {
+    let source = |path: &str| fs::read_to_string(Path::new(ROOT).join(path)).unwrap();
+    let (cli, map) = (source("src/cli.rs"), source("src/commands/mod.rs"));
+    let modules: BTreeSet<_> = map
+        .lines()
+        .filter_map(|line| line.strip_suffix(';')?.split_once("mod "))
+        .map(|(_, name)| name)
+        .collect();
+    let run: BTreeSet<_> = cli
+        .split("=> commands::")
+        .skip(1)
+        .chain(cli.split("pin(commands::").skip(1))
+        .chain(cli.split(" commands::").skip(1).filter(|rest| !rest.starts_with('{')))
+        .filter_map(|rest| rest.split_once("::run(").map(|(verb, _)| verb))
+        .collect();
+    assert!(run.len() > 10, "{run:?}");
+    assert_eq!(modules, run, "a file or folder in src/commands that is no verb");
+}
+
 #[test]
 fn every_module_says_what_it_is() {
     for (path, text) in files("src", ".rs") {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::{
     campaign::CampaignId,
-    commands::{Failure, Global, command_line::CommandLine},
+    console::{Failure, Global, command_line::CommandLine},
     exit::Exit,
     ledger::{Ledger, LedgerError},
     occasion::{
@@ -16,16 +16,16 @@ use crate::{
 };
 
 /// Whose name it is, in the ledger of these settings.
-pub(super) struct Owner<'a> {
-    pub(super) global: &'a Global,
-    pub(super) settings: &'a Settings,
-    pub(super) sandbox: bool,
+pub(crate) struct Owner<'a> {
+    pub(crate) global: &'a Global,
+    pub(crate) settings: &'a Settings,
+    pub(crate) sandbox: bool,
 }
 
 impl Owner<'_> {
     /// Refuses a file whose name another one has used; or notes that it takes the other's place, where that is accepted.
     /// Where the ledger cannot be looked at, whoever opens it says so.
-    pub(super) async fn check(
+    pub(crate) async fn check(
         &self,
         ui: &Ui,
         id: &CampaignId,
@@ -47,13 +47,13 @@ impl Owner<'_> {
     }
 
     /// Why the name is not this file's, without changing anything.
-    pub(super) async fn look(&self, id: &CampaignId, file: &Path) -> Result<Option<Failure>, LedgerError> {
+    pub(crate) async fn look(&self, id: &CampaignId, file: &Path) -> Result<Option<Failure>, LedgerError> {
         let refused = owner::look(self.settings, self.sandbox, id, file).await?;
         Ok(refused.map(|why| self.refused(id, file, &why)))
     }
 
     /// Refuses the file for a verb that is about a campaign in the books, and does without its file.
-    pub(super) async fn check_books(
+    pub(crate) async fn check_books(
         &self,
         verb: CommandLine,
         id: &CampaignId,
@@ -70,7 +70,7 @@ impl Owner<'_> {
     }
 
     /// Notes the file by which a list was taken in.
-    pub(super) async fn claim(&self, ledger: &Ledger, id: &CampaignId, file: &Path) -> Result<(), Failure> {
+    pub(crate) async fn claim(&self, ledger: &Ledger, id: &CampaignId, file: &Path) -> Result<(), Failure> {
         match owner::claim(ledger, id, file, false).await? {
             None => Ok(()),
             Some(why) => Err(self.refused(id, file, &why)),

@@ -6,7 +6,7 @@ use std::sync::Once;
 use crate::{
     campaign::{Campaign, CampaignId},
     clock::Clock,
-    commands::{Failure, Global, command_line::CommandLine},
+    console::{Failure, Global, command_line::CommandLine},
     exit::Exit,
     ledger::{self, Ledger, LedgerError, Location, Readers},
     occasion::{self, Advice, Obstacle, Project, Target},
@@ -17,14 +17,14 @@ use crate::{
 };
 
 /// Loads the campaign file and the settings that belong to it.
-pub(super) fn project(ui: &Ui, global: &Global, path: &Path) -> Result<Project, Failure> {
+pub(crate) fn project(ui: &Ui, global: &Global, path: &Path) -> Result<Project, Failure> {
     let project = Project::load(path, settings(global, Some(path)))?;
     advise(ui, &project);
     Ok(project)
 }
 
 /// Says what is worth a word about a project.
-pub(super) fn advise(ui: &Ui, project: &Project) {
+pub(crate) fn advise(ui: &Ui, project: &Project) {
     for advice in project.advice() {
         match advice {
             Advice::LongLife { days } => ui.remark(format_args!(
@@ -39,7 +39,7 @@ pub(super) fn advise(ui: &Ui, project: &Project) {
 }
 
 /// Where a run sends to.
-pub(super) async fn target(
+pub(crate) async fn target(
     ui: &Ui,
     settings: &Settings,
     campaign: &CampaignId,
@@ -64,7 +64,7 @@ fn without_keys(settings: &Settings, problem: Problem) -> Failure {
 }
 
 /// The folder of the rehearsals' keys, made on first use.
-pub(super) fn sandbox_keys(ui: &Ui, settings: &Settings) -> Result<PathBuf, Failure> {
+pub(crate) fn sandbox_keys(ui: &Ui, settings: &Settings) -> Result<PathBuf, Failure> {
     let (keys, made) = occasion::keys(settings)?;
     if made {
         ui.say(format_args!("made keys for the sandbox in {}", keys.display()));
@@ -82,17 +82,17 @@ fn settings(global: &Global, campaign: Option<&Path>) -> Result<Settings, Vec<Pr
 }
 
 /// The same, as a command ends with it.
-pub(super) fn settings_of(global: &Global, campaign: Option<&Path>) -> Result<Settings, Failure> {
+pub(crate) fn settings_of(global: &Global, campaign: Option<&Path>) -> Result<Settings, Failure> {
     settings(global, campaign).map_err(|problems| Failure::problems(Exit::Configuration, problems))
 }
 
 /// The settings of the current folder, for the verbs without a campaign.
-pub(super) fn own_settings(global: &Global) -> Result<Settings, Failure> {
+pub(crate) fn own_settings(global: &Global) -> Result<Settings, Failure> {
     settings_of(global, None)
 }
 
 /// The settings and the campaign's name, for the verbs that look at the books: the file may be gone.
-pub(super) fn named(global: &Global, campaign: &Path) -> Result<(Settings, CampaignId), Failure> {
+pub(crate) fn named(global: &Global, campaign: &Path) -> Result<(Settings, CampaignId), Failure> {
     let configuration = |problems| Failure::problems(Exit::Configuration, problems);
     if campaign.is_file() {
         let settings = settings(global, Some(campaign)).map_err(configuration)?;
@@ -111,7 +111,7 @@ pub(super) fn named(global: &Global, campaign: &Path) -> Result<(Settings, Campa
 }
 
 /// Opens a ledger, and makes it where there is none. That its group can read it is told once.
-pub(super) async fn open_ledger(
+pub(crate) async fn open_ledger(
     ui: &Ui,
     at: &Location,
     options: &ledger::Options,
@@ -130,4 +130,4 @@ pub(super) async fn open_ledger(
 }
 
 /// The wall clock: the program's only one.
-pub(super) const CLOCK: Clock = Clock::System;
+pub(crate) const CLOCK: Clock = Clock::System;

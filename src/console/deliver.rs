@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    commands::{Failure, news, signals},
+    console::{Failure, run_news, signals},
     ledger::Settled,
     pipeline::{self, Bounds, Halt, News, Parts},
     ui::Ui,
@@ -19,7 +19,7 @@ const GRACE: Duration = Duration::from_mins(2);
 /// they were tried.
 ///
 /// A run that `stop` ends has mails left, and whoever stopped it goes on with them.
-pub(super) async fn deliver(
+pub(crate) async fn deliver(
     ui: &Ui,
     parts: Parts,
     bounds: Bounds,
@@ -43,7 +43,7 @@ pub(super) async fn deliver(
             if let News::Expired { rows } = news {
                 lapsed += rows;
             }
-            progress.aside(|| news::tell(ui, &news));
+            progress.aside(|| run_news::tell(ui, &news));
         }
     });
     let interrupted = interrupted(ui, &stop, signals::first());

@@ -5,7 +5,7 @@ use std::io;
 use crate::{
     audience::Places,
     campaign::Leeway,
-    commands::{Failure, ListArgs},
+    console::{Failure, ListArgs},
     exit::Exit,
     ledger::{Duplicate, Plan, SameBy},
     occasion::intake::{ListNews, Unfit, Wishes},
@@ -15,13 +15,13 @@ use crate::{
 
 impl ListArgs {
     /// The wishes that the arguments are.
-    pub(super) fn wishes(&self) -> Wishes {
+    pub(crate) fn wishes(&self) -> Wishes {
         Wishes { skip: self.skip_problems, file: self.problems.clone(), scheduled: self.scheduled }
     }
 }
 
 /// Says what a person should know of it.
-pub(super) fn say(ui: &Ui, news: &ListNews<'_>) {
+pub(crate) fn say(ui: &Ui, news: &ListNews<'_>) {
     match news {
         ListNews::File { name, note } => ui.note(format_args!("{name}: {note}")),
         ListNews::LikelySlip(slip) => ui.note(slip),
@@ -97,7 +97,7 @@ fn booked(plan: &Plan) -> String {
 }
 
 /// More rows with a problem than may be left out.
-pub(super) fn unfit(unfit: Unfit) -> Failure {
+pub(crate) fn unfit(unfit: Unfit) -> Failure {
     let Unfit { shown, total, rows, leeway, wishes } = unfit;
     let limit = leeway.filter(|_| !wishes.skip).map_or_else(String::new, |leeway| {
         let (found, rows, most) = (grouped(total), count(rows, "row"), grouped(leeway.of(rows)));
@@ -120,12 +120,12 @@ pub(super) fn unfit(unfit: Unfit) -> Failure {
 }
 
 /// The file for rows with a problem cannot be written.
-pub(super) fn unwritten(error: &io::Error) -> Failure {
+pub(crate) fn unwritten(error: &io::Error) -> Failure {
     Failure::words(Exit::Usage, format!("`--problems`: the file cannot be written: {error}"))
 }
 
 /// A list without anybody, where people wait for their mail.
-pub(super) fn emptied(list: String, waiting: u64) -> Failure {
+pub(crate) fn emptied(list: String, waiting: u64) -> Failure {
     let wait = if waiting == 1 { "waits" } else { "wait" };
     let who = people(waiting);
     let message = format!("the list has no rows, and {who} who {wait} would lose their mail");

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::{
     campaign::Campaign,
     clock::Clock,
-    commands::{Failure, Global, changed_words, clock, command_line::CommandLine, list_news},
+    console::{Failure, Global, changed_words, command_line::CommandLine, list_news, times},
     exit::Exit,
     occasion::{
         Look, Planned, Prospect,
@@ -87,7 +87,7 @@ async fn outlook(ui: &Ui, global: &Global, one: &Planned, decision: &Decision) -
         (Act::Nothing(_) | Act::GiveUp(_), _) => return Outlook::Good,
     };
     // What has begun keeps its window: what waits of it is told by the run.
-    if !goes_on && let Some(failure) = clock::closed_to_all(&one.campaign, due) {
+    if !goes_on && let Some(failure) = times::closed_to_all(&one.campaign, due) {
         return Outlook::Stopped(failure);
     }
     let is_now = matches!(decision.act, Act::Begin(_) | Act::GoOn(_));

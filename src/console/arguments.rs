@@ -59,12 +59,12 @@ pub struct WhomArgs {
 
 impl WhomArgs {
     /// The choice as the ledger spells it: an address in the form for the envelope, a user id as it is.
-    pub(super) fn selection(&self) -> Selection {
+    pub(crate) fn selection(&self) -> Selection {
         Selection { only: spelled(&self.only) }
     }
 
     /// How many of the chosen wait for a mail, or who was chosen and is not there.
-    pub(super) async fn waiting(&self, ui: &Ui, run: &Run) -> Result<u64, Failure> {
+    pub(crate) async fn waiting(&self, ui: &Ui, run: &Run) -> Result<u64, Failure> {
         let (absent, waiting) = run.chosen(&self.selection()).await?;
         if absent.is_empty() {
             return Ok(waiting);
@@ -79,7 +79,7 @@ impl WhomArgs {
 }
 
 /// Names as the ledger spells them: an address in the form for the envelope, a user id as it is.
-pub(super) fn spelled(names: &[String]) -> Vec<String> {
+pub(crate) fn spelled(names: &[String]) -> Vec<String> {
     names.iter().map(|name| Address::parse(name).map_or_else(|_| name.clone(), |it| it.to_string())).collect()
 }
 
@@ -102,7 +102,7 @@ pub struct AcceptArgs {
 }
 
 impl AcceptArgs {
-    pub(super) fn accept(self) -> Accept {
+    pub(crate) fn accept(self) -> Accept {
         Accept { restored: self.accept_restored_ledger, clock: self.accept_clock }
     }
 }

@@ -8,11 +8,11 @@ use crate::ledger::State;
 
 /// A command of this program, in the words of a shell.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct CommandLine(String);
+pub(crate) struct CommandLine(String);
 
 impl CommandLine {
     /// The verb and what it is about: a campaign file, a campaign's name.
-    pub(super) fn new(verb: &str, about: impl AsRef<OsStr>) -> Self {
+    pub(crate) fn new(verb: &str, about: impl AsRef<OsStr>) -> Self {
         let about = about.as_ref();
         // What begins with a hyphen would be an option.
         let about =
@@ -21,12 +21,12 @@ impl CommandLine {
     }
 
     /// A verb that is about no campaign.
-    pub(super) fn verb(verb: &str) -> Self {
+    pub(crate) fn verb(verb: &str) -> Self {
         Self(format!("linkpost {verb}"))
     }
 
     /// With a flag, where it was given.
-    pub(super) fn flag(mut self, name: &str, given: bool) -> Self {
+    pub(crate) fn flag(mut self, name: &str, given: bool) -> Self {
         if given {
             self.0.push(' ');
             self.0.push_str(name);
@@ -35,7 +35,7 @@ impl CommandLine {
     }
 
     /// With an option and its values, where there are any.
-    pub(super) fn option(mut self, name: &str, values: impl IntoIterator<Item: AsRef<OsStr>>) -> Self {
+    pub(crate) fn option(mut self, name: &str, values: impl IntoIterator<Item: AsRef<OsStr>>) -> Self {
         for value in values {
             let value = value.as_ref();
             let between = if value.len() > 1 && value.as_bytes().starts_with(b"-") { "=" } else { " " };
@@ -45,7 +45,7 @@ impl CommandLine {
     }
 
     /// With the settings that were named.
-    pub(super) fn settings(self, global: &Global) -> Self {
+    pub(crate) fn settings(self, global: &Global) -> Self {
         self.option("--settings", &global.settings)
     }
 }
@@ -57,7 +57,7 @@ impl fmt::Display for CommandLine {
 }
 
 /// The command that sends what waits of an occasion.
-pub(super) fn send(campaign: &Path, sandbox: bool, global: &Global, occasion: &str) -> CommandLine {
+pub(crate) fn send(campaign: &Path, sandbox: bool, global: &Global, occasion: &str) -> CommandLine {
     // By the campaign's name alone nobody knows where its file is.
     let file = Some(campaign).filter(|path| path.is_file()).unwrap_or(Path::new("CAMPAIGN"));
     CommandLine::new("send", file)
@@ -67,7 +67,7 @@ pub(super) fn send(campaign: &Path, sandbox: bool, global: &Global, occasion: &s
 }
 
 /// The command that puts back the rows in a state.
-pub(super) fn retry(campaign: &Path, sandbox: bool, global: &Global, state: State) -> CommandLine {
+pub(crate) fn retry(campaign: &Path, sandbox: bool, global: &Global, state: State) -> CommandLine {
     CommandLine::new("retry", campaign)
         .option("--rows", [state.name()])
         .flag("--sandbox", sandbox)
@@ -75,17 +75,17 @@ pub(super) fn retry(campaign: &Path, sandbox: bool, global: &Global, state: Stat
 }
 
 /// The command that decides about unknown mails by a relay's log.
-pub(super) fn by_log(campaign: &Path, sandbox: bool, global: &Global, log: &str) -> CommandLine {
+pub(crate) fn by_log(campaign: &Path, sandbox: bool, global: &Global, log: &str) -> CommandLine {
     CommandLine::new("resolve", campaign).option("--log", [log]).flag("--sandbox", sandbox).settings(global)
 }
 
 /// The command that lists the rows in a state.
-pub(super) fn rows(campaign: &Path, sandbox: bool, global: &Global, state: &str) -> CommandLine {
+pub(crate) fn rows(campaign: &Path, sandbox: bool, global: &Global, state: &str) -> CommandLine {
     CommandLine::new("status", campaign).option("--rows", [state]).flag("--sandbox", sandbox).settings(global)
 }
 
 /// A word that every shell takes for what it says (POSIX 2.2).
-pub(super) fn quoted(word: &OsStr) -> String {
+pub(crate) fn quoted(word: &OsStr) -> String {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-./:@%+,".contains(byte);
     match word.to_str() {
         Some(text) if !text.is_empty() && text.bytes().all(|byte| plain(&byte)) => text.to_owned(),

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Says what a person should know of it; a settled mail is the progress bar's.
-pub(super) fn tell(ui: &Ui, news: &News) {
+pub(crate) fn tell(ui: &Ui, news: &News) {
     match news {
         News::Settled(_) => {}
         News::Trouble(Trouble::Failed { relay, reason, again_in, failures, pausing }) => {
@@ -72,7 +72,7 @@ pub(super) fn tell(ui: &Ui, news: &News) {
 }
 
 /// A time as the clock on the wall shows it.
-pub(super) fn clock_time(time: Timestamp) -> String {
+pub(crate) fn clock_time(time: Timestamp) -> String {
     time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
 }
 

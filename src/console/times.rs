@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     campaign::Campaign,
-    commands::Failure,
+    console::Failure,
     exit::Exit,
     ledger::{LedgerError, Run},
     problem::{Place, Problem},
@@ -16,28 +16,28 @@ use crate::{
 const NAMED: usize = 3;
 
 /// What is odd about the times themselves.
-pub(super) fn doubts(campaign: &Campaign, now: Timestamp) -> Vec<Problem> {
+pub(crate) fn doubts(campaign: &Campaign, now: Timestamp) -> Vec<Problem> {
     let doubts = campaign.schedule.as_ref().map(|schedule| schedule.doubts(now)).unwrap_or_default();
     let problem = |Doubt { message, hint }| Problem::new(place(campaign), message).hint(hint);
     doubts.into_iter().map(problem).collect()
 }
 
 /// That the window opens when all mails have expired: nobody gets one, and a send that waits for its window is in vain.
-pub(super) fn closed_to_all(campaign: &Campaign, now: Timestamp) -> Option<Failure> {
+pub(crate) fn closed_to_all(campaign: &Campaign, now: Timestamp) -> Option<Failure> {
     let (schedule, closed) = closed_out(campaign, now)?;
     let problem = closed_words(campaign, schedule, &closed, "nobody gets it");
     closed.is_all().then(|| Failure::problems(Exit::Configuration, vec![problem]))
 }
 
 /// The same of some due times.
-pub(super) fn closed_at_times(campaign: &Campaign, now: Timestamp) -> Option<Problem> {
+pub(crate) fn closed_at_times(campaign: &Campaign, now: Timestamp) -> Option<Problem> {
     let (schedule, closed) = closed_out(campaign, now)?;
     let words = format!("nobody gets it on {} of the next {} occasions", closed.missed, closed.of);
     (!closed.is_all()).then(|| closed_words(campaign, schedule, &closed, &words))
 }
 
 /// Tells for whom a window by the recipients' own clocks opens when their mail has expired.
-pub(super) async fn tell_closed_zones(
+pub(crate) async fn tell_closed_zones(
     ui: &Ui,
     campaign: &Campaign,
     run: &Run,

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     campaign::Campaign,
-    commands::{Failure, Global, command_line::CommandLine, news::clock_time},
+    console::{Failure, Global, command_line::CommandLine, run_news::clock_time},
     ledger::{Ledger, Run, TokenTally},
     occasion::{Limit, Occasion, Slowest},
     token::{
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Takes back what an earlier run left without a mail, and tells it.
-pub(super) async fn sweep(ui: &Ui, issuer: &TokenIssuer, run: &Arc<Run>) -> Result<(), Failure> {
+pub(crate) async fn sweep(ui: &Ui, issuer: &TokenIssuer, run: &Arc<Run>) -> Result<(), Failure> {
     let TokenIssuer::Clerk(issuer) = issuer else { return Ok(()) };
     let swept = issuer.sweep(run, &tokio_util::sync::CancellationToken::new()).await?;
     if swept.revoked > 0 {
@@ -36,7 +36,7 @@ pub(super) async fn sweep(ui: &Ui, issuer: &TokenIssuer, run: &Arc<Run>) -> Resu
 }
 
 /// How long the run takes at least, and which limit it is that makes it so.
-pub(super) async fn tell_limit(
+pub(crate) async fn tell_limit(
     ui: &Ui,
     occasion: &Occasion,
     issuer: &TokenIssuer,
@@ -73,7 +73,7 @@ fn span(seconds: f64) -> String {
 }
 
 /// What a person should know of the tokens when the run is over.
-pub(super) async fn tell_tokens(
+pub(crate) async fn tell_tokens(
     ui: &Ui,
     global: &Global,
     ledger: &Ledger,
@@ -107,7 +107,7 @@ pub(super) async fn tell_tokens(
 }
 
 /// What a recall cannot call back.
-pub(super) fn tell_orphans(ui: &Ui, tally: &TokenTally) {
+pub(crate) fn tell_orphans(ui: &Ui, tally: &TokenTally) {
     let Some(end) = tally.orphans_end.filter(|_| tally.orphans > 0) else { return };
     let (orphans, until) = (tally.orphans, clock_time(end));
     ui.event(&json!({

@@ -13,10 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     campaign::{Campaign, ListSource},
-    commands::{
-        Failure, Global, ListArgs, parts,
-        send::{self, Due, SendArgs},
-    },
+    commands::send::{self, Due, SendArgs},
+    console::{Failure, Global, ListArgs, files},
     exit::Exit,
     ledger::{PAUSED, Tick},
     occasion::{Look, Planned, Prospect, ledgers},
@@ -51,7 +49,7 @@ impl Told {
             Some((_, _, names)) if names.iter().any(|known| known == name) => {}
             Some((_, _, names)) => names.push(name.to_owned()),
             None => {
-                failure.clone().tell_of_tick(ui);
+                failure.clone().report_in_tick(ui);
                 self.0.push((failure, settings, vec![name.to_owned()]));
             }
         }
@@ -184,7 +182,7 @@ async fn tick(
 ) -> Result<Option<Ended>, Failure> {
     let Planned { campaign, schedule, settings, sandbox } = one;
     let options = ledgers::options(settings, *sandbox);
-    let ledger = parts::open_ledger(ui, &ledgers::location(settings, *sandbox), &options).await?;
+    let ledger = files::open_ledger(ui, &ledgers::location(settings, *sandbox), &options).await?;
     let done = ledger.tick(campaign, schedule).await?;
     let undecided = ledger.undecided(&campaign.id).await?;
     ledger.close().await?;

@@ -7,14 +7,14 @@ use std::{
 
 use crate::{
     campaign::{Campaign, CampaignId},
-    commands::Failure,
+    console::Failure,
     exit::Exit,
     ledger::{Books, Ledger, Run},
     schedule::Standing,
 };
 
 /// The campaign's file: as it was named, or by the campaign's name alone the one that the ledger knows.
-pub(super) async fn file(ledger: &Ledger, campaign: &CampaignId, named: PathBuf) -> Result<PathBuf, Failure> {
+pub(crate) async fn file(ledger: &Ledger, campaign: &CampaignId, named: PathBuf) -> Result<PathBuf, Failure> {
     if named.is_file() {
         return Ok(named);
     }
@@ -23,10 +23,10 @@ pub(super) async fn file(ledger: &Ledger, campaign: &CampaignId, named: PathBuf)
 }
 
 /// How a campaign comes to be sent again.
-pub(super) const UNCANCEL: &str = "take `cancelled = true` out of `[schedule]`";
+pub(crate) const UNCANCEL: &str = "take `cancelled = true` out of `[schedule]`";
 
 /// Why no run ever takes up the rows of an occasion.
-pub(super) enum Never {
+pub(crate) enum Never {
     /// It was skipped or given up.
     Over { occasion: String, why: String },
     /// Its campaign is cancelled.
@@ -36,7 +36,7 @@ pub(super) enum Never {
 impl Never {
     /// Why the rows of an occasion would wait for ever, if they would. By the campaign's name alone nobody knows whether
     /// it is cancelled.
-    pub(super) async fn find(campaign: &Path, occasion: &str, run: &Run) -> Result<Option<Self>, Failure> {
+    pub(crate) async fn find(campaign: &Path, occasion: &str, run: &Run) -> Result<Option<Self>, Failure> {
         if let Some(why) = run.over().await? {
             return Ok(Some(Self::Over { occasion: occasion.to_owned(), why }));
         }
@@ -67,7 +67,7 @@ impl From<Never> for Failure {
 }
 
 /// The books of a campaign, or of one occasion of it; fails where the ledger has none.
-pub(super) async fn books(
+pub(crate) async fn books(
     ledger: &Ledger,
     campaign: &CampaignId,
     occasion: Option<&str>,

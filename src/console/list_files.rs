@@ -2,7 +2,7 @@
 
 use crate::{
     clock::Clock,
-    commands::Failure,
+    console::Failure,
     exit::Exit,
     ledger::Ledger,
     occasion::{Occasion, find},
@@ -12,7 +12,7 @@ use crate::{
 
 /// Finds the list for a verb that sends nothing; what `send` would refuse for its age is only a note where `strict` is
 /// not set.
-pub(super) async fn harmless(ui: &Ui, occasion: &Occasion, strict: bool) -> Result<List, Failure> {
+pub(crate) async fn harmless(ui: &Ui, occasion: &Occasion, strict: bool) -> Result<List, Failure> {
     let list = find::unsent(occasion).await?;
     match list.check_fresh(&occasion.campaign.list, Clock::System.now()) {
         Err(ListError::NotYet(problem) | ListError::Wrong(problem)) if !strict => ui.note(problem),
@@ -23,7 +23,7 @@ pub(super) async fn harmless(ui: &Ui, occasion: &Occasion, strict: bool) -> Resu
 
 /// Moves the files away on which everybody is settled, where the campaign wants it so. A failure loses nothing: the
 /// ledger knows what was taken.
-pub(super) async fn move_done(ui: &Ui, ledger: &Ledger, occasion: &Occasion) -> Result<(), Failure> {
+pub(crate) async fn move_done(ui: &Ui, ledger: &Ledger, occasion: &Occasion) -> Result<(), Failure> {
     let Some(folder) = &occasion.campaign.list.done else { return Ok(()) };
     let taken = ledger.taken(&occasion.campaign.id).await?;
     match sources::move_done(&taken, folder) {

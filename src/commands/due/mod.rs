@@ -1,5 +1,8 @@
 //! `due`: what cron calls. Runs every campaign whose time has come, each occasion once.
 
+mod explain;
+mod tick;
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -14,12 +17,14 @@ use crate::{
     campaign::Campaign,
     clock::Clock,
     commands::{
+        due::explain::explain,
+        due::tick::{Ended, Told, turns},
+    },
+    console::{
         Failure, Global,
-        explain::explain,
-        owner::Owner,
-        parts::{self, CLOCK},
+        files::{self, CLOCK},
+        name_owner::Owner,
         signals,
-        tick::{Ended, Told, turns},
     },
     exit::Exit,
     occasion::Planned,
@@ -145,7 +150,7 @@ async fn ping(ui: &Ui, due: &settings::Due, exit: Exit, good: bool) {
 async fn read(ui: &Ui, global: &Global, arguments: &DueArgs, told: &mut Told) -> Result<Folder, Failure> {
     let mut folder = Folder::default();
     for file in files(&arguments.folder)? {
-        let settings = parts::settings_of(global, Some(&file));
+        let settings = files::settings_of(global, Some(&file));
         let owner = settings.as_ref().ok().map(|settings| settings.file.clone());
         if let Ok(Settings { file, due, .. }) = &settings {
             folder.monitors.insert(file.clone(), due.clone());

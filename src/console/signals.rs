@@ -2,10 +2,10 @@
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{commands::Failure, exit::Exit};
+use crate::{console::Failure, exit::Exit};
 
 /// Works until the first signal, which may come anywhere: what the work held is dropped, and cleans up after itself.
-pub(super) async fn unless_stopped<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+pub(crate) async fn unless_stopped<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let stopped = first();
     tokio::select! {
         done = work => done,
@@ -17,7 +17,7 @@ pub(super) async fn unless_stopped<T>(work: impl Future<Output = Result<T, Failu
 
 /// Waits for SIGINT, SIGTERM or SIGHUP. They are listened for from the call on, not from the first poll: the work
 /// beside it may be far along by then.
-pub(super) fn first() -> impl Future<Output = ()> {
+pub(crate) fn first() -> impl Future<Output = ()> {
     let [interrupt, terminate, hangup] =
         [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(|kind| {
             let registered = signal(kind);
