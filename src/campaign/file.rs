@@ -2,22 +2,16 @@
 
 use std::path::Path;
 
-use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::{
-    Attachment, Campaign, CampaignId, Kind, Question, list, schedule,
+    Attachment, Campaign, CampaignId, Kind, Question, TokenLife, list, schedule,
     values::{duration, occasion_name},
 };
 use crate::{
     problem::Problem,
     toml_file::{Table, TomlFile},
 };
-
-/// The longest that a sign-in token may live (also the default of Clerk's tokens).
-const LONGEST_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// The shortest life that leaves time to open a mail.
-const SHORTEST_LIFE: SignedDuration = SignedDuration::from_mins(1);
 
 impl Campaign {
     /// Reads and checks a campaign file; all its problems at once.
@@ -50,7 +44,7 @@ fn read(file: &TomlFile, path: &Path) -> Result<Option<Campaign>, Vec<Problem>> 
     let occasion = root.parse("occasion", occasion_name).unwrap_or_else(|| "once".to_owned());
     let template =
         root.require("template", "../templates/waitlist", |text| Ok::<_, String>(file.resolve(text)));
-    let token_life = root.parse("token_life", token_life).unwrap_or(rules.token_life);
+    let token_life = root.parse("token_life", TokenLife::parse).unwrap_or(rules.token_life);
     let not_after = root.parse("not_after", duration).unwrap_or(rules.not_after);
     let audience = root.require_table("audience");
     let variables = root.table("variables").map(Table::values).unwrap_or_default();
@@ -89,15 +83,6 @@ fn read(file: &TomlFile, path: &Path) -> Result<Option<Campaign>, Vec<Problem>> 
         questions,
         schedule,
     }))
-}
-
-fn token_life(text: &str) -> Result<SignedDuration, String> {
-    let life = duration(text)?;
-    if (SHORTEST_LIFE..=LONGEST_LIFE).contains(&life) {
-        Ok(life)
-    } else {
-        Err(format!("found `{text}`, expected from `1 minute` to `30 days`"))
-    }
 }
 
 fn parameter(value: &Value) -> Result<String, String> {
@@ -180,7 +165,7 @@ mod tests {
     #[test]
     fn a_short_file_gets_the_defaults_of_its_kind() {
         let campaign = load(GOOD).unwrap();
-        assert_eq!(campaign.token_life, SignedDuration::from_hours(7 * 24));
+        assert_eq!(campaign.token_life, TokenLife::of_days(7));
         assert_eq!(campaign.occasion, "once");
         assert_eq!(campaign.title, "spring");
         assert!(

@@ -2,6 +2,8 @@
 
 use jiff::SignedDuration;
 
+use super::TokenLife;
+
 /// A kind is a set of defaults and rules, not a code path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -38,12 +40,10 @@ pub struct Rules {
     /// The columns that hold JSON unless the file says otherwise.
     pub json: &'static [&'static str],
     /// The life of a token where the file sets none.
-    pub token_life: SignedDuration,
+    pub token_life: TokenLife,
     /// How long after the first try a mail may still leave.
     pub not_after: SignedDuration,
 }
-
-const DAY: i64 = 24;
 
 impl Kind {
     /// Every kind, in the order of the documentation.
@@ -68,25 +68,21 @@ impl Kind {
             once: Once::Ever,
             required: &[],
             json: &[],
-            token_life: SignedDuration::from_hours(30 * DAY),
+            token_life: TokenLife::of_days(30),
             not_after: SignedDuration::from_hours(72),
         };
         match self {
             Self::Waitlist => plain,
-            Self::Promo => {
-                Rules { once: Once::PerOccasion, token_life: SignedDuration::from_hours(7 * DAY), ..plain }
-            }
+            Self::Promo => Rules { once: Once::PerOccasion, token_life: TokenLife::of_days(7), ..plain },
             Self::AbandonedCart => Rules {
                 key_column: Some("cart_id"),
                 required: &["cart_id", "items"],
                 json: &["items"],
-                token_life: SignedDuration::from_hours(3 * DAY),
+                token_life: TokenLife::of_days(3),
                 not_after: SignedDuration::from_hours(24),
                 ..plain
             },
-            Self::Survey => {
-                Rules { once: Once::PerSurvey, token_life: SignedDuration::from_hours(14 * DAY), ..plain }
-            }
+            Self::Survey => Rules { once: Once::PerSurvey, token_life: TokenLife::of_days(14), ..plain },
         }
     }
 }

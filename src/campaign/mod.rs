@@ -7,12 +7,14 @@ mod kind;
 mod leeway;
 mod list;
 mod schedule;
+mod token_life;
 mod values;
 
 pub use kind::{Kind, Once, Rules};
 pub use leeway::Leeway;
 pub use list::{ListPath, ListSource, ListSpec};
 pub use schedule::ZONE_COLUMN;
+pub use token_life::TokenLife;
 pub use values::{duration, occasion_name};
 
 use std::{collections::BTreeMap, fmt, path::PathBuf};
@@ -151,7 +153,7 @@ pub struct Campaign {
     /// Constants for the templates.
     pub variables: Map<String, Value>,
     /// How long a sign-in token lives.
-    pub token_life: jiff::SignedDuration,
+    pub token_life: TokenLife,
     /// The path or parameter values that every link of the campaign carries (UTM and others), in order.
     pub link_parameters: Vec<(String, String)>,
     /// How long after the first try a mail may still leave; and where a schedule wants it, how long after the

@@ -3,13 +3,12 @@
 use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
-use jiff::SignedDuration;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     audience::problems::quoted_row,
-    campaign::CampaignId,
+    campaign::{CampaignId, TokenLife},
     console::{Failure, Global, clerk, command_line::CommandLine, files, name_owner::Owner},
     exit::Exit,
     ledger::{Accept, Run, UsedLink},
@@ -22,7 +21,7 @@ use crate::{
 /// Tokens that are read from the ledger at once.
 const PAGE: u32 = 500;
 /// The life of tokens that this verb does not make.
-const ANY_LIFE: SignedDuration = SignedDuration::from_hours(1);
+const ANY_LIFE: TokenLife = TokenLife::of_days(1);
 
 /// What `recall` understands.
 #[derive(Debug, Clone, Args)]

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use aws_lc_rs::hmac;
-use jiff::SignedDuration;
 
 use super::{obstacle::Obstacle, project::Occasion};
 use crate::{
-    campaign::Campaign,
+    campaign::{Campaign, TokenLife},
     clock::Clock,
     email::MessageKeys,
     settings::{ClerkSignIn, LocalSignIn, NoSecret, SignIn},
@@ -47,7 +46,7 @@ impl Occasion {
 /// An issuer of Clerk's tokens, or why there is none.
 pub fn clerk_issuer(
     sign_in: &ClerkSignIn,
-    life: SignedDuration,
+    life: TokenLife,
     parameters: Vec<(String, String)>,
 ) -> Result<ClerkIssuer, Obstacle> {
     if let Some(none) = &sign_in.wants_key {

@@ -86,7 +86,7 @@ impl Project {
 
     /// What is worth a word.
     pub fn advice(&self) -> impl Iterator<Item = Advice> {
-        let life = self.campaign.token_life;
+        let life = self.campaign.token_life.length();
         let long = (life > LONG_LIFE).then(|| Advice::LongLife { days: life.as_hours() / 24 });
         let clerk = matches!(self.settings.sign_in, SignIn::Clerk(_));
         let asks = clerk && self.campaign.audience.without_user_id != WithoutUser::Refuse;

@@ -11,7 +11,7 @@ use super::{
     values::{plain_line, web_address},
 };
 use crate::{
-    campaign::duration,
+    campaign::TokenLife,
     toml_file::{Table, TomlFile},
 };
 
@@ -20,7 +20,6 @@ pub const API_KEY: &str = "LINKPOST_API_KEY";
 
 const LISTEN: &str = "127.0.0.1:8025";
 const LIFE: SignedDuration = SignedDuration::from_hours(12);
-const LONGEST_LIFE: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// Where a form goes and what shows a person's link.
 const REQUESTS: u32 = 60;
 const BAD_TOKENS: u32 = 10;
@@ -98,7 +97,7 @@ pub(super) fn web(file: &TomlFile, table: Option<Table<'_>>, environment: Enviro
         );
     }
     web.new_link = table.parse("new_link", web_address);
-    web.session = table.parse("session", life).unwrap_or(web.session);
+    web.session = table.parse("session", TokenLife::parse).map_or(web.session, TokenLife::length);
     web.client_address_header = table.parse("client_address_header", header);
     let whole = |number: i64| u32::try_from(number).ok();
     let mut limit = |key, usual| table.integer(key, 1..=MOST_REQUESTS).and_then(whole).unwrap_or(usual);
@@ -141,15 +140,6 @@ fn path(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err(format!("found `{text}`, expected a path on this site such as `/account`"))
-    }
-}
-
-fn life(text: &str) -> Result<SignedDuration, String> {
-    let life = duration(text)?;
-    if (SignedDuration::from_mins(1)..=LONGEST_LIFE).contains(&life) {
-        Ok(life)
-    } else {
-        Err(format!("found `{text}`, expected from `1 minute` to `30 days`"))
     }
 }
 

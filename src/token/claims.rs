@@ -1,7 +1,6 @@
 //! What stands in a local token, and the limits of it: the one place that issuing and verifying agree on.
 
 use crate::hash::sha256;
-use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 /// The `typ` of the header: a token of any other kind, even from the same keys, signs nobody in (RFC 8725 §3.11).
@@ -9,12 +8,6 @@ pub(super) const TOKEN_TYPE: &str = "email-link+jwt";
 
 /// The longest token, in bytes. It stands in a link, and mail programs cut long links.
 pub(super) const LONGEST_TOKEN: usize = 2048;
-
-/// The shortest life of a token: less would end before the mail is read.
-pub const SHORTEST_LIFE: SignedDuration = SignedDuration::from_mins(1);
-
-/// The longest life of a token.
-pub const LONGEST_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// How far the issuer's clock may run ahead of ours, in seconds: `nbf` and `iat` may lie this far in the future. `exp`
 /// has no leeway: an expired token is expired here as it is in the ledger.

@@ -4,19 +4,19 @@ use std::{fmt, sync::Arc};
 
 use aws_lc_rs::hmac;
 use data_encoding::BASE64URL_NOPAD;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use jsonwebtoken::Header;
 use url::Url;
 
 use super::{
     Algorithm, IssueError, Issued, Keyring, Purpose, SignInLink, SignInToken,
-    claims::{Claims, LEEWAY, LONGEST_LIFE, LONGEST_TOKEN, SHORTEST_LIFE, TOKEN_TYPE, hash_jti},
+    claims::{Claims, LEEWAY, LONGEST_TOKEN, TOKEN_TYPE, hash_jti},
     keys::SigningKey,
     link::{LinkError, LinkForm},
 };
 use crate::{
     audience::{KEY_SEPARATOR, Recipient},
-    campaign::CampaignId,
+    campaign::{CampaignId, TokenLife},
     ledger::TokenRecord,
 };
 
@@ -44,9 +44,6 @@ pub enum IssuerError {
     /// The keyring has no key of the algorithm.
     #[error("there is no `{}` key, expected at least one\n  hint: make one with `linkpost keys new`", .0.name())]
     NoKey(Algorithm),
-    /// The life of a token is out of bounds.
-    #[error("a token life of `{0:#}` is out of bounds, expected 1 minute to 30 days")]
-    Life(SignedDuration),
     /// Issuer, audience or occasion.
     #[error("the {0} is empty, holds a control character or is longer than 256 bytes")]
     Text(&'static str),
@@ -62,7 +59,7 @@ pub struct LocalIssuer {
     algorithm: Algorithm,
     campaign: CampaignId,
     occasion: String,
-    life: SignedDuration,
+    life: TokenLife,
 }
 
 impl LocalIssuer {
@@ -72,7 +69,7 @@ impl LocalIssuer {
         settings: LocalSettings,
         campaign: CampaignId,
         occasion: String,
-        life: SignedDuration,
+        life: TokenLife,
         parameters: Vec<(String, String)>,
     ) -> Result<Self, IssuerError> {
         let LocalSettings { page, parameter, issuer, audience, algorithm } = settings;
@@ -80,7 +77,6 @@ impl LocalIssuer {
         check_text("issuer", &issuer)?;
         check_text("audience", &audience)?;
         check_text("occasion", &occasion)?;
-        check_life(life)?;
         if keyring.signing(algorithm).is_none() {
             return Err(IssuerError::NoKey(algorithm));
         }
@@ -207,15 +203,10 @@ pub(super) fn is_fresh(record: &TokenRecord, now: Timestamp) -> bool {
     let bounds = record.expires_at.checked_sub(record.issued_at).zip(record.expires_at.checked_sub(now));
     bounds.is_some_and(|(life, left)| {
         0 < life
-            && life <= LONGEST_LIFE.as_secs()
+            && life <= TokenLife::LONGEST.as_secs()
             && left.saturating_mul(2) >= life
             && record.issued_at <= now.saturating_add(LEEWAY)
     })
-}
-
-pub(super) fn check_life(life: SignedDuration) -> Result<(), IssuerError> {
-    let allowed = (SHORTEST_LIFE..=LONGEST_LIFE).contains(&life);
-    if allowed { Ok(()) } else { Err(IssuerError::Life(life)) }
 }
 
 pub(super) fn check_text(name: &'static str, text: &str) -> Result<(), IssuerError> {
@@ -248,19 +239,8 @@ mod tests {
         // No token of ours: nothing to rebuild.
         check(1000, 1000, 1000, false);
         check(2000, 1000, 500, false);
-        check(0, LONGEST_LIFE.as_secs(), 0, true);
-        check(0, LONGEST_LIFE.as_secs() + 1, 0, false);
+        check(0, TokenLife::LONGEST.as_secs(), 0, true);
+        check(0, TokenLife::LONGEST.as_secs() + 1, 0, false);
         check(i64::MIN, i64::MAX, 0, false);
-    }
-
-    #[test]
-    fn a_life_has_bounds() {
-        for good in [SHORTEST_LIFE, SignedDuration::from_hours(72), LONGEST_LIFE] {
-            assert_eq!(check_life(good), Ok(()));
-        }
-        let just_too_long = LONGEST_LIFE + SignedDuration::from_nanos(1);
-        for bad in [SignedDuration::ZERO, SignedDuration::from_secs(59), just_too_long, SignedDuration::MIN] {
-            assert_eq!(check_life(bad), Err(IssuerError::Life(bad)));
-        }
     }
 }

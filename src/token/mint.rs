@@ -8,11 +8,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     IssueError, Issued, Keyring, LocalSettings,
-    claims::{LONGEST_LIFE, hash_jti},
+    claims::hash_jti,
     link::LinkForm,
     local::{check_text, sign},
 };
-use crate::ledger::TokenRecord;
+use crate::{campaign::TokenLife, ledger::TokenRecord};
 
 /// The letters and digits of an id.
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -27,7 +27,7 @@ pub fn mint(
 ) -> Result<Issued, IssueError> {
     let refused = |error: &dyn std::fmt::Display| IssueError::Refused(error.to_string());
     check_text("user id", user_id).map_err(|error| refused(&error))?;
-    if !life.is_positive() || life > LONGEST_LIFE {
+    if !life.is_positive() || life > TokenLife::LONGEST {
         return Err(IssueError::Refused(format!(
             "a token life of `{life:#}` is out of bounds, expected 1 second to 30 days"
         )));

@@ -20,7 +20,6 @@ mod session;
 mod verify;
 
 pub use algorithm::Algorithm;
-pub use claims::{LONGEST_LIFE, SHORTEST_LIFE};
 pub use key_folder::KeyError;
 pub use keys::{KeyInfo, Keyring, NewKey, Purpose};
 pub use link::{LinkError, SignInLink};

@@ -2,19 +2,17 @@
 
 use std::{fmt::Write as _, sync::Arc};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use url::Url;
 
 use super::{
-    IssueError, Issued, IssuerError, SignInLink, SignInToken,
-    claims::hash_jti,
-    link::LinkForm,
-    local::{check_life, check_text},
+    IssueError, Issued, IssuerError, SignInLink, SignInToken, claims::hash_jti, link::LinkForm,
+    local::check_text,
 };
 use crate::hash::sha256;
 use crate::{
     audience::{KEY_SEPARATOR, Recipient},
-    campaign::CampaignId,
+    campaign::{CampaignId, TokenLife},
     ledger::TokenRecord,
 };
 
@@ -24,7 +22,7 @@ pub struct PreviewIssuer {
     form: Arc<LinkForm>,
     campaign: CampaignId,
     occasion: String,
-    life: SignedDuration,
+    life: TokenLife,
 }
 
 impl PreviewIssuer {
@@ -34,12 +32,11 @@ impl PreviewIssuer {
         parameter: &str,
         campaign: CampaignId,
         occasion: String,
-        life: SignedDuration,
+        life: TokenLife,
         parameters: Vec<(String, String)>,
     ) -> Result<Self, IssuerError> {
         let form = Arc::new(LinkForm::new(page, parameter, parameters)?);
         check_text("occasion", &occasion)?;
-        check_life(life)?;
         Ok(Self { form, campaign, occasion, life })
     }
 

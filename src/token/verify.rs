@@ -8,8 +8,9 @@ use serde::de::DeserializeOwned;
 
 use super::{
     Keyring,
-    claims::{Claims, Header, LEEWAY, LONGEST_LIFE, LONGEST_TOKEN, TOKEN_TYPE, hash_jti},
+    claims::{Claims, Header, LEEWAY, LONGEST_TOKEN, TOKEN_TYPE, hash_jti},
 };
+use crate::campaign::TokenLife;
 
 /// A token that our key signed for this audience and that is valid now. Whether it was used before, only the ledger
 /// knows: look up [`Verified::jti_hash`].
@@ -121,7 +122,8 @@ fn check_claims(
         return Err(Refusal::Audience);
     }
     let jti_is_128_bits = BASE64URL_NOPAD.decode(jti.as_bytes()).is_ok_and(|bytes| bytes.len() == 16);
-    let life_is_allowed = exp.checked_sub(iat).is_some_and(|life| 0 < life && life <= LONGEST_LIFE.as_secs());
+    let life_is_allowed =
+        exp.checked_sub(iat).is_some_and(|life| 0 < life && life <= TokenLife::LONGEST.as_secs());
     if sub.is_empty() || !jti_is_128_bits || !life_is_allowed {
         return Err(Refusal::Claims);
     }

@@ -28,9 +28,10 @@ use self::{
     roster::Roster,
     wire::RevokedBody,
 };
-use super::{IssueError, link::LinkForm, local::check_life};
+use super::{IssueError, link::LinkForm};
 use crate::{
     audience::Recipient,
+    campaign::TokenLife,
     clock::Clock,
     ledger::{LiveToken, Run, TokenEnd, TokenKind, TokenRecord},
     replies::Rules,
@@ -124,7 +125,7 @@ pub struct ClerkIssuer {
     redirect_url: Option<Url>,
     organization: Option<String>,
     parameters: Vec<(String, String)>,
-    life: SignedDuration,
+    life: TokenLife,
     clock: Clock,
 }
 
@@ -142,11 +143,10 @@ impl ClerkIssuer {
     /// Checks the settings and makes an issuer of them. `parameters` stand in every link, after the token.
     pub fn new(
         settings: &ClerkSettings,
-        life: SignedDuration,
+        life: TokenLife,
         parameters: Vec<(String, String)>,
         clock: Clock,
     ) -> Result<Self, ClerkError> {
-        check_life(life).map_err(|error| ClerkError(error.to_string()))?;
         let (page, redirect_url) = match &settings.link {
             ClerkLink::Page { page, parameter } => {
                 let form = LinkForm::new(page, parameter, parameters.clone())

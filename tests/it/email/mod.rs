@@ -88,7 +88,7 @@ fn campaign(template: impl Into<PathBuf>) -> Campaign {
         },
         template: template.into(),
         variables: Map::new(),
-        token_life: jiff::SignedDuration::from_hours(168),
+        token_life: linkpost::campaign::TokenLife::of_days(7),
         link_parameters: Vec::new(),
         not_after: jiff::SignedDuration::from_hours(72),
         attachments: Vec::new(),

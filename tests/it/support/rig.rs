@@ -6,7 +6,7 @@ use aws_lc_rs::hmac;
 use jiff::Timestamp;
 use linkpost::{
     audience::{Address, Audience, FileProfile},
-    campaign::{Campaign, ListSource},
+    campaign::{Campaign, ListSource, TokenLife},
     clock::Clock,
     delivery::{Delivery, Relays, Trouble, smtp, smtp::RelaySettings},
     email::{Letter, Letterhead, MessageKeys, Unsubscribe},
@@ -79,7 +79,7 @@ impl Rig {
 
     /// The same with links of this life.
     pub(crate) fn links_live(mut self, life: jiff::SignedDuration) -> Self {
-        self.campaign.token_life = life;
+        self.campaign.token_life = TokenLife::new(life).unwrap();
         self
     }
 

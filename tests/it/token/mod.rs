@@ -10,7 +10,7 @@ use std::{path::PathBuf, sync::Arc};
 use jiff::{SignedDuration, Timestamp};
 use linkpost::{
     audience::{Address, Fields, Recipient, RecipientKey},
-    campaign::CampaignId,
+    campaign::{CampaignId, TokenLife},
     ledger::TokenRecord,
     token::{Algorithm, Issued, Keyring, LocalIssuer, LocalSettings, Refusal, Verified, verify},
 };
@@ -72,9 +72,14 @@ fn settings(algorithm: Algorithm) -> LocalSettings {
     }
 }
 
+fn life() -> TokenLife {
+    TokenLife::new(LIFE).unwrap()
+}
+
 fn issuer(keyring: Arc<Keyring>, algorithm: Algorithm) -> LocalIssuer {
     let campaign = CampaignId::parse("spring").unwrap();
-    LocalIssuer::new(keyring, settings(algorithm), campaign, "2026-11".to_owned(), LIFE, Vec::new()).unwrap()
+    LocalIssuer::new(keyring, settings(algorithm), campaign, "2026-11".to_owned(), life(), Vec::new())
+        .unwrap()
 }
 
 fn recipient(user_id: &str) -> Recipient {
