@@ -41,24 +41,22 @@ impl fmt::Display for Place {
     }
 }
 
-/// Something a person can mend: where it is, what is wrong, and how to put it right.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// Where to look.
-    pub place: Place,
-    /// What was found and what was expected.
+/// Something wrong, and how to put it right. The two lines of every error.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Diagnosis {
+    /// The thing found and the thing expected.
     pub message: String,
     /// The remedy, as one line.
     pub hint: Option<String>,
 }
 
-impl Problem {
-    /// A problem without a hint.
-    pub fn new(place: Place, message: impl Into<String>) -> Self {
-        Self { place, message: message.into(), hint: None }
+impl Diagnosis {
+    /// A diagnosis without a hint.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None }
     }
 
-    /// The same problem with its remedy.
+    /// The same with its remedy.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -66,13 +64,54 @@ impl Problem {
     }
 }
 
-impl fmt::Display for Problem {
+/// The message, and on a line of its own the hint.
+impl fmt::Display for Diagnosis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.message)?;
+        f.write_str(&self.message)?;
         match &self.hint {
-            Some(hint) => write!(f, "\n  hint: {hint}"),
+            Some(hint) => write!(f, "\n{}", Hint(hint)),
             None => Ok(()),
         }
+    }
+}
+
+impl std::error::Error for Diagnosis {}
+
+/// A remedy as the line that it is printed as.
+#[derive(Debug, Clone, Copy)]
+pub struct Hint<'a>(pub &'a str);
+
+impl fmt::Display for Hint<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "  hint: {}", self.0)
+    }
+}
+
+/// A diagnosis of a place that a person can mend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The place to look at.
+    pub place: Place,
+    /// The thing that is wrong there.
+    pub what: Diagnosis,
+}
+
+impl Problem {
+    /// A problem without a hint.
+    pub fn new(place: Place, message: impl Into<String>) -> Self {
+        Self { place, what: Diagnosis::new(message) }
+    }
+
+    /// The same problem with its remedy.
+    #[must_use]
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Self { what: self.what.hint(hint), ..self }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.what)
     }
 }
 

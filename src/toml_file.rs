@@ -17,7 +17,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use crate::problem::{Place, Problem, cause, nearest};
+use crate::problem::{Diagnosis, Place, Problem, cause, nearest};
 
 /// The most that a settings or campaign file may hold, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
@@ -136,7 +136,7 @@ impl TomlFile {
     }
 
     fn tell(&self, at: usize, message: String, hint: Option<String>) {
-        let problem = Problem { place: self.place(at), message, hint };
+        let problem = Problem { place: self.place(at), what: Diagnosis { message, hint } };
         self.problems.borrow_mut().push(problem);
     }
 }

@@ -4,45 +4,31 @@ use jiff::civil::{Date, DateTime};
 use serde_json::{Number, Value};
 
 use super::{AddressError, text};
-use crate::{campaign::ColumnType, schedule};
+use crate::{campaign::ColumnType, problem::Diagnosis, schedule};
 
-/// Why a cell was refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
-    pub(super) message: String,
-    pub(super) hint: Option<String>,
-}
-
-impl Refusal {
-    pub(super) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None }
-    }
-
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
-    }
-}
-
-impl From<AddressError> for Refusal {
+impl From<AddressError> for Diagnosis {
     fn from(error: AddressError) -> Self {
         Self { message: error.message, hint: error.hint.map(str::to_owned) }
     }
 }
 
 /// Refuses characters that no text may hold: they would end a header, hide text or turn its direction.
-pub(super) fn check_characters(text: &str, line_breaks: bool) -> Result<(), Refusal> {
+pub(super) fn check_characters(text: &str, line_breaks: bool) -> Result<(), Diagnosis> {
     match text::refused_character(text, line_breaks) {
         None => Ok(()),
-        Some(char::REPLACEMENT_CHARACTER) => Err(Refusal::new("holds bytes that could not be read (U+FFFD)")
-            .hint("export the list again in UTF-8, or say its `encoding` under `[audience]`")),
-        Some(character) => Err(Refusal::new(format!("holds the character {}", text::code_point(character)))
-            .hint("take it out; control characters and direction marks are refused in every cell")),
+        Some(char::REPLACEMENT_CHARACTER) => {
+            Err(Diagnosis::new("holds bytes that could not be read (U+FFFD)")
+                .hint("export the list again in UTF-8, or say its `encoding` under `[audience]`"))
+        }
+        Some(character) => {
+            Err(Diagnosis::new(format!("holds the character {}", text::code_point(character)))
+                .hint("take it out; control characters and direction marks are refused in every cell"))
+        }
     }
 }
 
 /// The value of a cell that is trimmed, composed and not empty.
-pub(super) fn value(cell: &str, kind: ColumnType, line_breaks: bool) -> Result<Value, Refusal> {
+pub(super) fn value(cell: &str, kind: ColumnType, line_breaks: bool) -> Result<Value, Diagnosis> {
     match kind {
         ColumnType::Text => Ok(Value::String(cell.to_owned())),
         ColumnType::Number => number(cell).map(Value::Number),
@@ -53,8 +39,8 @@ pub(super) fn value(cell: &str, kind: ColumnType, line_breaks: bool) -> Result<V
 }
 
 /// A decimal number, exactly: a number that a float cannot give back digit by digit is refused.
-fn number(cell: &str) -> Result<Number, Refusal> {
-    let refusal = || Refusal::new(format!("{} is not a decimal number such as `12.50`", text::shown(cell)));
+fn number(cell: &str) -> Result<Number, Diagnosis> {
+    let refusal = || Diagnosis::new(format!("{} is not a decimal number such as `12.50`", text::shown(cell)));
     let digits = cell.strip_prefix('-').unwrap_or(cell);
     let (whole, fraction) =
         digits.split_once('.').map_or((digits, None), |(whole, rest)| (whole, Some(rest)));
@@ -89,24 +75,24 @@ fn number(cell: &str) -> Result<Number, Refusal> {
             .and_then(Number::from_f64),
     };
     exact.ok_or_else(|| {
-        Refusal::new(format!("{} has more digits than a number can keep", text::shown(cell)))
+        Diagnosis::new(format!("{} has more digits than a number can keep", text::shown(cell)))
             .hint("take the column out of `types`: as text it stays as it is")
     })
 }
 
 /// The name as the database spells it.
-fn zone(cell: &str) -> Result<String, Refusal> {
+fn zone(cell: &str) -> Result<String, Diagnosis> {
     let name = schedule::zone(cell).ok().and_then(|zone| zone.iana_name().map(str::to_owned));
     name.ok_or_else(|| {
-        Refusal::new(format!("{} is no time zone", text::shown(cell)))
+        Diagnosis::new(format!("{} is no time zone", text::shown(cell)))
             .hint("expected a name of the tz database such as `Europe/Berlin` or `America/New_York`")
     })
 }
 
 /// A date or a date and time, in one form: `2026-11-22`, `2026-11-22T09:30:00`.
-fn date(cell: &str) -> Result<String, Refusal> {
+fn date(cell: &str) -> Result<String, Diagnosis> {
     let refusal = || {
-        Refusal::new(format!(
+        Diagnosis::new(format!(
             "{} is not a date such as `2026-11-22` or `2026-11-22T09:30`",
             text::shown(cell)
         ))
@@ -130,12 +116,12 @@ fn date(cell: &str) -> Result<String, Refusal> {
     }
 }
 
-fn json(cell: &str, line_breaks: bool) -> Result<Value, Refusal> {
+fn json(cell: &str, line_breaks: bool) -> Result<Value, Diagnosis> {
     let value: Value = serde_json::from_str(cell).map_err(|error| {
         // The parser's words without its position, which counts lines of the cell.
         let reason = error.to_string();
         let reason = reason.split(" at line ").next().unwrap_or_default();
-        Refusal::new(format!("{} is not JSON: {reason} at character {}", text::shown(cell), error.column()))
+        Diagnosis::new(format!("{} is not JSON: {reason} at character {}", text::shown(cell), error.column()))
             .hint("in CSV, a cell of JSON stands in quotes and each quote in it is doubled: `\"{\"\"sku\"\":1}\"`")
     })?;
     check_json(&value, line_breaks)?;
@@ -143,7 +129,7 @@ fn json(cell: &str, line_breaks: bool) -> Result<Value, Refusal> {
 }
 
 /// A JSON string can spell out with escapes what the cell itself may not hold.
-fn check_json(value: &Value, line_breaks: bool) -> Result<(), Refusal> {
+fn check_json(value: &Value, line_breaks: bool) -> Result<(), Diagnosis> {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
         Value::String(text) => check_characters(text, line_breaks),

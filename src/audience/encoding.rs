@@ -43,10 +43,8 @@ pub(super) fn detect<R: Read + Seek>(
     let mut notes = Vec::new();
     let told = wanted.map(|label| named_encoding(label, place)).transpose();
     let sure = told.and_then(|told| {
-        let sure = from_head(&head, told, wanted, &mut notes).map_err(|message| Problem {
-            place: Place::file(place),
-            message,
-            hint: Some("export the list as CSV, encoded in UTF-8".to_owned()),
+        let sure = from_head(&head, told, wanted, &mut notes).map_err(|message| {
+            Problem::new(Place::file(place), message).hint("export the list as CSV, encoded in UTF-8")
         });
         Ok((told, sure?))
     });
@@ -412,8 +410,8 @@ mod tests {
     fn what_is_no_text_is_refused_with_the_remedy() {
         let check = |bytes: &[u8], wanted: Option<&str>, expected: &str| {
             let problem = detected(bytes, wanted).unwrap_err();
-            assert!(problem.message.contains(expected), "{problem}");
-            assert!(problem.hint.is_some());
+            assert!(problem.what.message.contains(expected), "{problem}");
+            assert!(problem.what.hint.is_some());
         };
         check(b"", None, "empty");
         check(b"\x1f\x8b\x08\x00", None, "gzip");

@@ -28,6 +28,8 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+use crate::problem::Diagnosis;
+
 /// The columns of a row under their normalised names, typed as the campaign file says; an empty cell is `null`.
 pub type Fields = Map<String, Value>;
 
@@ -82,10 +84,8 @@ pub struct RowProblem {
     pub line: u64,
     /// The column's name as the header spells it, where one column is to blame.
     pub column: Option<String>,
-    /// What was found and what was expected. Holds no whole address and no control character.
-    pub message: String,
-    /// The remedy, as one line.
-    pub hint: Option<String>,
+    /// The thing that is wrong with it. Holds no whole address and no control character.
+    pub what: Diagnosis,
     /// The cells as they were read, so that `--problems FILE` can hand them back for correction.
     pub cells: Vec<String>,
 }
@@ -96,8 +96,7 @@ impl fmt::Debug for RowProblem {
         f.debug_struct("RowProblem")
             .field("line", &self.line)
             .field("column", &self.column)
-            .field("message", &self.message)
-            .field("hint", &self.hint)
+            .field("what", &self.what)
             .finish_non_exhaustive()
     }
 }

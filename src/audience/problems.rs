@@ -42,7 +42,7 @@ impl<W: Write> Writer<W> {
     /// A row with too few cells is not filled up: it would then be read again as if it were whole.
     pub fn write(&mut self, problem: &RowProblem) -> io::Result<()> {
         let column = problem.column.as_ref().map(|column| format!(", column `{column}`")).unwrap_or_default();
-        let words = format!("line {}{column}: {}", problem.line, problem.message);
+        let words = format!("line {}{column}: {}", problem.line, problem.what.message);
         let words = spreadsheet_safe(&words);
         self.csv.write_record(problem.cells.iter().map(String::as_str).chain([words.as_ref()]))?;
         Ok(())
@@ -90,8 +90,7 @@ mod tests {
         let mut problem = RowProblem {
             line: 7,
             column: Some("Note".to_owned()),
-            message: "holds a line break".to_owned(),
-            hint: None,
+            what: crate::problem::Diagnosis::new("holds a line break"),
             cells: vec!["=cmd()".to_owned(), "a\n\"b\"; c".to_owned()],
         };
         writer.write(&problem).unwrap();

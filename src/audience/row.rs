@@ -6,12 +6,13 @@ use serde_json::Value;
 
 use super::{
     Address, Fields, KEY_SEPARATOR, Recipient, RecipientKey, Row, RowProblem,
-    cells::{Refusal, check_characters, value},
+    cells::{check_characters, value},
     columns::{Column, Columns},
     records::Record,
     scan::Fault,
     text,
 };
+use crate::problem::Diagnosis;
 
 /// The longest user id and the longest key, in characters.
 const ID_MAX: usize = 255;
@@ -19,7 +20,7 @@ const ID_MAX: usize = 255;
 const NAME_MAX: usize = 100;
 
 /// A refusal with the column that is to blame, if one is.
-type Blame = (Option<usize>, Refusal);
+type Blame = (Option<usize>, Diagnosis);
 
 /// Whether a record holds nothing at all, as spreadsheets leave them behind the last row.
 pub(super) fn is_blank(record: &Record) -> bool {
@@ -37,8 +38,7 @@ pub(super) fn row(record: &Record, columns: &Columns, live: bool) -> Row {
         Err((column, refusal)) => Row::Bad(RowProblem {
             line: record.line,
             column: column.and_then(|at| columns.list.get(at)).map(|column| column.title.clone()),
-            message: refusal.message,
-            hint: refusal.hint,
+            what: refusal,
             cells: cells.into_iter().map(str::to_owned).collect(),
         }),
     }
@@ -82,7 +82,7 @@ fn recipient(record: &Record, cells: &[&str], columns: &Columns, live: bool) -> 
     Ok(Recipient { line: record.line, key: RecipientKey(key), user_id, address, name, fields })
 }
 
-fn tidy<'a>(cell: &'a str, column: &Column) -> Result<Cow<'a, str>, Refusal> {
+fn tidy<'a>(cell: &'a str, column: &Column) -> Result<Cow<'a, str>, Diagnosis> {
     let trimmed = text::trimmed(cell);
     // Line breaks at the ends of a cell that may hold them are stray space, too.
     let trimmed = if column.multiline { trimmed.trim_matches(['\n', ' ']) } else { trimmed };
@@ -90,24 +90,24 @@ fn tidy<'a>(cell: &'a str, column: &Column) -> Result<Cow<'a, str>, Refusal> {
     Ok(text::composed(trimmed))
 }
 
-fn field(text: &str, column: &Column) -> Result<Value, Refusal> {
+fn field(text: &str, column: &Column) -> Result<Value, Diagnosis> {
     let value = if text.is_empty() { Value::Null } else { value(text, column.kind, column.multiline)? };
     if column.required && value.is_null() {
-        return Err(Refusal::new("is empty, but every row must fill it"));
+        return Err(Diagnosis::new("is empty, but every row must fill it"));
     }
     Ok(value)
 }
 
-fn address(text: &str, live: bool) -> Result<Address, Refusal> {
+fn address(text: &str, live: bool) -> Result<Address, Diagnosis> {
     if text.is_empty() {
-        return Err(Refusal::new("has no address"));
+        return Err(Diagnosis::new("has no address"));
     }
     let address = Address::parse(text).map_err(|error| {
-        let refusal = Refusal::from(error);
-        Refusal { message: format!("{} is refused: {}", text::shown(text), refusal.message), ..refusal }
+        let refusal = Diagnosis::from(error);
+        Diagnosis { message: format!("{} is refused: {}", text::shown(text), refusal.message), ..refusal }
     })?;
     if live && address.is_reserved() {
-        return Err(Refusal::new(format!(
+        return Err(Diagnosis::new(format!(
             "`{}` is in a domain that is set aside for examples and tests, where no mail arrives",
             address.masked()
         ))
@@ -116,30 +116,30 @@ fn address(text: &str, live: bool) -> Result<Address, Refusal> {
     Ok(address)
 }
 
-fn user_id(text: &str, title: &str) -> Result<String, Refusal> {
+fn user_id(text: &str, title: &str) -> Result<String, Diagnosis> {
     if text.is_empty() {
-        return Err(Refusal::new("has no user id").hint(format!(
+        return Err(Diagnosis::new("has no user id").hint(format!(
             "fill `{title}`, or name another column with `user_id = \"…\"` under `[audience]`"
         )));
     }
     if text.contains(char::is_whitespace) {
-        return Err(Refusal::new(format!("{} is no user id: it holds a space", text::shown(text))));
+        return Err(Diagnosis::new(format!("{} is no user id: it holds a space", text::shown(text))));
     }
     identifier(text)?;
     Ok(text.to_owned())
 }
 
 /// What ends up in a key: one line, and short.
-fn identifier(text: &str) -> Result<(), Refusal> {
+fn identifier(text: &str) -> Result<(), Diagnosis> {
     check_characters(text, false)?;
     // Two ids that look the same must be the same: the link would sign in somebody else, or nobody.
     let is_invisible =
         |character| matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}');
     if let Some(character) = text.chars().find(|&character| is_invisible(character)) {
-        return Err(Refusal::new(format!("holds the invisible character {}", text::code_point(character))));
+        return Err(Diagnosis::new(format!("holds the invisible character {}", text::code_point(character))));
     }
     if text.chars().count() > ID_MAX {
-        return Err(Refusal::new(format!("{} is longer than {ID_MAX} characters", text::shown(text))));
+        return Err(Diagnosis::new(format!("{} is longer than {ID_MAX} characters", text::shown(text))));
     }
     Ok(())
 }
@@ -160,7 +160,7 @@ fn name<'a>(columns: &Columns, text_of: impl Fn(usize) -> &'a str) -> Result<Opt
     if name.chars().count() > NAME_MAX {
         let message =
             format!("{} is longer than {NAME_MAX} characters, too long for a name", text::shown(&name));
-        return Err((blamed, Refusal::new(message)));
+        return Err((blamed, Diagnosis::new(message)));
     }
     Ok(Some(name))
 }
@@ -169,7 +169,7 @@ fn check_width(cells: &[&str], columns: &Columns) -> Result<(), Blame> {
     let named = columns.list.len();
     let expected = named + columns.unnamed;
     if cells.len() != expected {
-        let refusal = Refusal::new(format!(
+        let refusal = Diagnosis::new(format!(
             "found {}, expected {expected} as in the header",
             counted(cells.len(), "cell")
         ));
@@ -177,7 +177,7 @@ fn check_width(cells: &[&str], columns: &Columns) -> Result<(), Blame> {
     }
     match cells.iter().skip(named).find(|cell| !text::trimmed(cell).is_empty()) {
         Some(cell) => {
-            Err((None, Refusal::new(format!("{} stands in a column without a name", text::shown(cell)))))
+            Err((None, Diagnosis::new(format!("{} stands in a column without a name", text::shown(cell)))))
         }
         None => Ok(()),
     }
@@ -196,27 +196,29 @@ fn faulty(fault: Fault, record: &Record, columns: &Columns) -> Blame {
     let (column, refusal) = match fault {
         Fault::LineBreak { column } => (
             Some(column),
-            Refusal::new(format!("holds a line break{lines}")).hint(format!(
+            Diagnosis::new(format!("holds a line break{lines}")).hint(format!(
                 "{quotes}; if the break is meant, add `{}` to `multiline_columns`",
                 name(column)
             )),
         ),
         Fault::RowInside { column, line } => (
             Some(column),
-            Refusal::new(format!(
+            Diagnosis::new(format!(
                 "line {line} stands inside this cell but reads like a row of its own{lines}"
             ))
             .hint(quotes),
         ),
         Fault::AfterQuote { column } => (
             Some(column),
-            Refusal::new(format!("has text behind its closing quote{lines}"))
+            Diagnosis::new(format!("has text behind its closing quote{lines}"))
                 .hint("double each quote that is meant as text: `\"the \"\"best\"\" one\"`"),
         ),
-        Fault::CellTooLong { column } => (Some(column), Refusal::new(format!("is longer than 8 KiB{lines}"))),
-        Fault::TooManyCells => (None, Refusal::new(format!("more than 256 cells{lines}"))),
+        Fault::CellTooLong { column } => {
+            (Some(column), Diagnosis::new(format!("is longer than 8 KiB{lines}")))
+        }
+        Fault::TooManyCells => (None, Diagnosis::new(format!("more than 256 cells{lines}"))),
         Fault::RecordTooLong => {
-            (None, Refusal::new(format!("the record is longer than 64 KiB{lines}")).hint(quotes))
+            (None, Diagnosis::new(format!("the record is longer than 64 KiB{lines}")).hint(quotes))
         }
     };
     (column, refusal)

@@ -17,7 +17,7 @@ impl Campaign {
     /// Reads and checks a campaign file; all its problems at once.
     pub fn load(path: &Path) -> Result<Self, Vec<Problem>> {
         let file = TomlFile::read(path, "campaign file").map_err(|problem| {
-            vec![match problem.hint {
+            vec![match problem.what.hint {
                 None => problem.hint("a campaign file is text; see `campaigns/` for samples"),
                 Some(_) => problem,
             }]

@@ -33,9 +33,7 @@ impl From<Obstacle> for Failure {
             Obstacle::Tokens(error) => error.into(),
             Obstacle::Keys(error) => error.into(),
             Obstacle::Files(problems) => Self::problems(Exit::Configuration, problems),
-            Obstacle::Setting { message, hint } => {
-                Self::Words { exit: Exit::Configuration, words: message, hint }
-            }
+            Obstacle::Setting(what) => Self::Words { exit: Exit::Configuration, what },
             Obstacle::List(problems) => Self::problems(Exit::Problems, problems),
             Obstacle::Unfit(unfit) => list_news::unfit(*unfit),
             Obstacle::ProblemsFile(error) => list_news::unwritten(&error),
@@ -71,7 +69,7 @@ impl From<LedgerError> for Failure {
                 .hint("another program holds the ledger, such as a database browser: close it, then run the same command again"),
             LedgerError::Storage { .. } => Self::words(Exit::Ledger, words)
                 .hint("free the disk or mend the file, then run the same command again; nothing is lost"),
-            LedgerError::Refused { message, hint } => Self::words(Exit::Configuration, message).hint(hint),
+            LedgerError::Refused(what) => Self::Words { exit: Exit::Configuration, what },
         }
     }
 }

@@ -1,6 +1,10 @@
 //! How a verb fails: the words, the remedy, and the code that it leaves.
 
-use crate::{exit::Exit, problem::Problem, ui::Ui};
+use crate::{
+    exit::Exit,
+    problem::{Diagnosis, Problem},
+    ui::Ui,
+};
 
 /// Why a command ended badly: what to say and which code to leave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,10 +24,8 @@ pub enum Failure {
     Words {
         /// The code.
         exit: Exit,
-        /// What happened.
-        words: String,
-        /// The remedy.
-        hint: Option<String>,
+        /// What happened, and the remedy.
+        what: Diagnosis,
     },
 }
 
@@ -35,7 +37,7 @@ impl Failure {
     }
 
     pub(crate) fn words(exit: Exit, words: impl Into<String>) -> Self {
-        Self::Words { exit, words: words.into(), hint: None }
+        Self::Words { exit, what: Diagnosis::new(words) }
     }
 
     /// The code that it leaves.
@@ -50,8 +52,8 @@ impl Failure {
         match self {
             Self::Problems { problems, .. } => problems
                 .first()
-                .map_or_else(String::new, |problem| format!("{}: {}", problem.place, problem.message)),
-            Self::Words { words, .. } => words.clone(),
+                .map_or_else(String::new, |problem| format!("{}: {}", problem.place, problem.what.message)),
+            Self::Words { what, .. } => what.message.clone(),
         }
     }
 
@@ -61,14 +63,14 @@ impl Failure {
             Self::Problems { problems, total, remedy, .. } => {
                 ui.problems(&problems, total, remedy.as_deref());
             }
-            Self::Words { words, hint, .. } => ui.error(words, hint.as_deref()),
+            Self::Words { what, .. } => ui.error(what.message, what.hint.as_deref()),
         }
     }
 
     /// Says it where the next tick of cron mends it: "not finished" needs nobody.
     pub(crate) fn report_in_tick(self, ui: &Ui) {
         match self {
-            Self::Words { exit: Exit::Unfinished, words, .. } => ui.remark(words),
+            Self::Words { exit: Exit::Unfinished, what } => ui.remark(what.message),
             Self::Words { .. } | Self::Problems { .. } => self.report(ui),
         }
     }
@@ -88,7 +90,7 @@ impl Failure {
     #[must_use]
     pub(crate) fn hint(self, remedy: impl Into<String>) -> Self {
         match self {
-            Self::Words { exit, words, .. } => Self::Words { exit, words, hint: Some(remedy.into()) },
+            Self::Words { exit, what } => Self::Words { exit, what: what.hint(remedy) },
             Self::Problems { .. } => self,
         }
     }

@@ -49,8 +49,8 @@ pub(crate) fn say(ui: &Ui, news: &ListNews<'_>) {
 fn say_aside(ui: &Ui, shown: &[Problem], total: u64, leeway: Leeway) {
     let (rows, get) = (count(total, "row"), if total == 1 { "gets" } else { "get" });
     ui.note(format_args!("{rows} with a problem {get} no mail (`skip_problems = \"{leeway}\"`):"));
-    for Problem { place, message, .. } in shown {
-        ui.note(format_args!("{place}: {message}"));
+    for Problem { place, what } in shown {
+        ui.note(format_args!("{place}: {}", what.message));
     }
     let shown = shown.len() as u64;
     if total > shown {

@@ -9,11 +9,12 @@ use lettre::message::{
 };
 
 use super::{
-    Defect, Email, Letter, Link, bytes,
+    Email, Letter, Link, bytes, defect,
     headers::{self, raw},
     proof::Proof,
 };
 use crate::hash::sha256;
+use crate::problem::Diagnosis;
 use crate::{
     audience::{Address, Recipient},
     message::Message,
@@ -23,16 +24,16 @@ use crate::{
 const LAST_SECOND: i64 = 253_402_300_799;
 
 /// lettre's mailbox of a checked name and address.
-pub(super) fn mailbox(name: Option<&str>, address: &Address) -> Result<Mailbox, Defect> {
+pub(super) fn mailbox(name: Option<&str>, address: &Address) -> Result<Mailbox, Diagnosis> {
     let name = name.map(str::trim).filter(|name| !name.is_empty());
     if let Some(reason) = name.and_then(|name| headers::check_text(name, headers::MAX_NAME).err()) {
-        return Err(Defect::new(format!("the name {reason}")));
+        return Err(defect(format!("the name {reason}")));
     }
     let parsed = lettre::Address::new(address.local(), address.domain()).ok();
     let ascii = address.local().is_ascii() && address.domain().is_ascii();
     match parsed.filter(|_| ascii) {
         Some(address) => Ok(Mailbox::new(name.map(str::to_owned), address)),
-        None => Err(Defect::new(format!("the address {address} cannot stand in a mail's header"))
+        None => Err(defect(format!("the address {address} cannot stand in a mail's header"))
             .hint("only addresses in ASCII can be mailed; a domain is written as A-labels (xn--…)")),
     }
 }
@@ -59,16 +60,16 @@ impl Letter {
         email: &Email,
         link: &Link<'_>,
         date: Timestamp,
-    ) -> Result<Message, Defect> {
+    ) -> Result<Message, Diagnosis> {
         let letter = self;
         if email.key != recipient.key {
-            return Err(Defect::new("the mail was rendered for another recipient"));
+            return Err(defect("the mail was rendered for another recipient"));
         }
         if let Err(reason) = headers::check_text(&email.subject, headers::MAX_SUBJECT) {
-            return Err(Defect::new(format!("the subject {reason}")));
+            return Err(defect(format!("the subject {reason}")));
         }
         if !(0..=LAST_SECOND).contains(&date.as_second()) {
-            return Err(Defect::new("the date cannot stand in a mail's header"));
+            return Err(defect("the date cannot stand in a mail's header"));
         }
         let local = headers::message_id(&letter.keys.message_id, &letter.about(&recipient.key));
         let id = format!("<{local}@{}>", letter.letterhead.sender.domain());
@@ -87,13 +88,13 @@ impl Letter {
         }
         let composed = builder
             .multipart(body(letter, email, &local)?)
-            .map_err(|_| Defect::new("the mail's headers cannot be written"))?;
+            .map_err(|_| defect("the mail's headers cannot be written"))?;
         let bytes = composed.formatted();
-        bytes::check_bytes(&bytes, letter.letterhead.max_message_bytes).map_err(Defect::new)?;
+        bytes::check_bytes(&bytes, letter.letterhead.max_message_bytes).map_err(defect)?;
         if !bytes::header_names(&bytes)
             .is_some_and(|names| names.iter().copied().eq(expected_headers(letter)))
         {
-            return Err(Defect::new("the mail's headers are not the expected ones"));
+            return Err(defect("the mail's headers are not the expected ones"));
         }
         Proof::new(letter, recipient, link, email)?.check_message(&bytes, &id)?;
         let sha256 = sha256(&bytes);
@@ -135,7 +136,7 @@ fn expected_headers(letter: &Letter) -> impl Iterator<Item = &'static str> {
 
 /// Text before HTML; pictures beside the HTML; attachments around both. `=_` can stand in no encoded part, so no part
 /// can hold a boundary.
-fn body(letter: &Letter, email: &Email, local: &str) -> Result<MultiPart, Defect> {
+fn body(letter: &Letter, email: &Email, local: &str) -> Result<MultiPart, Diagnosis> {
     let alternative = MultiPart::alternative()
         .boundary(format!("=_a_{local}"))
         .singlepart(part(&email.text, ContentType::TEXT_PLAIN)?);
@@ -158,7 +159,7 @@ fn body(letter: &Letter, email: &Email, local: &str) -> Result<MultiPart, Defect
 }
 
 /// One text as quoted-printable, or base64 where that is shorter.
-fn part(text: &str, content_type: ContentType) -> Result<SinglePart, Defect> {
+fn part(text: &str, content_type: ContentType) -> Result<SinglePart, Diagnosis> {
     // lettre's own conversion to CRLF is quadratic.
     let text = text.replace('\n', "\r\n");
     let escaped = text.bytes().filter(|byte| !byte.is_ascii() || *byte == b'=').count();
@@ -167,8 +168,8 @@ fn part(text: &str, content_type: ContentType) -> Result<SinglePart, Defect> {
     } else {
         ContentTransferEncoding::QuotedPrintable
     };
-    let body = Body::new_with_encoding(text, encoding)
-        .map_err(|_| Defect::new("the mail's text cannot be encoded"))?;
+    let body =
+        Body::new_with_encoding(text, encoding).map_err(|_| defect("the mail's text cannot be encoded"))?;
     Ok(SinglePart::builder().content_type(content_type).body(body))
 }
 

@@ -13,9 +13,10 @@ use html5ever::{
 };
 
 use super::{
-    Defect, styles,
+    defect, styles,
     urls::{self, Purpose},
 };
+use crate::problem::Diagnosis;
 
 /// What an HTML body holds.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -70,9 +71,9 @@ const VOID: [&str; 8] = ["area", "br", "col", "hr", "img", "meta", "source", "wb
 const MAX_DEPTH: usize = 512;
 
 /// Reads `html` to its end.
-pub(super) fn scan(html: &str) -> Result<Page, Defect> {
+pub(super) fn scan(html: &str) -> Result<Page, Diagnosis> {
     if html.contains('\0') {
-        return Err(Defect::new("the HTML holds a NUL character"));
+        return Err(defect("the HTML holds a NUL character"));
     }
     let mut found = read(html, true);
     // Outlook reads conditional comments as HTML, so we do too.
@@ -93,7 +94,7 @@ pub(super) fn scan(html: &str) -> Result<Page, Defect> {
 
 /// Looks at what the scan of the finished HTML could not see any more: style sheets, which the inliner takes out, and
 /// nesting so deep that it might not survive it. All else is left to that scan: this one costs a fraction of it.
-pub(super) fn before_inlining(html: &str) -> Result<(), Defect> {
+pub(super) fn before_inlining(html: &str) -> Result<(), Diagnosis> {
     let mut opened = 0;
     for (at, _) in html.match_indices('<') {
         let element = html.get(at..).unwrap_or_default();
@@ -129,7 +130,7 @@ fn read(html: &str, visible: bool) -> Found {
 struct Found {
     page: Page,
     conditional: Vec<String>,
-    defect: Option<Defect>,
+    defect: Option<Diagnosis>,
     depth: usize,
     inside: Inside,
     style: String,
@@ -273,7 +274,7 @@ impl Found {
     /// Keeps the first reason.
     fn refuse(&mut self, reason: &str) {
         if self.defect.is_none() {
-            self.defect = Some(Defect::new(format!("the HTML {reason}")));
+            self.defect = Some(defect(format!("the HTML {reason}")));
         }
     }
 }

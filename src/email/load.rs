@@ -49,7 +49,7 @@ impl Letter {
         problems.extend(check_content_ids(campaign, &sources, &attached));
         let mailbox = |name: Option<&str>, address: &Address| {
             compose::mailbox(name, address)
-                .map_err(|defect| vec![Problem::new(Place::file("linkpost.toml"), defect.message)])
+                .map_err(|defect| vec![Problem { place: Place::file("linkpost.toml"), what: defect }])
         };
         let from = mailbox(letterhead.sender_name.as_deref(), &letterhead.sender);
         let reply_to =

@@ -39,7 +39,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use self::unsubscribe::UnsubscribeLinks;
-use crate::audience::RecipientKey;
+use crate::{audience::RecipientKey, problem::Diagnosis};
 
 /// A recipient's sign-in link, lent for one mail. This room does not know how tokens are made.
 #[derive(Clone, Copy)]
@@ -67,15 +67,6 @@ pub struct Email {
     unsubscribe: UnsubscribeLinks,
 }
 
-/// Why a row cannot be mailed. Holds no token and no whole address.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Defect {
-    /// What was found and what was expected.
-    pub message: String,
-    /// The remedy, as one line.
-    pub hint: Option<String>,
-}
-
 impl Email {
     /// Whom it was rendered for.
     #[must_use]
@@ -84,30 +75,10 @@ impl Email {
     }
 }
 
-impl Defect {
-    /// A defect without a hint. Addresses in `message` are masked.
-    fn new(message: impl AsRef<str>) -> Self {
-        Self { message: addresses::mask(message.as_ref()), hint: None }
-    }
-
-    /// The same defect with its remedy.
-    fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
-    }
+/// A row that cannot be mailed. Addresses in `message` are masked; it holds no token.
+fn defect(message: impl AsRef<str>) -> Diagnosis {
+    Diagnosis::new(addresses::mask(message.as_ref()))
 }
-
-impl fmt::Display for Defect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
-        match &self.hint {
-            Some(hint) => write!(f, "\n  hint: {hint}"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl std::error::Error for Defect {}
 
 /// A link is a secret: it never prints itself.
 impl fmt::Debug for Link<'_> {

@@ -11,12 +11,12 @@ use mail_parser::{Address as Parsed, Message as ParsedMessage, MessageParser};
 use url::Url;
 
 use super::{
-    Defect, Email, Letter, Link, addresses,
+    Email, Letter, Link, addresses, defect,
     html_scan::{Page, scan},
     letter::each_text,
     urls::MAX_CHARS,
 };
-use crate::audience::Recipient;
+use crate::{audience::Recipient, problem::Diagnosis};
 
 /// What an inbox shows of a mail before it is opened, in characters.
 const PREVIEW: usize = 150;
@@ -41,24 +41,23 @@ impl<'a> Proof<'a> {
         recipient: &'a Recipient,
         link: &Link<'a>,
         email: &'a Email,
-    ) -> Result<Self, Defect> {
-        let page = Url::parse(link.url).map_err(|_| Defect::new("the sign-in link is no URL"))?;
+    ) -> Result<Self, Diagnosis> {
+        let page = Url::parse(link.url).map_err(|_| defect("the sign-in link is no URL"))?;
         let parameter =
             page.query_pairs().find(|(_, value)| value == link.token).map(|(name, _)| name.into_owned());
         match parameter {
             Some(parameter) if !link.token.is_empty() => {
                 Ok(Self { letter, recipient, email, token: link.token, page, parameter })
             }
-            Some(_) | None => Err(Defect::new("the sign-in link does not hold its token")),
+            Some(_) | None => Err(defect("the sign-in link does not hold its token")),
         }
     }
 
     /// The final bytes, read back.
-    pub(super) fn check_message(&self, bytes: &[u8], id: &str) -> Result<(), Defect> {
+    pub(super) fn check_message(&self, bytes: &[u8], id: &str) -> Result<(), Diagnosis> {
         let email = self.email;
-        let message = MessageParser::default()
-            .parse(bytes)
-            .ok_or_else(|| Defect::new("the mail cannot be read back"))?;
+        let message =
+            MessageParser::default().parse(bytes).ok_or_else(|| defect("the mail cannot be read back"))?;
         let header =
             bytes.windows(4).position(|window| window == b"\r\n\r\n").and_then(|end| bytes.get(..end));
         let header = header.and_then(|header| std::str::from_utf8(header).ok()).unwrap_or_default();
@@ -67,12 +66,12 @@ impl<'a> Proof<'a> {
             || message.html_body_count() != 1
             || message.attachment_count() != self.letter.attached.len()
         {
-            return Err(Defect::new("the mail does not have the expected parts"));
+            return Err(defect("the mail does not have the expected parts"));
         }
         let text = message.body_text(0).unwrap_or_default().replace("\r\n", "\n");
         let html = message.body_html(0).unwrap_or_default().replace("\r\n", "\n");
         if text != email.text || html != email.html {
-            return Err(Defect::new("a part of the mail reads back differently"));
+            return Err(defect("a part of the mail reads back differently"));
         }
         let page = scan(&html)?;
         self.check_text(&text)?;
@@ -82,18 +81,18 @@ impl<'a> Proof<'a> {
         let accounted = page.links.iter().map(|link| link.matches(self.token).count()).sum::<usize>()
             + page.text.matches(self.token).count();
         if self.token.len() >= SECRET && raw > accounted {
-            return Err(Defect::new("the HTML holds the token outside its link"));
+            return Err(defect("the HTML holds the token outside its link"));
         }
         let names = message.to().and_then(Parsed::first).and_then(|to| to.name()).unwrap_or_default();
         let heads = [header, email.subject.as_str(), names];
         if heads.iter().any(|head| self.token.len() >= SECRET && head.contains(self.token)) {
-            return Err(Defect::new("a header holds the token"));
+            return Err(defect("a header holds the token"));
         }
         self.check_secrets(heads.into_iter().chain([text.as_str(), html.as_str()]), id)
     }
 
     /// The text part: the link and the way out of the list are there, no other token is.
-    fn check_text(&self, text: &str) -> Result<(), Defect> {
+    fn check_text(&self, text: &str) -> Result<(), Diagnosis> {
         self.check_plain(text, "text")?;
         if !self.check_links(web_urls(text), "text")? {
             return Err(missing("the text", "the sign-in link", "link"));
@@ -107,7 +106,7 @@ impl<'a> Proof<'a> {
     }
 
     /// The HTML: the same, and the token in no other attribute and in no preview.
-    fn check_page(&self, page: &Page) -> Result<(), Defect> {
+    fn check_page(&self, page: &Page) -> Result<(), Diagnosis> {
         self.check_plain(&page.text, "HTML")?;
         // A link that is shown in words besides must be this one, too.
         self.check_links(web_urls(&page.text), "HTML")?;
@@ -116,12 +115,12 @@ impl<'a> Proof<'a> {
         }
         if self.token.len() >= SECRET {
             if page.rest.contains(self.token) {
-                return Err(Defect::new("the HTML holds the token outside its link"));
+                return Err(defect("the HTML holds the token outside its link"));
             }
             let preview: String = page.text.split_whitespace().collect::<Vec<_>>().join(" ");
             let first = preview.find(self.token).and_then(|at| preview.get(..at));
             if first.is_some_and(|before| before.chars().count() < PREVIEW) {
-                return Err(Defect::new(format!(
+                return Err(defect(format!(
                     "the HTML shows the token within its first {PREVIEW} characters, which inboxes preview"
                 ))
                 .hint("put the link behind words, or below the text"));
@@ -136,43 +135,47 @@ impl<'a> Proof<'a> {
     }
 
     /// Every picture that the HTML takes from the mail comes along in it.
-    fn check_pictures(&self, page: &Page) -> Result<(), Defect> {
+    fn check_pictures(&self, page: &Page) -> Result<(), Diagnosis> {
         let comes_along = |id: &String| {
             self.letter.attached.iter().any(|attached| attached.content_id.as_deref() == Some(id.as_str()))
         };
         match page.content_ids.iter().find(|id| !comes_along(id)) {
             Some(id) => {
-                Err(Defect::new(format!("the HTML shows the picture `cid:{id}`, which no attachment has")))
+                Err(defect(format!("the HTML shows the picture `cid:{id}`, which no attachment has")))
             }
             None => Ok(()),
         }
     }
 
-    fn check_envelope(&self, message: &ParsedMessage<'_>, id: &str) -> Result<(), Defect> {
+    fn check_envelope(&self, message: &ParsedMessage<'_>, id: &str) -> Result<(), Diagnosis> {
         let recipient = self.recipient.address.to_string();
         let sender = self.letter.letterhead.sender.to_string();
         if message.cc().is_some() || message.bcc().is_some() || !is_only(message.to(), &recipient) {
-            return Err(Defect::new("the mail is not addressed to this recipient alone"));
+            return Err(defect("the mail is not addressed to this recipient alone"));
         }
         if !is_only(message.from(), &sender) {
-            return Err(Defect::new("the mail is not from its sender"));
+            return Err(defect("the mail is not from its sender"));
         }
         let id = id.trim_start_matches('<').trim_end_matches('>');
         if message.message_id() != Some(id)
             || !same_words(message.subject().unwrap_or_default(), &self.email.subject)
         {
-            return Err(Defect::new("a header of the mail reads back differently"));
+            return Err(defect("a header of the mail reads back differently"));
         }
         let name = message.to().and_then(Parsed::first).and_then(|to| to.name()).unwrap_or_default();
         if !same_words(name, self.recipient.name.as_deref().unwrap_or_default()) {
-            return Err(Defect::new("the name in the mail reads back differently")
+            return Err(defect("the name in the mail reads back differently")
                 .hint("look for unusual characters in the name"));
         }
         Ok(())
     }
 
     /// Looks at every URL; `Ok(true)` if the sign-in link is among them.
-    fn check_links<'b>(&self, urls: impl IntoIterator<Item = &'b str>, part: &str) -> Result<bool, Defect> {
+    fn check_links<'b>(
+        &self,
+        urls: impl IntoIterator<Item = &'b str>,
+        part: &str,
+    ) -> Result<bool, Diagnosis> {
         let mut there = false;
         for text in urls {
             let holds_token = text.contains(self.token);
@@ -181,9 +184,7 @@ impl<'a> Proof<'a> {
             }
             let Ok(url) = Url::parse(text) else {
                 if holds_token && self.token.len() >= SECRET {
-                    return Err(Defect::new(format!(
-                        "the {part} holds the token in something that is no URL"
-                    )));
+                    return Err(defect(format!("the {part} holds the token in something that is no URL")));
                 }
                 continue;
             };
@@ -191,23 +192,21 @@ impl<'a> Proof<'a> {
             for (name, value) in url.query_pairs() {
                 if name == self.parameter {
                     if value != self.token {
-                        return Err(Defect::new(format!("the {part} holds a link with another token")));
+                        return Err(defect(format!("the {part} holds a link with another token")));
                     }
                     ours += 1;
                 }
                 if name == "u" && self.is_unsubscribe_page(&url) && value != self.email.unsubscribe.id {
-                    return Err(Defect::new(format!("the {part} holds somebody else's unsubscribe link")));
+                    return Err(defect(format!("the {part} holds somebody else's unsubscribe link")));
                 }
             }
             if ours == 1 && same_page(&url, &self.page) {
                 there = true;
                 if text.chars().count() > MAX_CHARS {
-                    return Err(Defect::new(format!(
-                        "the sign-in link has more than {MAX_CHARS} characters"
-                    )));
+                    return Err(defect(format!("the sign-in link has more than {MAX_CHARS} characters")));
                 }
             } else if ours > 0 || (holds_token && self.token.len() >= SECRET) {
-                return Err(Defect::new(format!(
+                return Err(defect(format!(
                     "the {part} gives the token to another page than the sign-in page"
                 )));
             }
@@ -216,19 +215,19 @@ impl<'a> Proof<'a> {
     }
 
     /// The token stands in no plain words.
-    fn check_plain(&self, text: &str, part: &str) -> Result<(), Defect> {
+    fn check_plain(&self, text: &str, part: &str) -> Result<(), Diagnosis> {
         if self.token.len() < SECRET {
             return Ok(());
         }
         let in_links: usize = web_urls(text).iter().map(|url| url.matches(self.token).count()).sum();
         if text.matches(self.token).count() > in_links {
-            return Err(Defect::new(format!("the {part} holds the token outside its link")));
+            return Err(defect(format!("the {part} holds the token outside its link")));
         }
         Ok(())
     }
 
     /// No address and no token of anybody else's.
-    fn check_secrets<'b>(&self, texts: impl Iterator<Item = &'b str>, id: &str) -> Result<(), Defect> {
+    fn check_secrets<'b>(&self, texts: impl Iterator<Item = &'b str>, id: &str) -> Result<(), Diagnosis> {
         let recipient = addresses::form(&self.recipient.address);
         let id = addresses::find(id).into_iter().next().map(|found| found.form);
         let mut own: Option<OwnTexts> = None;
@@ -242,17 +241,14 @@ impl<'a> Proof<'a> {
                         .addresses
                         .contains(&found.form);
                 if !known {
-                    return Err(Defect::new(format!(
-                        "the mail holds somebody else's address: {}",
-                        found.form
-                    )));
+                    return Err(defect(format!("the mail holds somebody else's address: {}", found.form)));
                 }
             }
             for other in signed_tokens(text).filter(|token| *token != self.token) {
                 let known = own.get_or_insert_with(|| OwnTexts::of(self.recipient)).all.contains(other)
                     || self.letter.sources.texts().any(|(_, source)| source.contains(other));
                 if !known {
-                    return Err(Defect::new("the mail holds another token"));
+                    return Err(defect("the mail holds another token"));
                 }
             }
         }
@@ -285,8 +281,8 @@ impl OwnTexts {
     }
 }
 
-fn missing(part: &str, what: &str, variable: &str) -> Defect {
-    Defect::new(format!("{part} does not hold {what}"))
+fn missing(part: &str, what: &str, variable: &str) -> Diagnosis {
+    defect(format!("{part} does not hold {what}"))
         .hint(format!("put `{{{{ {variable} }}}}` into the template"))
 }
 

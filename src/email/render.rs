@@ -6,10 +6,10 @@ use css_inline::CSSInliner;
 use tera::{Context, ErrorKind};
 
 use super::{
-    Defect, Email, Letter, Link, charset, context, headers, html_scan, templates::fragment,
+    Email, Letter, Link, charset, context, defect, headers, html_scan, templates::fragment,
     unsubscribe::UnsubscribeLinks,
 };
-use crate::audience::Recipient;
+use crate::{audience::Recipient, problem::Diagnosis};
 
 /// A template may write at most this many bytes.
 const MAX_OUTPUT: usize = 2 << 20;
@@ -29,7 +29,7 @@ pub(super) fn inliner() -> CSSInliner<'static> {
 
 impl Letter {
     /// Renders one recipient's mail. A defect concerns this row alone.
-    pub fn render(&self, recipient: &Recipient, link: &Link<'_>) -> Result<Email, Defect> {
+    pub fn render(&self, recipient: &Recipient, link: &Link<'_>) -> Result<Email, Diagnosis> {
         let letter = self;
         let id = headers::unsubscribe_id(&letter.keys.unsubscribe, &letter.about(&recipient.key));
         let unsubscribe = UnsubscribeLinks::new(&letter.letterhead.unsubscribe, id);
@@ -39,19 +39,20 @@ impl Letter {
         let html = template(letter, "body.html", &context, link)?;
         for (part, text) in [("text", &text), ("HTML", &html)] {
             if text.contains(|char: char| char.is_control() && !matches!(char, '\n' | '\t')) {
-                return Err(Defect::new(format!("the {part} holds a control character")));
+                return Err(defect(format!("the {part} holds a control character")));
             }
             if text.trim().is_empty() {
-                return Err(Defect::new(format!("the {part} is empty")));
+                return Err(defect(format!("the {part} is empty")));
             }
         }
         if html.len() > MAX_HTML * 5 {
             return Err(too_long(html.len()));
         }
         html_scan::before_inlining(&html)?;
-        let html = letter.inliner.inline(&html).map_err(|_| {
-            Defect::new("the HTML's CSS cannot be inlined").hint("look at the `style` elements")
-        })?;
+        let html = letter
+            .inliner
+            .inline(&html)
+            .map_err(|_| defect("the HTML's CSS cannot be inlined").hint("look at the `style` elements"))?;
         if html.len() > MAX_HTML {
             return Err(too_long(html.len()));
         }
@@ -65,46 +66,48 @@ impl Letter {
     }
 }
 
-fn too_long(length: usize) -> Defect {
-    Defect::new(format!("the HTML has {length} bytes, more than {MAX_HTML}"))
+fn too_long(length: usize) -> Diagnosis {
+    defect(format!("the HTML has {length} bytes, more than {MAX_HTML}"))
         .hint("Gmail cuts longer mails: shorten the template or the lists in it")
 }
 
 /// The subject as one line: never shortened, never mended.
-fn subject(rendered: &str) -> Result<String, Defect> {
+fn subject(rendered: &str) -> Result<String, Diagnosis> {
     let subject = rendered.trim_matches([' ', '\n', '\r', '\t']);
     if subject.is_empty() {
-        return Err(Defect::new("the subject is empty"));
+        return Err(defect("the subject is empty"));
     }
     match headers::check_text(subject, headers::MAX_SUBJECT) {
         Ok(()) => Ok(subject.to_owned()),
-        Err(reason) => Err(Defect::new(format!("the subject {reason}"))),
+        Err(reason) => Err(defect(format!("the subject {reason}"))),
     }
 }
 
 /// Renders one of the campaign's own templates; line ends become `\n`.
-fn template(letter: &Letter, file: &str, context: &Context, link: &Link<'_>) -> Result<String, Defect> {
+fn template(letter: &Letter, file: &str, context: &Context, link: &Link<'_>) -> Result<String, Diagnosis> {
     let name = letter.sources.name_of(file);
     let mut output = Capped(Vec::new());
-    letter.tera.render_to(&name, context, &mut output).map_err(|error| defect(letter, &error, link))?;
-    let text =
-        String::from_utf8(output.0).map_err(|_| Defect::new(format!("`{name}` did not give UTF-8")))?;
+    letter
+        .tera
+        .render_to(&name, context, &mut output)
+        .map_err(|error| template_defect(letter, &error, link))?;
+    let text = String::from_utf8(output.0).map_err(|_| defect(format!("`{name}` did not give UTF-8")))?;
     Ok(if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text })
 }
 
 /// Tera's error as place and reason. A reason that might quote the link is not passed on.
-fn defect(letter: &Letter, error: &tera::Error, link: &Link<'_>) -> Defect {
+fn template_defect(letter: &Letter, error: &tera::Error, link: &Link<'_>) -> Diagnosis {
     if let ErrorKind::Io(_) = error.kind() {
-        return Defect::new(format!("the template writes more than {MAX_OUTPUT} bytes"));
+        return defect(format!("the template writes more than {MAX_OUTPUT} bytes"));
     }
     let ErrorKind::RenderingError(report) = error.kind() else {
-        return Defect::new("the template cannot be rendered");
+        return defect("the template cannot be rendered");
     };
     let span = report.span();
     let place = letter.sources.place(report.filename());
     let reason = fragment(report.message());
     let reason = if reason.contains(link.token) { "a value of the wrong kind" } else { &reason };
-    let defect = Defect::new(format!("{place}:{}:{}: {reason}", span.start_line, span.start_col + 1));
+    let defect = defect(format!("{place}:{}:{}: {reason}", span.start_line, span.start_col + 1));
     if reason.ends_with("is not defined") {
         defect.hint("add the column, or say what to show without it: `{{ x or \"…\" }}`")
     } else {

@@ -9,6 +9,7 @@ use crate::{
     campaign::{Campaign, TokenLife},
     clock::Clock,
     email::MessageKeys,
+    problem::Diagnosis,
     settings::{ClerkSignIn, LocalSignIn, NoSecret, SignIn},
     token::{Keyring, LocalIssuer, PreviewIssuer, Purpose, TokenIssuer, clerk::ClerkIssuer},
 };
@@ -59,10 +60,10 @@ pub fn clerk_issuer(
 /// A secret is used, and is not there; `why` says what it is for.
 pub(super) fn no_secret(why: &str, none: &NoSecret) -> Obstacle {
     match none {
-        NoSecret::Unset(name) => Obstacle::Setting {
-            message: format!("{why}, but the environment holds no {name}"),
-            hint: Some(format!("set {name}, or {name}_FILE to a file that only you can read")),
-        },
+        NoSecret::Unset(name) => Obstacle::Setting(
+            Diagnosis::new(format!("{why}, but the environment holds no {name}"))
+                .hint(format!("set {name}, or {name}_FILE to a file that only you can read")),
+        ),
         NoSecret::Unreadable(problem) => Obstacle::Files(vec![(**problem).clone()]),
     }
 }

@@ -6,7 +6,7 @@ use super::intake::Unfit;
 use crate::{
     campaign::CampaignId,
     ledger::LedgerError,
-    problem::Problem,
+    problem::{Diagnosis, Problem},
     sources::ListError,
     token::{IssueError, KeyError},
 };
@@ -23,12 +23,7 @@ pub enum Obstacle {
     /// Mistakes in the settings or the campaign file.
     Files(Vec<Problem>),
     /// A setting that is missing or wrong.
-    Setting {
-        /// What was found.
-        message: String,
-        /// The remedy.
-        hint: Option<String>,
-    },
+    Setting(Diagnosis),
     /// Mistakes in the list or a template.
     List(Vec<Problem>),
     /// More rows of the list have a problem than may be left out.
@@ -69,7 +64,7 @@ pub enum Obstacle {
 impl Obstacle {
     /// A setting that is missing or wrong, without a remedy.
     pub(super) fn setting(message: impl Into<String>) -> Self {
-        Self::Setting { message: message.into(), hint: None }
+        Self::Setting(Diagnosis::new(message))
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
     clock::Clock,
     delivery::{Delivery, Relays, smtp},
     ledger::Location,
+    problem::Diagnosis,
     sandbox::{Keep, Options, SandboxRelay},
     settings::{Settings, is_loopback},
     token::Keyring,
@@ -101,9 +102,8 @@ impl Target {
 
 /// The relays of the settings, or why there is none.
 pub fn relays(settings: &Settings) -> Result<Relays, Obstacle> {
-    let configuration = |message: String, hint| Obstacle::Setting {
-        message: format!("{}: {message}", settings.file.display()),
-        hint,
+    let configuration = |message: String, hint| {
+        Obstacle::Setting(Diagnosis { message: format!("{}: {message}", settings.file.display()), hint })
     };
     if settings.relays.is_empty() {
         let hint = "add `[relay.smtp]` with `host`, or rehearse with `--sandbox`".to_owned();

@@ -18,6 +18,7 @@ use crate::{
     audience::{KEY_SEPARATOR, Recipient},
     campaign::{CampaignId, TokenLife},
     ledger::TokenRecord,
+    problem::Diagnosis,
 };
 
 /// What the settings say about local tokens.
@@ -42,7 +43,7 @@ pub enum IssuerError {
     #[error(transparent)]
     Link(#[from] LinkError),
     /// The keyring has no key of the algorithm.
-    #[error("there is no `{}` key, expected at least one\n  hint: make one with `linkpost keys new`", .0.name())]
+    #[error("{}", Diagnosis::new(format!("there is no `{}` key, expected at least one", .0.name())).hint("make one with `linkpost keys new`"))]
     NoKey(Algorithm),
     /// Issuer, audience or occasion.
     #[error("the {0} is empty, holds a control character or is longer than 256 bytes")]

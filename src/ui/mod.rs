@@ -20,7 +20,7 @@ use crate::{
     audience::mask,
     digits,
     ledger::{State, Tally},
-    problem::Problem,
+    problem::{Hint, Problem},
 };
 
 /// How many problems are shown before "and N more".
@@ -76,7 +76,7 @@ impl Ui {
         let mut stderr = anstream::stderr();
         line(&mut stderr, &format_args!("{ERROR}error:{ERROR:#} {words}"));
         if let Some(hint) = hint {
-            line(&mut stderr, &format_args!("  hint: {hint}"));
+            line(&mut stderr, &Hint(hint));
         }
     }
 
@@ -97,11 +97,11 @@ impl Ui {
     pub fn problems(&self, problems: &[Problem], total: u64, remedy: Option<&str>) {
         let mut stderr = anstream::stderr();
         let mut shown = problems.iter().take(SHOWN).peekable();
-        while let Some(Problem { place, message, hint }) = shown.next() {
-            line(&mut stderr, &format_args!("{ERROR}error:{ERROR:#} {place}: {message}"));
-            let shared = shown.peek().is_some_and(|next| next.hint == *hint);
-            if let Some(hint) = hint.as_ref().filter(|_| !shared) {
-                line(&mut stderr, &format_args!("  hint: {hint}"));
+        while let Some(Problem { place, what }) = shown.next() {
+            line(&mut stderr, &format_args!("{ERROR}error:{ERROR:#} {place}: {}", what.message));
+            let shared = shown.peek().is_some_and(|next| next.what.hint == what.hint);
+            if let Some(hint) = what.hint.as_ref().filter(|_| !shared) {
+                line(&mut stderr, &Hint(hint));
             }
         }
         let shown = problems.len().min(SHOWN) as u64;

@@ -23,8 +23,8 @@ const CHOICES: [(&str, &str); 1] = [("sign_in.clerk", "link = \"account-portal\"
 /// The names that the program says are valid beside an unknown key; `None` where `text` holds no such table.
 fn valid(problems: &[Problem], path: &str) -> Option<Vec<String>> {
     let full = if path.is_empty() { NONE.to_owned() } else { format!("{path}.{NONE}") };
-    let problem = problems.iter().find(|problem| problem.message == format!("unknown key `{full}`"))?;
-    let names = problem.hint.as_deref()?.strip_prefix("the valid keys here are ")?;
+    let problem = problems.iter().find(|problem| problem.what.message == format!("unknown key `{full}`"))?;
+    let names = problem.what.hint.as_deref()?.strip_prefix("the valid keys here are ")?;
     Some(names.split(", ").map(|name| name.trim_matches('`').to_owned()).collect())
 }
 

@@ -149,9 +149,10 @@ fn again(global: &Global, one: &Planned, due: Timestamp) -> CommandLine {
 /// What would stop a campaign, in a few lines.
 fn obstacles(global: &Global, campaign: &Campaign, failure: Failure) -> Vec<String> {
     let (problems, total) = match failure {
-        Failure::Words { words, hint, .. } => (vec![(words, hint)], 1),
+        Failure::Words { what, .. } => (vec![(what.message, what.hint)], 1),
         Failure::Problems { problems, total, .. } => {
-            let words = problems.into_iter().map(|it| (format!("{}: {}", it.place, it.message), it.hint));
+            let words =
+                problems.into_iter().map(|it| (format!("{}: {}", it.place, it.what.message), it.what.hint));
             (words.collect(), total)
         }
     };

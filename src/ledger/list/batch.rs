@@ -349,8 +349,8 @@ fn stays_out(written: Written, other: &Elsewhere) -> Written {
 
 fn invalid(problem: &RowProblem) -> Written {
     let reason = match &problem.column {
-        Some(column) => printable(format!("{column}: {}", problem.message)),
-        None => printable(&problem.message),
+        Some(column) => printable(format!("{column}: {}", problem.what.message)),
+        None => printable(&problem.what.message),
     };
     Written {
         id: None,

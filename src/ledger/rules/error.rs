@@ -2,6 +2,8 @@
 
 use std::{fmt, io};
 
+use crate::problem::Diagnosis;
+
 /// An error of the ledger. A caller decides by the variant: try later, stop, or have it put right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LedgerError {
@@ -25,12 +27,7 @@ pub enum LedgerError {
         cause: StorageCause,
     },
     /// The ledger is in order but must not be used like this.
-    Refused {
-        /// The finding and what was expected.
-        message: String,
-        /// The remedy, as one line.
-        hint: String,
-    },
+    Refused(Diagnosis),
 }
 
 /// The kind of a failure of the storage.
@@ -75,14 +72,14 @@ impl LedgerError {
     pub(in crate::ledger) fn with_words(&self, words: String) -> Self {
         let cause = match self {
             Self::Storage { cause, .. } => *cause,
-            Self::Busy { .. } | Self::Over { .. } | Self::Refused { .. } => StorageCause::Other,
+            Self::Busy { .. } | Self::Over { .. } | Self::Refused(_) => StorageCause::Other,
         };
         Self::Storage { words, cause }
     }
 
     /// A refusal with its remedy.
     pub(in crate::ledger) fn refused(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::Refused { message: message.into(), hint: hint.into() }
+        Self::Refused(Diagnosis::new(message).hint(hint))
     }
 }
 
@@ -92,7 +89,7 @@ impl fmt::Display for LedgerError {
             Self::Busy { holder } => write!(f, "another run is at work on this campaign: {holder}"),
             Self::Over { occasion, reason } => write!(f, "the occasion `{occasion}` is over: {reason}"),
             Self::Storage { words, .. } => f.write_str(words),
-            Self::Refused { message, hint } => write!(f, "{message}\n  hint: {hint}"),
+            Self::Refused(diagnosis) => diagnosis.fmt(f),
         }
     }
 }

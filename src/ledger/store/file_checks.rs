@@ -10,7 +10,7 @@ use std::{
 use crate::{
     ledger::rules::LedgerError,
     private_file::{self, Readers},
-    problem::Problem,
+    problem::{Diagnosis, Problem},
 };
 
 /// Filesystems on which `SQLite`'s locks and shared memory do not hold (sqlite.org/wal.html).
@@ -116,8 +116,8 @@ fn check_private(path: &Path) -> Result<Readers, LedgerError> {
             "name a file, for example `ledger.db`",
         ));
     }
-    private_file::check_ledger(path, &about).map_err(|Problem { place, message, hint }| {
-        LedgerError::refused(format!("{place}: {message}"), hint.unwrap_or_default())
+    private_file::check_ledger(path, &about).map_err(|Problem { place, what }| {
+        LedgerError::Refused(Diagnosis { message: format!("{place}: {}", what.message), ..what })
     })
 }
 

@@ -56,7 +56,7 @@ impl<'a> Aside<'a> {
         if places.files().len() > 1 {
             let Place { file, line, .. } = places.of(problem.line);
             problem.line = line.unwrap_or(problem.line);
-            problem.message = format!("{} (of {file})", problem.message);
+            problem.what.message = format!("{} (of {file})", problem.what.message);
         }
         if let Some(Err(error)) = self.file.as_mut().map(|file| file.write(&problem)) {
             self.unwritten.get_or_insert(error);
@@ -94,9 +94,9 @@ impl<'a> Aside<'a> {
 }
 
 fn placed(places: &Places, problem: &RowProblem) -> Problem {
-    let message = match &problem.column {
-        Some(column) => format!("column `{column}`: {}", problem.message),
-        None => problem.message.clone(),
-    };
-    Problem { place: places.of(problem.line), message, hint: problem.hint.clone() }
+    let mut what = problem.what.clone();
+    if let Some(column) = &problem.column {
+        what.message = format!("column `{column}`: {}", what.message);
+    }
+    Problem { place: places.of(problem.line), what }
 }

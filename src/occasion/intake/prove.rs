@@ -22,10 +22,10 @@ use super::{
 };
 use crate::{
     audience::{Audience, Places, Recipient, Row, RowProblem},
-    email::{Defect, Letter, Link},
+    email::{Letter, Link},
     occasion::obstacle::Obstacle,
-    problem::Problem,
-    token::{PreviewIssuer, clerk::Unresolved},
+    problem::{Diagnosis, Problem},
+    token::PreviewIssuer,
 };
 
 /// Batches that are rendered at the same time.
@@ -149,7 +149,7 @@ impl Proof {
         match self.resolved(recipient) {
             Row::Good(recipient) => match self.compose(&recipient) {
                 Ok(()) => Row::Good(recipient),
-                Err(Defect { message, hint }) => bad(&recipient, message, hint),
+                Err(defect) => bad(&recipient, defect),
             },
             bad @ Row::Bad(_) => bad,
         }
@@ -160,23 +160,23 @@ impl Proof {
         let Some(People { directory, without }) = &self.people else { return Row::Good(recipient) };
         match directory.resolve(&recipient, *without) {
             Ok(recipient) => Row::Good(recipient),
-            Err(Unresolved { message, hint }) => bad(&recipient, message, hint),
+            Err(why) => bad(&recipient, why),
         }
     }
 
-    fn compose(&self, recipient: &Recipient) -> Result<(), Defect> {
-        let defect = |message: String| Defect { message, hint: None };
-        let issued = self.issuer.issue(recipient, self.now).map_err(|error| defect(error.to_string()))?;
-        let url = issued.link.url([]).map_err(|error| defect(error.to_string()))?;
+    fn compose(&self, recipient: &Recipient) -> Result<(), Diagnosis> {
+        let issued =
+            self.issuer.issue(recipient, self.now).map_err(|error| Diagnosis::new(error.to_string()))?;
+        let url = issued.link.url([]).map_err(|error| Diagnosis::new(error.to_string()))?;
         let link = Link { url: &url, token: issued.link.token().expose(), expires: issued.link.expires() };
         let email = self.letter.render(recipient, &link)?;
         self.letter.compose(recipient, &email, &link, self.now).map(drop)
     }
 }
 
-fn bad(recipient: &Recipient, message: String, hint: Option<String>) -> Row {
+fn bad(recipient: &Recipient, what: Diagnosis) -> Row {
     let cells = recipient.fields.values().map(cell).collect();
-    Row::Bad(RowProblem { line: recipient.line, column: None, message, hint, cells })
+    Row::Bad(RowProblem { line: recipient.line, column: None, what, cells })
 }
 
 /// A typed field as the cell that it came from.

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     audience::{KEY_SEPARATOR, Recipient, RecipientKey},
     campaign::WithoutUser,
+    problem::Diagnosis,
     token::IssueError,
 };
 
@@ -38,15 +39,6 @@ pub struct Directory {
     addresses: HashMap<String, Found>,
     /// By user id, only those that cannot be signed in.
     users: HashMap<String, Trouble>,
-}
-
-/// Why a row cannot be mailed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unresolved {
-    /// What was found.
-    pub message: String,
-    /// The remedy.
-    pub hint: Option<String>,
 }
 
 /// The user of an address.
@@ -106,7 +98,7 @@ impl Directory {
     }
 
     /// The row with its user, or why it cannot be mailed. `without` says what becomes of people without a user.
-    pub fn resolve(&self, recipient: &Recipient, without: WithoutUser) -> Result<Recipient, Unresolved> {
+    pub fn resolve(&self, recipient: &Recipient, without: WithoutUser) -> Result<Recipient, Diagnosis> {
         if !is_without_user(recipient) {
             return match self.users.get(&recipient.user_id) {
                 None => Ok(recipient.clone()),
@@ -114,14 +106,10 @@ impl Directory {
             };
         }
         if without == WithoutUser::Refuse {
-            return Err(Unresolved {
-                message: "has no user id, and Clerk signs in users only".to_owned(),
-                hint: Some(
-                    "`without_user_id = \"look-up\"` under `[audience]` asks Clerk whose the addresses are; \
-                     `\"invite\"` also invites those who have no user yet"
-                        .to_owned(),
-                ),
-            });
+            return Err(Diagnosis::new("has no user id, and Clerk signs in users only").hint(
+                "`without_user_id = \"look-up\"` under `[audience]` asks Clerk whose the addresses are; \
+                 `\"invite\"` also invites those who have no user yet",
+            ));
         }
         match self.addresses.get(&recipient.user_id) {
             Some(Found::User(id)) => Ok(named(recipient, id)),
@@ -145,7 +133,7 @@ fn named(recipient: &Recipient, id: &str) -> Recipient {
 }
 
 impl Trouble {
-    fn words(&self, whom: &str) -> Unresolved {
+    fn words(&self, whom: &str) -> Diagnosis {
         let (message, hint) = match self {
             Self::Nobody if whom == "the address" => (
                 "Clerk knows no user with this address".to_owned(),
@@ -165,7 +153,7 @@ impl Trouble {
             Self::Barred(word) => (format!("{whom} is {word} at Clerk and cannot sign in"), None),
             Self::Refused(words) => (format!("{whom} cannot be looked up: {words}"), None),
         };
-        Unresolved { message, hint: hint.map(str::to_owned) }
+        Diagnosis { message, hint: hint.map(str::to_owned) }
     }
 }
 

@@ -11,7 +11,7 @@ mod issue;
 mod roster;
 mod wire;
 
-pub use directory::{Directory, Unresolved};
+pub use directory::Directory;
 pub use invitations::INVITATIONS_AN_HOUR;
 
 use std::{fmt, sync::Arc, time::Duration};

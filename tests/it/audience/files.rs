@@ -120,7 +120,7 @@ fn a_file_that_changes_while_it_is_read_ends_with_a_problem() {
     fs::write(&list.csv, changed).unwrap();
     let end = audience.last();
     assert!(
-        matches!(&end, Some(Err(problem)) if problem.message == "the file changed while it was read"),
+        matches!(&end, Some(Err(problem)) if problem.what.message == "the file changed while it was read"),
         "{end:?}"
     );
 }

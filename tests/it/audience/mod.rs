@@ -112,8 +112,8 @@ impl Outcome {
     fn problems(&self) -> Vec<String> {
         assert_eq!(self.end, None);
         let words = |bad: &RowProblem| match &bad.column {
-            Some(column) => format!("{} {column}: {}", bad.line, bad.message),
-            None => format!("{}: {}", bad.line, bad.message),
+            Some(column) => format!("{} {column}: {}", bad.line, bad.what.message),
+            None => format!("{}: {}", bad.line, bad.what.message),
         };
         self.bad.iter().map(words).collect()
     }

@@ -29,7 +29,7 @@ fn refused_rows_are_written_for_correction_and_read_again() {
 
     // Uncorrected, each row is refused for the same reason as before, however often it goes round.
     let again = List::new(&written).with(|spec| spec.encoding = Some("windows-1252".to_owned()));
-    let messages = |list: &List| list.read().bad.into_iter().map(|bad| bad.message).collect::<Vec<_>>();
+    let messages = |list: &List| list.read().bad.into_iter().map(|bad| bad.what.message).collect::<Vec<_>>();
     assert_eq!(messages(&again), messages(&list));
     assert_eq!(messages(&List::new(write(&again))), messages(&list));
 

@@ -92,7 +92,7 @@ fn no_script_survives() {
     let linked = load("<a href=\"{{ x }}\">a</a>");
     let (_root, campaign) = written("Hi", TEXT, "<p title={{ x }}>a</p>");
     let problems = Letter::load(&campaign, letterhead(), keys()).err().unwrap();
-    assert_eq!(problems[0].message, "an attribute's value stands without quotes");
+    assert_eq!(problems[0].what.message, "an attribute's value stands without quotes");
     for attack in &attacks {
         let row = recipient("ada", json!({ "x": attack }));
         // It leaves, as text: no element and no attribute but the template's own.

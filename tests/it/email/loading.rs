@@ -29,7 +29,10 @@ fn an_undefined_variable_names_file_and_line() {
     assert_eq!(welcome().check_variables(&columns), []);
     assert_eq!(welcome().check_variables(&[]), [], "guarded variables may be absent");
     let problems = welcome().check_variables(&["link".to_owned()]);
-    assert!(problems[0].message.contains("is a column and also what every template has"), "{problems:?}");
+    assert!(
+        problems[0].what.message.contains("is a column and also what every template has"),
+        "{problems:?}"
+    );
 }
 
 #[test]
@@ -44,15 +47,15 @@ fn all_template_mistakes_are_reported_at_once_with_their_places() {
     fs::write(root.path().join("mail/subject.txt"), "{{ name | shout }}").unwrap();
     fs::write(root.path().join("mail/body.txt"), "\n{{ env() }}").unwrap();
     let problems = Letter::load(&campaign, letterhead(), keys()).err().unwrap();
-    let words: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
+    let words: Vec<&str> = problems.iter().map(|problem| problem.what.message.as_str()).collect();
     assert_eq!(words, ["unknown function `env`", "unknown filter `shout`"]);
     assert_eq!(problems[0].place.line, Some(2));
 
     fs::remove_file(root.path().join("mail/body.txt")).unwrap();
     fs::write(root.path().join("mail/subject.txt"), "{{ name | safe }}").unwrap();
     let problems = Letter::load(&campaign, letterhead(), keys()).err().unwrap();
-    assert!(problems.iter().any(|problem| problem.message == "there is no template `mail/body.txt`"));
-    assert!(problems.iter().any(|problem| problem.message.contains("values are always escaped")));
+    assert!(problems.iter().any(|problem| problem.what.message == "there is no template `mail/body.txt`"));
+    assert!(problems.iter().any(|problem| problem.what.message.contains("values are always escaped")));
 }
 
 #[test]
@@ -86,7 +89,7 @@ fn templates_are_read_inside_their_root_alone() {
         assert!(problems.iter().any(|problem| problem.place.line == Some(1)), "{name}: {problems:?}");
     }
     let problems = Letter::load(&campaign("no/such/folder"), letterhead(), keys()).err().unwrap();
-    assert_eq!(problems[0].message, "the template folder does not exist");
+    assert_eq!(problems[0].what.message, "the template folder does not exist");
 }
 
 #[test]

@@ -18,8 +18,9 @@ use linkpost::{
     campaign::{
         Attachment, AudienceSpec, Campaign, CampaignId, Kind, ListPath, ListSource, ListSpec, WithoutUser,
     },
-    email::{Defect, Letter, Letterhead, Link, MessageKeys, Unsubscribe},
+    email::{Letter, Letterhead, Link, MessageKeys, Unsubscribe},
     message::Message,
+    problem::Diagnosis,
 };
 use mail_parser::MessageParser;
 use serde_json::{Map, Value, json};
@@ -133,7 +134,7 @@ fn written(subject: &str, text: &str, html: &str) -> (tempfile::TempDir, Campaig
 const TEXT: &str = "{{ link }}\n{{ unsubscribe_url }}\n";
 const HTML: &str = "<p>Hi</p><a href=\"{{ link }}\">Go</a><a href=\"{{ unsubscribe_url }}\">Leave</a>";
 
-fn compose(letter: &Letter, recipient: &Recipient) -> Result<Message, Defect> {
+fn compose(letter: &Letter, recipient: &Recipient) -> Result<Message, Diagnosis> {
     let url = url(TOKEN);
     let link = link(&url, TOKEN);
     let email = letter.render(recipient, &link)?;
@@ -141,7 +142,7 @@ fn compose(letter: &Letter, recipient: &Recipient) -> Result<Message, Defect> {
 }
 
 /// The defect that these templates and this row lead to.
-fn defect(subject: &str, text: &str, html: &str, recipient: &Recipient) -> Defect {
+fn defect(subject: &str, text: &str, html: &str, recipient: &Recipient) -> Diagnosis {
     let (_root, campaign) = written(subject, text, html);
     let letter = Letter::load(&campaign, letterhead(), keys()).unwrap();
     compose(&letter, recipient).unwrap_err()

@@ -78,10 +78,10 @@ async fn a_run_that_was_overtaken_can_neither_send_nor_overwrite() {
 
     let words = attempt(&first);
     assert!(matches!(old.intend(first, words).await.unwrap(), Intended::Withdrawn(State::Pending)));
-    assert!(matches!(old.settle(second, rejected()).await.unwrap_err(), LedgerError::Refused { .. }));
+    assert!(matches!(old.settle(second, rejected()).await.unwrap_err(), LedgerError::Refused(_)));
     let mine = claim(&new, 9).await;
     assert_eq!(mine.len(), 4);
-    assert!(matches!(old.settle(third, deferred()).await.unwrap_err(), LedgerError::Refused { .. }));
+    assert!(matches!(old.settle(third, deferred()).await.unwrap_err(), LedgerError::Refused(_)));
     assert_eq!(new.tally().await.unwrap().get(State::Claimed), 4);
     // A late answer of the run that sent it is worth more than not knowing.
     assert_eq!(old.settle(intent, accepted()).await.unwrap().state, State::Sent);

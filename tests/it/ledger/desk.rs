@@ -12,6 +12,7 @@ use linkpost::{
         Claim, Intended, Intent, Ledger, NewMark, Options, Outcome, Plan, Run, Selection, State, TokenRecord,
         Try,
     },
+    problem::Diagnosis,
 };
 use tempfile::TempDir;
 
@@ -103,8 +104,7 @@ pub(crate) fn bad(line: u64) -> Row {
     Row::Bad(RowProblem {
         line,
         column: Some("E-mail".into()),
-        message: "expected an address, found `ada`".into(),
-        hint: None,
+        what: Diagnosis::new("expected an address, found `ada`"),
         cells: vec!["ada".into()],
     })
 }

@@ -8,6 +8,7 @@ use std::{
 use linkpost::{
     clock::Clock,
     ledger::{Accept, Ledger, LedgerError, Location, Options},
+    problem::Diagnosis,
 };
 
 use crate::ledger::desk::{Desk, OCCASION, at, enlist, row};
@@ -37,7 +38,7 @@ async fn a_ledger_that_everybody_can_read_or_a_group_change_is_refused() {
     for mode in [0o604, 0o644, 0o660] {
         std::fs::set_permissions(desk.path(), std::fs::Permissions::from_mode(mode)).unwrap();
         let error = Ledger::open(&desk.path().into(), Clock::System, &Options::default()).await.unwrap_err();
-        let LedgerError::Refused { message, hint } = error else { panic!("{error}") };
+        let LedgerError::Refused(Diagnosis { message, hint: Some(hint) }) = error else { panic!("{error}") };
         assert!(message.contains(&format!("mode `{mode:03o}`")), "{message}");
         assert!(hint.starts_with("chmod 600 "), "{hint}");
     }
@@ -48,26 +49,20 @@ async fn what_is_no_ledger_is_refused_and_left_alone() {
     let desk = Desk::new();
     let missing =
         Ledger::open_existing(&desk.path().into(), Clock::System, &Options::default()).await.unwrap_err();
-    assert!(matches!(missing, LedgerError::Refused { .. }));
+    assert!(matches!(missing, LedgerError::Refused(_)));
     assert!(!desk.path().exists());
 
     std::fs::write(desk.path(), "user_id,email\n".repeat(100)).unwrap();
     std::fs::set_permissions(desk.path(), std::fs::Permissions::from_mode(0o600)).unwrap();
     let text = Ledger::open(&desk.path().into(), Clock::System, &Options::default()).await.unwrap_err();
-    assert!(
-        matches!(&text, LedgerError::Refused { message, .. } if message.contains("is no ledger")),
-        "{text}"
-    );
+    assert!(matches!(&text, LedgerError::Refused(what) if what.message.contains("is no ledger")), "{text}");
 
     std::fs::remove_file(desk.path()).unwrap();
     std::fs::File::create(desk.path()).unwrap();
     std::fs::set_permissions(desk.path(), std::fs::Permissions::from_mode(0o600)).unwrap();
     desk.behind().await.run("create table shop (id integer)").await;
     let other = Ledger::open(&desk.path().into(), Clock::System, &Options::default()).await.unwrap_err();
-    assert!(
-        matches!(&other, LedgerError::Refused { message, .. } if message.contains("no ledger")),
-        "{other}"
-    );
+    assert!(matches!(&other, LedgerError::Refused(what) if what.message.contains("no ledger")), "{other}");
     let tables: i64 =
         desk.behind().await.value("select count(*) from sqlite_schema where name = 'occasion'").await;
     assert_eq!(tables, 0);
@@ -94,10 +89,7 @@ async fn the_ledger_of_a_newer_program_is_refused() {
         values (9999, 'later', true, x'00', 0)";
     desk.behind().await.run(newer).await;
     let error = Ledger::open(&desk.path().into(), Clock::System, &Options::default()).await.unwrap_err();
-    assert!(
-        matches!(&error, LedgerError::Refused { message, .. } if message.contains("schema 9999")),
-        "{error}"
-    );
+    assert!(matches!(&error, LedgerError::Refused(what) if what.message.contains("schema 9999")), "{error}");
 }
 
 #[tokio::test]
@@ -108,7 +100,7 @@ async fn the_ledger_of_another_version_is_refused() {
     desk.behind().await.run(other).await;
     let error = Ledger::open(&desk.path().into(), Clock::System, &Options::default()).await.unwrap_err();
     assert!(
-        matches!(&error, LedgerError::Refused { message, .. } if message.contains("made by another version")),
+        matches!(&error, LedgerError::Refused(what) if what.message.contains("made by another version")),
         "{error}"
     );
 }
@@ -121,7 +113,7 @@ async fn a_clock_that_lies_behind_the_ledger_is_refused() {
     let ledger = desk.ledger_at(at("2026-11-22T08:59:59Z")).await;
     drop(desk.run_at("2026-11-22T10:00:00Z").await);
     let error = ledger.begin(&desk.campaign, OCCASION, Accept::default()).await.unwrap_err();
-    assert!(matches!(&error, LedgerError::Refused { hint, .. } if hint.contains("clock")), "{error}");
+    assert!(matches!(&error, LedgerError::Refused(what) if what.to_string().contains("clock")), "{error}");
 }
 
 #[tokio::test]

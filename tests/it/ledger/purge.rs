@@ -63,7 +63,7 @@ async fn a_purge_leaves_the_figures_and_no_trace_of_the_persons() {
     assert!(view[0].message_id.is_some());
 
     let again = ledger.begin(&desk.campaign, OCCASION, Accept::default()).await.unwrap_err();
-    assert!(matches!(&again, LedgerError::Refused { message, .. } if message.contains("purged")), "{again}");
+    assert!(matches!(&again, LedgerError::Refused(what) if what.message.contains("purged")), "{again}");
     assert_eq!(ledger.purge(&desk.campaign, false).await.unwrap().occasions, 0, "a second purge is none");
 }
 
@@ -79,12 +79,12 @@ async fn a_purge_of_what_is_not_finished_wants_force() {
     drop((run, sending));
     let refused = ledger.purge(&desk.campaign, false).await.unwrap_err();
     assert!(
-        matches!(&refused, LedgerError::Refused { message, .. } if message.starts_with("2 rows")),
+        matches!(&refused, LedgerError::Refused(what) if what.message.starts_with("2 rows")),
         "{refused}"
     );
     assert_eq!(desk.rows().await, ["2 sent", "3 sending", "4 pending"]);
     assert_eq!(ledger.purge(&desk.campaign, true).await.unwrap().unsettled, 2);
     assert_eq!(desk.rows().await, ["2 sent", "3 unknown: purged", "4 withdrawn: purged"]);
     let nobody = CampaignId::parse("nobody").unwrap();
-    assert!(matches!(ledger.purge(&nobody, true).await, Err(LedgerError::Refused { .. })));
+    assert!(matches!(ledger.purge(&nobody, true).await, Err(LedgerError::Refused(_))));
 }

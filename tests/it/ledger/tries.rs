@@ -57,7 +57,7 @@ async fn a_claim_can_be_refused_or_deferred_but_never_taken() {
     run.settle(claims.next().unwrap(), deferred()).await.unwrap();
     for outcome in [accepted(), unknown()] {
         let refused = run.settle(claims.next().unwrap(), outcome).await.unwrap_err();
-        assert!(matches!(refused, LedgerError::Refused { .. }), "{refused}");
+        assert!(matches!(refused, LedgerError::Refused(_)), "{refused}");
     }
     let expected =
         ["2 rejected: 550 5.1.1 no such user", "3 deferred: 451 4.3.0 later", "4 claimed", "5 claimed"];

@@ -2,7 +2,6 @@
 
 use std::{collections::HashSet, fs, os::unix::fs::PermissionsExt, sync::Arc};
 
-use jiff::SignedDuration;
 use linkpost::{
     audience::RecipientKey,
     campaign::CampaignId,
