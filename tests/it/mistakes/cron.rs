@@ -159,8 +159,8 @@ fn lines_of_other_programs_are_right_or_told_with_what_works() {
             Ok(campaign) => format!("as {}", campaign.schedule.unwrap().in_words()),
             Err(problems) => {
                 assert_eq!(problems.len(), 1, "{line}: {problems:?}");
-                let hint = problems[0].hint.clone().unwrap_or_default();
-                assert!(!hint.is_empty() && problems[0].message.contains(line), "{line}: {problems:?}");
+                let hint = problems[0].what.hint.clone().unwrap_or_default();
+                assert!(!hint.is_empty() && problems[0].what.message.contains(line), "{line}: {problems:?}");
                 let keys = proposed(&hint);
                 match read(&keys) {
                     Ok(campaign) => format!("told {}", campaign.schedule.unwrap().in_words()),
