@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp, Zoned, civil::DateTime, tz::TimeZone};
 
 use super::{Kind, values::duration};
 use crate::{
-    schedule::{Hours, Late, Schedule, Standing, Timing, Window, WindowZone, weekdays, zone},
+    schedule::{Hours, Late, Schedule, ScheduleStatus, Timing, Window, WindowZone, weekdays, zone},
     toml_file::Table,
 };
 
@@ -49,7 +49,7 @@ pub(super) fn read(mut table: Table<'_>) -> Option<Schedule> {
         ),
     }
     let late = late(&mut table);
-    let standing = standing(&mut table);
+    let status = status(&mut table);
     let (windowed, window) = match table.table("window") {
         None => (false, None),
         Some(window) => (true, read_window(window, own_zone.clone())),
@@ -65,7 +65,7 @@ pub(super) fn read(mut table: Table<'_>) -> Option<Schedule> {
         from,
         until,
         late,
-        standing,
+        status,
         window,
     });
     if let Some(schedule) = &schedule {
@@ -127,11 +127,11 @@ fn late(table: &mut Table<'_>) -> Late {
     limit.map(Late::Skip).or(choice).unwrap_or(Late::Skip(Late::USUAL))
 }
 
-fn standing(table: &mut Table<'_>) -> Standing {
+fn status(table: &mut Table<'_>) -> ScheduleStatus {
     match (table.boolean("cancelled"), table.boolean("paused")) {
-        (Some(true), _) => Standing::Cancelled,
-        (_, Some(true)) => Standing::Paused,
-        (_, _) => Standing::Active,
+        (Some(true), _) => ScheduleStatus::Cancelled,
+        (_, Some(true)) => ScheduleStatus::Paused,
+        (_, _) => ScheduleStatus::Active,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     console::Failure,
     exit::Exit,
     ledger::{Books, Ledger, Run},
-    schedule::Standing,
+    schedule::ScheduleStatus,
 };
 
 /// The campaign's file: as it was named, or by the campaign's name alone the one that the ledger knows.
@@ -45,7 +45,8 @@ impl Never {
         }
         let campaign =
             Campaign::load(campaign).map_err(|problems| Failure::problems(Exit::Configuration, problems))?;
-        let cancelled = campaign.schedule.is_some_and(|schedule| schedule.standing == Standing::Cancelled);
+        let cancelled =
+            campaign.schedule.is_some_and(|schedule| schedule.status == ScheduleStatus::Cancelled);
         Ok(cancelled.then_some(Self::Cancelled(campaign.id)))
     }
 }

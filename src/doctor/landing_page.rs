@@ -140,6 +140,6 @@ impl Probe {
 
     async fn is_spent(&self) -> Result<bool, LedgerError> {
         let ticket = self.ledger.ticket(&self.jti_hash).await?;
-        Ok(ticket.is_none_or(|ticket| ticket.standing != TokenStatus::Open))
+        Ok(ticket.is_none_or(|ticket| ticket.status != TokenStatus::Open))
     }
 }

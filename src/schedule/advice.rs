@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
-use super::{Doubt, Late, SPAN, Schedule, Standing, Timing};
+use super::{Doubt, Late, SPAN, Schedule, ScheduleStatus, Timing};
 
 /// How many coming due times are looked at.
 const LOOKED_AT: usize = 60;
@@ -49,7 +49,7 @@ impl Schedule {
 
     /// That it is never due any more.
     fn over(&self, now: Timestamp) -> Option<Doubt> {
-        if self.standing != Standing::Active || self.next_after(now).is_some() {
+        if self.status != ScheduleStatus::Active || self.next_after(now).is_some() {
             return None;
         }
         let (message, hint) = match (&self.timing, self.late) {

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Late, MOST_MISSED, Schedule, Standing, Timing};
+use super::{Late, MOST_MISSED, Schedule, ScheduleStatus, Timing};
 
 /// What the ledger remembers of a campaign's occasions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -106,7 +106,7 @@ impl Schedule {
         let next = self.next_after(now);
         let decision = |skipped, act| Decision { skipped, act, next };
         let open = history.open.filter(|open| open.due <= now);
-        if self.standing == Standing::Cancelled {
+        if self.status == ScheduleStatus::Cancelled {
             let act = open.map_or(Act::Nothing(Idle::Cancelled), |open| Act::GiveUp(open.due));
             return Decision { skipped: Vec::new(), act, next: None };
         }
@@ -117,7 +117,7 @@ impl Schedule {
         missed.extend(unbegun.map(|open| open.due));
         missed.sort_unstable();
         missed.dedup();
-        if self.standing == Standing::Paused {
+        if self.status == ScheduleStatus::Paused {
             let skipped = missed.into_iter().map(|due| Skip { due, why: Why::Paused }).collect();
             return decision(skipped, Act::Nothing(Idle::Paused));
         }
@@ -191,7 +191,7 @@ mod tests {
             from: None,
             until: None,
             late: Late::Skip(Late::USUAL),
-            standing: Standing::Active,
+            status: ScheduleStatus::Active,
             window: None,
         }
     }
@@ -319,7 +319,7 @@ mod tests {
 
     #[test]
     fn due_times_pass_by_a_paused_campaign() {
-        let paused = Schedule { standing: Standing::Paused, ..daily() };
+        let paused = Schedule { status: ScheduleStatus::Paused, ..daily() };
         assert_eq!(
             decided(&paused, "24T08:30", &known("22T08:00")),
             "skip 23T08:00 paused, skip 24T08:00 paused, Paused"
@@ -329,7 +329,7 @@ mod tests {
 
     #[test]
     fn a_cancelled_campaign_gives_up_what_waits() {
-        let cancelled = Schedule { standing: Standing::Cancelled, ..daily() };
+        let cancelled = Schedule { status: ScheduleStatus::Cancelled, ..daily() };
         assert_eq!(decided(&cancelled, "24T08:30", &known("22T08:00")), "Cancelled");
         assert_eq!(decided(&cancelled, "24T08:30", &open("23T08:00", Some("23T08:00"))), "give up 23T08:00");
     }

@@ -49,7 +49,7 @@ pub struct Schedule {
     /// What becomes of an occasion that could not begin in time.
     pub late: Late,
     /// Whether it runs at all.
-    pub standing: Standing,
+    pub status: ScheduleStatus,
     /// When mails may leave; `None`: at any time.
     pub window: Option<Window>,
 }
@@ -70,7 +70,7 @@ impl Late {
 
 /// Whether a schedule runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum ScheduleStatus {
     /// It runs.
     Active,
     /// Due times pass by until it is active again.

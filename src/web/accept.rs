@@ -92,8 +92,8 @@ impl Door<'_> {
         match self.web.ledger.redeem(redemption).await? {
             Redeemed::Now => self.web.counts.event(Event::Redeemed),
             Redeemed::Again => self.web.counts.event(Event::RedeemedAgain),
-            Redeemed::Refused(standing) => {
-                let ticket = Ticket { standing, ..opened.ticket.clone() };
+            Redeemed::Refused(status) => {
+                let ticket = Ticket { status, ..opened.ticket.clone() };
                 let end =
                     self.refusal(&Opened { ticket, ..opened }, session.as_ref()).unwrap_or(End::Unknown);
                 return Ok(self.end(&end, session.as_ref()));
@@ -142,9 +142,9 @@ impl Door<'_> {
             return Ok(Err(self.unknown(visit)));
         };
         let next = target::NAMES.into_iter().find_map(get);
-        let given = ticket.source.as_ref().and_then(|source| {
+        let given = ticket.origin.as_ref().and_then(|origin| {
             let words = get("words").map(|words| words.trim().chars().take(LONGEST_WORDS).collect());
-            given(source, get("question"), get("answer"), words)
+            given(origin, get("question"), get("answer"), words)
         });
         let own = [parameter, "question", "answer", "words"];
         let rest = if visit.is_post() {
@@ -162,7 +162,7 @@ impl Door<'_> {
 
     /// Why a link that is known signs nobody in.
     fn refusal(&self, opened: &Opened, session: Option<&Session>) -> Option<End> {
-        let (event, end) = match opened.ticket.standing {
+        let (event, end) = match opened.ticket.status {
             TokenStatus::Open => return None,
             TokenStatus::Used => {
                 let yours = session.is_some_and(|session| session.sub == opened.ticket.user_id);
@@ -188,9 +188,9 @@ impl Door<'_> {
         let browser = visit.cookie(&name).filter(|browser| secrets::is_opaque(browser));
         let browser = browser.map_or_else(secrets::random, str::to_owned);
         let other = session.filter(|_| is_somebody_else(opened, session)).map(who_is_in);
-        let source = opened.ticket.source.as_ref();
+        let origin = opened.ticket.origin.as_ref();
         let question = opened.given.as_ref().and_then(|given| {
-            let questions = &source?.page.questions;
+            let questions = &origin?.page.questions;
             questions.iter().find(|question| question.id == given.question)
         });
         let title = match (&other, question) {
@@ -202,7 +202,7 @@ impl Door<'_> {
             "who": who(&opened.ticket),
             "other": other,
             "stay": self.stay(),
-            "campaign": source.map(|source| source.page.title.as_str()).filter(|title| !title.is_empty()),
+            "campaign": origin.map(|origin| origin.page.title.as_str()).filter(|title| !title.is_empty()),
             "action": self.sign_in.local.page.path(),
             "token": opened.token,
             "check": secrets.form_check(&browser, &opened.token),
@@ -218,7 +218,7 @@ impl Door<'_> {
 
     /// Where the person goes: what the link asks for if it is allowed, else what the campaign or the settings say.
     fn target(&self, opened: &Opened) -> String {
-        let parameters = opened.ticket.source.as_ref().map(|source| source.page.link_parameters.as_slice());
+        let parameters = opened.ticket.origin.as_ref().map(|origin| origin.page.link_parameters.as_slice());
         let parameters = parameters.unwrap_or_default();
         let own: Vec<&str> = parameters
             .iter()
@@ -257,7 +257,7 @@ impl Door<'_> {
             self.sign_in.session,
             self.web.clock.now(),
         );
-        session.campaign = opened.ticket.source.as_ref().map(|source| source.campaign.clone());
+        session.campaign = opened.ticket.origin.as_ref().map(|origin| origin.campaign.clone());
         session.masked = opened.ticket.address.as_ref().map(crate::audience::Address::masked);
         let life = u64::try_from(self.sign_in.session.as_secs()).unwrap_or_default();
         self.cookie(&self.cookie_name("session"), &secrets.sessions.sign(&session), life)
@@ -315,13 +315,13 @@ fn is_somebody_else(opened: &Opened, session: Option<&Session>) -> bool {
 
 /// The answer, if the campaign has such a question and such an answer.
 pub(super) fn given(
-    source: &TokenOrigin,
+    origin: &TokenOrigin,
     question: Option<String>,
     answer: Option<String>,
     words: Option<String>,
 ) -> Option<SurveyAnswer> {
     let (question, answer) = (question?, answer?);
-    let asked = source.page.questions.iter().find(|asked| asked.id == question)?;
+    let asked = origin.page.questions.iter().find(|asked| asked.id == question)?;
     asked.answers.iter().find(|(id, _)| *id == answer)?;
     Some(SurveyAnswer { question, answer, words: words.filter(|words| !words.is_empty()) })
 }

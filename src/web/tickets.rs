@@ -41,7 +41,7 @@ impl Door<'_> {
         };
         let words = text("words").map(|words| words.trim().chars().take(LONGEST_WORDS).collect());
         let given =
-            ticket.source.as_ref().and_then(|source| given(source, text("question"), text("answer"), words));
+            ticket.origin.as_ref().and_then(|origin| given(origin, text("question"), text("answer"), words));
         let answered = given.is_some();
         let nonce = text("nonce").filter(|nonce| !nonce.is_empty()).unwrap_or_else(secrets::random);
         let redemption = Redemption {
@@ -53,32 +53,32 @@ impl Door<'_> {
         match self.web.ledger.redeem(redemption).await? {
             Redeemed::Now => self.web.counts.event(Event::Redeemed),
             Redeemed::Again => self.web.counts.event(Event::RedeemedAgain),
-            Redeemed::Refused(standing) => return Ok(self.refused(Some(standing))),
+            Redeemed::Refused(status) => return Ok(self.refused(Some(status))),
             Redeemed::Unknown => return Ok(self.refused(None)),
         }
         if answered {
             self.web.counts.event(Event::Answered);
         }
-        let source = ticket.source.as_ref();
-        let parameters: serde_json::Map<_, _> = source
+        let origin = ticket.origin.as_ref();
+        let parameters: serde_json::Map<_, _> = origin
             .into_iter()
-            .flat_map(|source| source.page.link_parameters.iter())
+            .flat_map(|origin| origin.page.link_parameters.iter())
             .map(|(name, value)| (name.clone(), value.as_str().into()))
             .collect();
         Ok(reply::json(
             StatusCode::OK,
             &json!({
                 "object": "ticket", "user_id": ticket.user_id,
-                "campaign": source.map(|source| source.campaign.as_str()),
-                "occasion": source.map(|source| source.occasion.as_str()),
+                "campaign": origin.map(|origin| origin.campaign.as_str()),
+                "occasion": origin.map(|origin| origin.occasion.as_str()),
                 "parameters": parameters, "answered": answered,
             }),
         ))
     }
 
     /// The codes are those that Clerk's Frontend API has for the same ends.
-    fn refused(&self, standing: Option<TokenStatus>) -> Reply {
-        let (event, code, words) = match standing {
+    fn refused(&self, status: Option<TokenStatus>) -> Reply {
+        let (event, code, words) = match status {
             Some(TokenStatus::Used) => (
                 Event::Used,
                 "sign_in_token_already_used_code",

@@ -7,7 +7,7 @@ use crate::{
     console::{Failure, Global, OWN_OCCASION, files, name_owner::Owner},
     exit::Exit,
     occasion::Occasion,
-    schedule::Standing,
+    schedule::ScheduleStatus,
     ui::Ui,
 };
 use jiff::Timestamp;
@@ -34,7 +34,7 @@ fn choose(campaign: &Campaign, arguments: &SendArgs) -> Result<(String, Option<T
     let Some(schedule) = &campaign.schedule else {
         return Ok((arguments.occasion.clone().unwrap_or_else(|| campaign.occasion.clone()), None));
     };
-    if schedule.standing == Standing::Cancelled {
+    if schedule.status == ScheduleStatus::Cancelled {
         return Err(Failure::words(Exit::Configuration, format!("`{}` is cancelled", campaign.id))
             .hint("take `cancelled = true` out of `[schedule]`"));
     }
@@ -50,7 +50,7 @@ fn choose(campaign: &Campaign, arguments: &SendArgs) -> Result<(String, Option<T
 
 /// Whether whoever paused the campaign is to be asked: nobody has said that it goes out all the same.
 pub(super) fn is_paused(occasion: &Occasion, arguments: &SendArgs) -> bool {
-    let paused = occasion.campaign.schedule.as_ref().is_some_and(|it| it.standing == Standing::Paused);
+    let paused = occasion.campaign.schedule.as_ref().is_some_and(|it| it.status == ScheduleStatus::Paused);
     paused && !arguments.sandbox
 }
 

@@ -50,9 +50,9 @@ pub struct Ticket {
     /// The address that its mail went to.
     pub address: Option<Address>,
     /// Whether it still signs in.
-    pub standing: TokenStatus,
+    pub status: TokenStatus,
     /// The campaign that it was sent for.
-    pub source: Option<TokenOrigin>,
+    pub origin: Option<TokenOrigin>,
 }
 
 /// The campaign of a ticket.
@@ -194,8 +194,8 @@ pub(in crate::ledger) async fn redeem(
     let found = find(&mut *connection, &redemption.jti_hash, now).await?;
     Ok(match found.filter(|ticket| ticket.user_id == redemption.user_id) {
         // Open and not updated cannot be: both happen under the one write lock, see above.
-        None | Some(Ticket { standing: TokenStatus::Open, .. }) => Redeemed::Unknown,
-        Some(Ticket { standing, .. }) => Redeemed::Refused(standing),
+        None | Some(Ticket { status: TokenStatus::Open, .. }) => Redeemed::Unknown,
+        Some(Ticket { status, .. }) => Redeemed::Refused(status),
     })
 }
 
@@ -216,7 +216,7 @@ async fn find(
 fn read(row: &Row, now: i64) -> Result<Ticket, LedgerError> {
     let (redeemed, revoked): (Option<i64>, Option<i64>) = (row.get("redeemed_at")?, row.get("revoked_at")?);
     let expires: i64 = row.get("expires_at")?;
-    let standing = if redeemed.is_some() {
+    let status = if redeemed.is_some() {
         TokenStatus::Used
     } else if revoked.is_some() {
         TokenStatus::Revoked
@@ -226,13 +226,13 @@ fn read(row: &Row, now: i64) -> Result<Ticket, LedgerError> {
         TokenStatus::Open
     };
     let campaign: Option<String> = row.get("campaign")?;
-    let source = match campaign {
+    let origin = match campaign {
         None => None,
         Some(campaign) => {
             Some(TokenOrigin { campaign, occasion: row.get("occasion")?, page: page_facts(row)? })
         }
     };
-    Ok(Ticket { user_id: row.get("user_id")?, address: row.get("address")?, standing, source })
+    Ok(Ticket { user_id: row.get("user_id")?, address: row.get("address")?, status, origin })
 }
 
 fn page_facts(row: &Row) -> Result<PageFacts, LedgerError> {
@@ -251,8 +251,8 @@ fn page_facts(row: &Row) -> Result<PageFacts, LedgerError> {
 impl std::fmt::Debug for Ticket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Ticket")
-            .field("standing", &self.standing)
-            .field("source", &self.source.as_ref().map(|source| &source.campaign))
+            .field("status", &self.status)
+            .field("origin", &self.origin.as_ref().map(|origin| &origin.campaign))
             .finish_non_exhaustive()
     }
 }

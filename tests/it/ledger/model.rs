@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `Begin` | `ledger::run::start::Start::begin`: a new epoch, the journal entered (`SETTLE`), `RECOVER_CLAIMED`, `RECOVER_SENDING` |
 //! | `Clear` | `ledger::writer::Journal::clear`, after `Begin` is durable |
-//! | `LoseLock` | the file of `ledger::store::RunLock` is gone: a second run begins while the first lives |
+//! | `LoseLock` | the lock file of `ledger::store::Holding` is gone: a second run begins while the first lives |
 //! | `Claim` | `ledger::run::claims::claim` (`TAKE`) |
 //! | `Release` | `ledger::tries::release::release` (`RELEASE`) |
 //! | `Intend` | `ledger::tries::intention::intend` (`INTEND`, `ADD_ATTEMPTS`) |
