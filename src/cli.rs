@@ -8,7 +8,7 @@ use crate::{
     commands::{
         self, check::CheckArgs, doctor::DoctorArgs, due::DueArgs, keys::KeysVerb, ledger::LedgerVerb,
         preview::PreviewArgs, purge::PurgeArgs, recall::RecallArgs, resolve::ResolveArgs, retry::RetryArgs,
-        send::SendArgs, serve::ServeArgs, status::StatusArgs,
+        send::SendArgs, serve::ServeArgs, status::StatusArgs, suppress::SuppressVerb,
     },
     console::{Failure, Global},
     exit::Exit,
@@ -52,6 +52,9 @@ enum Verb {
     /// Make and list the keys that sign the links
     #[command(subcommand)]
     Keys(KeysVerb),
+    /// Say who gets no mail of any campaign any more, or again, or show the list
+    #[command(subcommand)]
+    Suppress(SuppressVerb),
     /// Revoke the unused sign-in links of a campaign
     Recall(RecallArgs),
     /// Forget the people of a finished campaign; counts and hashes stay
@@ -97,6 +100,7 @@ pub fn main() -> ExitCode {
             Verb::Retry(arguments) => commands::retry::run(&ui, &global, arguments).await,
             Verb::Ledger(verb) => commands::ledger::run(&ui, &global, verb).await,
             Verb::Keys(verb) => commands::keys::run(&ui, &global, verb),
+            Verb::Suppress(verb) => commands::suppress::run(&ui, &global, verb).await,
             Verb::Recall(arguments) => commands::recall::run(&ui, &global, arguments).await,
             Verb::Purge(arguments) => commands::purge::run(&ui, &global, arguments).await,
         }

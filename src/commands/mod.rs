@@ -14,3 +14,4 @@ pub mod retry;
 pub mod send;
 pub mod serve;
 pub mod status;
+pub mod suppress;

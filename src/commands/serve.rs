@@ -85,6 +85,10 @@ pub async fn run(ui: &Ui, global: &Global, arguments: ServeArgs) -> Result<Exit,
     let log_ui = ui.clone();
     let serving = listening.serve(stop.clone(), move |heard| match heard {
         Heard::Answered(access) => tell(&log_ui, access),
+        Heard::Early => log_ui.note(
+            "a link came that is not valid yet: the clock of the machine that sent it is more than five minutes ahead \
+             of this one's; set both by NTP",
+        ),
         Heard::Hidden(header) => tell_of_proxy(&log_ui, &settings, header),
     });
     let stopping = async {
@@ -204,6 +208,9 @@ fn tell_before(ui: &Ui, site: &Site, address: SocketAddr, tls: bool) {
         ui.note(format_args!(
             "{address} is open to the network without TLS: only the proxy in front may reach it"
         ));
+    }
+    if !tls {
+        ui.say(format_args!("let the proxy in front lead here: {}", site.paths().join(", ")));
     }
     if site.sign_in().is_some_and(|sign_in| sign_in.after.is_none()) {
         ui.say("people land on a page of ours; `after` under `[web]` leads them into your site");

@@ -34,7 +34,7 @@ pub use decisions::{Back, Decision, PutBack, Resolution, Source, Stays, UnknownR
 pub use handle::{Ledger, Options};
 pub use links::{
     AnswerCount, ApiToken, PageFacts, Redeemed, Redemption, Responses, Revoked, SurveyAnswer, Ticket,
-    TokenOrigin, TokenStatus, UnsubscribeLink, Unsubscribed,
+    TokenOrigin, TokenStatus, UnsubscribeLink,
 };
 pub use list::{Duplicate, Enlistment, ListMark, NewFile, NewMark, Plan, TakenFile};
 pub use rules::{
@@ -43,6 +43,7 @@ pub use rules::{
 };
 pub use run::{Accept, CLERK_KID, Recovered, Rest, Run, Selection, Settled};
 pub use store::Location;
+pub use suppression::{Person, SuppressedBy, Suppression, Whom};
 pub use tries::{Asked, LiveToken, Question, TokenEnd, TokenKind, hash_of};
 
 pub use crate::private_file::Readers;

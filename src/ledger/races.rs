@@ -28,7 +28,7 @@ use super::{
     rules::{Claim, LedgerError, State, StorageCause, TokenRecord, Try},
     run::{Accept, Selection, claims},
     store::{Connection, Location, Sql},
-    suppression,
+    suppression::{Whom, Wish, put},
     tries::{Intention, intention},
 };
 use crate::{
@@ -122,7 +122,8 @@ fn intention(id: i64, epoch: i64) -> Intention {
 async fn suppress(connection: &mut Connection) {
     connection
         .transaction(async |connection| {
-            suppression::suppress(connection, "ada@example.com", "asked", NOW).await
+            let whom = Whom::Address(Address::parse("ada@example.com").unwrap());
+            put(connection, &whom, &Wish { reason: "asked".to_owned(), since: NOW, mail: None }).await
         })
         .await
         .unwrap();

@@ -9,9 +9,9 @@ pub(super) const TOKEN_TYPE: &str = "email-link+jwt";
 /// The longest token, in bytes. It stands in a link, and mail programs cut long links.
 pub(super) const LONGEST_TOKEN: usize = 2048;
 
-/// How far the issuer's clock may run ahead of ours, in seconds: `nbf` and `iat` may lie this far in the future. `exp`
-/// has no leeway: an expired token is expired here as it is in the ledger.
-pub(super) const LEEWAY: i64 = 30;
+/// How far the issuer's clock may run ahead of ours, in seconds: `nbf` and `iat` may lie this far in the future. A few
+/// minutes, as RFC 7519 §4.1.5 has it. `exp` has no leeway: an expired token is expired here as it is in the ledger.
+pub(super) const LEEWAY: i64 = 300;
 
 /// The header of a local token, all of it: any further member is refused (`jku`, `jwk`, `x5u`, `x5c`, `crit` and the
 /// rest of RFC 7515 §4.1 let the token say which key to believe).

@@ -61,7 +61,7 @@ pub enum Refusal {
     /// For somebody else.
     #[error("the token has another audience")]
     Audience,
-    /// `nbf` or `iat` lies more than 30 seconds in the future.
+    /// `nbf` or `iat` lies more than five minutes in the future.
     #[error("the token is not valid yet")]
     NotYet,
     /// `exp` has come.

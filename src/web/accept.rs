@@ -1,12 +1,15 @@
 //! The accept page: who will be signed in, and a button. Only the button spends the link.
 
+use std::sync::atomic::Ordering;
+
 use hyper::StatusCode;
 use serde_json::json;
 use url::form_urlencoded;
 
 use super::{
-    ANSWERED, Door, SIGNED_IN,
+    ANSWERED, Door, SIGNED_IN, damage,
     ends::End,
+    folder,
     look::WayOn,
     metrics::Event,
     reply::{self, Reply},
@@ -38,6 +41,17 @@ struct Opened {
     rest: String,
 }
 
+/// Why the page with the button is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Page {
+    /// The link was opened.
+    First,
+    /// The form was sent while somebody else is signed in.
+    Switch,
+    /// The form goes with an older cookie of this browser.
+    Again,
+}
+
 impl Door<'_> {
     /// A `GET` shows the page, a `POST` spends the link.
     pub(super) async fn accept(&self, visit: &Visit) -> Result<Reply, LedgerError> {
@@ -55,7 +69,7 @@ impl Door<'_> {
         if let Some(end) = self.refusal(&opened, session.as_ref()) {
             return Ok(self.end(&end, session.as_ref()));
         }
-        Ok(self.page(visit, secrets, &opened, session.as_ref(), StatusCode::OK))
+        Ok(self.page(visit, secrets, &opened, session.as_ref(), Page::First))
     }
 
     async fn sign_in(&self, visit: &Visit, secrets: &Secrets) -> Result<Reply, LedgerError> {
@@ -71,17 +85,27 @@ impl Door<'_> {
         let check = visit.field("check").unwrap_or_default();
         let browser =
             visit.cookie(&self.cookie_name("linkpost")).filter(|browser| secrets::is_opaque(browser));
-        let Some(browser) = browser.filter(|browser| secrets.form_is_ours(browser, &token, &check)) else {
-            return refused(&End::Stale);
-        };
+        let Some(browser) = browser else { return refused(&End::Stale) };
         let session = self.session(visit, secrets);
+        if !secrets.form_is_ours(browser, &token, &check) {
+            // Two tabs that were opened at once have a cookie each, and the later one's is kept: whoever pressed in the
+            // other sees the page again, with a form that goes with the cookie. Nothing is spent until that is pressed.
+            self.web.counts.event(Event::FormRefused);
+            return Ok(match self.open(visit, secrets).await? {
+                Ok(opened) => match self.refusal(&opened, session.as_ref()) {
+                    None => self.page(visit, secrets, &opened, session.as_ref(), Page::Again),
+                    Some(end) => self.end(&end, session.as_ref()),
+                },
+                Err(end) => self.end(&end, session.as_ref()),
+            });
+        }
         let opened = match self.open(visit, secrets).await? {
             Ok(opened) => opened,
             Err(end) => return Ok(self.end(&end, session.as_ref())),
         };
         let switches = visit.field("switch").as_deref() == Some("yes");
         if !switches && is_somebody_else(&opened, session.as_ref()) {
-            return Ok(self.page(visit, secrets, &opened, session.as_ref(), StatusCode::CONFLICT));
+            return Ok(self.page(visit, secrets, &opened, session.as_ref(), Page::Switch));
         }
         let redemption = Redemption {
             jti_hash: opened.verified.jti_hash,
@@ -110,30 +134,48 @@ impl Door<'_> {
     /// The page of an end; whoever is signed in can go on.
     fn end(&self, end: &End, session: Option<&Session>) -> Reply {
         match session {
-            Some(session) => self.web.end_signed_in(end, &who_is_in(session), self.stay()),
+            Some(session) => self.web.end_signed_in(end, &who_is_in(session), &self.stay()),
             None => self.web.end(end),
         }
     }
 
     /// Where somebody goes who stays signed in as they are.
-    fn stay(&self) -> &str {
-        self.sign_in.after.as_deref().unwrap_or(SIGNED_IN)
+    fn stay(&self) -> String {
+        self.sign_in.after.clone().unwrap_or_else(|| self.own(SIGNED_IN))
+    }
+
+    /// The path of a page of ours, in the folder of the accept page.
+    fn own(&self, name: &str) -> String {
+        format!("{}{name}", folder(self.sign_in.local.page.path()))
     }
 
     /// Looks a link up. Nothing is spent by it.
     async fn open(&self, visit: &Visit, secrets: &Secrets) -> Result<Result<Opened, End>, LedgerError> {
         let get = |name: &str| if visit.is_post() { visit.field(name) } else { visit.query(name) };
         let parameter = if visit.is_post() { "token" } else { self.sign_in.local.parameter.as_str() };
-        let Some(token) = get(parameter).filter(|token| !token.is_empty()) else {
-            return Ok(Err(End::Incomplete));
+        let tokens = if visit.is_post() {
+            visit.field(parameter).into_iter().collect()
+        } else if visit.has_twice(parameter) {
+            Vec::new()
+        } else {
+            damage::tokens(visit.query(parameter).as_deref(), visit.whole_query())
         };
-        let (issuer, audience) = (&self.sign_in.local.issuer, &self.sign_in.local.audience);
-        let verified = match verify(&token, &secrets.keyring, issuer, audience, self.web.clock.now()) {
-            Ok(verified) => verified,
+        let tokens: Vec<String> = tokens.into_iter().filter(|token| !token.is_empty()).collect();
+        let Some(first) = tokens.first() else { return Ok(Err(End::Incomplete)) };
+        let (token, verified) = match self.first_good(&tokens, secrets) {
+            Ok(good) => good,
             // The signature was right: whoever has such a token had a link of ours.
             Err(Refusal::Expired) => {
                 self.web.counts.event(Event::Expired);
                 return Ok(Err(End::Expired));
+            }
+            Err(Refusal::NotYet) => {
+                self.web.is_early.store(true, Ordering::Relaxed);
+                return Ok(Err(End::NotYet));
+            }
+            Err(_) if damage::is_without_capitals(first) => {
+                self.web.counts.event(Event::UnknownToken);
+                return Ok(Err(self.web.guessed(visit, End::LowerCase)));
             }
             Err(_) => return Ok(Err(self.unknown(visit))),
         };
@@ -149,10 +191,32 @@ impl Door<'_> {
         let own = [parameter, "question", "answer", "words"];
         let rest = if visit.is_post() {
             visit.field("rest").unwrap_or_default()
+        } else if visit.query(parameter).is_none() {
+            // The token was found in the midst of other names, which mean nothing to the site.
+            String::new()
         } else {
             visit.query_without(&[&own[..], &target::NAMES[..]].concat())
         };
         Ok(Ok(Opened { token, verified, ticket, next, given, rest }))
+    }
+
+    /// The token that is ours among those that a damaged link may have had; the signature decides.
+    pub(super) fn first_good(
+        &self,
+        tokens: &[String],
+        secrets: &Secrets,
+    ) -> Result<(String, Verified), Refusal> {
+        let (issuer, audience) = (&self.sign_in.local.issuer, &self.sign_in.local.audience);
+        let now = self.web.clock.now();
+        let mut refused = Refusal::Malformed;
+        for token in tokens {
+            match verify(token, &secrets.keyring, issuer, audience, now) {
+                Ok(verified) => return Ok((token.clone(), verified)),
+                Err(ours @ (Refusal::Expired | Refusal::NotYet)) => refused = ours,
+                Err(_) => {}
+            }
+        }
+        Err(refused)
     }
 
     fn unknown(&self, visit: &Visit) -> End {
@@ -182,7 +246,7 @@ impl Door<'_> {
         secrets: &Secrets,
         opened: &Opened,
         session: Option<&Session>,
-        status: StatusCode,
+        which: Page,
     ) -> Reply {
         let name = self.cookie_name("linkpost");
         let browser = visit.cookie(&name).filter(|browser| secrets::is_opaque(browser));
@@ -194,12 +258,14 @@ impl Door<'_> {
             questions.iter().find(|question| question.id == given.question)
         });
         let title = match (&other, question) {
+            _ if which == Page::Again => End::Stale.title().to_owned(),
             (Some(_), _) => "You are signed in as somebody else".to_owned(),
             (None, Some(_)) => "Your answer".to_owned(),
             (None, None) => format!("Sign in to {}", self.web.site.name),
         };
         let values = json!({
             "who": who(&opened.ticket),
+            "again": which == Page::Again,
             "other": other,
             "stay": self.stay(),
             "campaign": origin.map(|origin| origin.page.title.as_str()).filter(|title| !title.is_empty()),
@@ -212,6 +278,11 @@ impl Door<'_> {
             "chosen": opened.given.as_ref().map(|given| given.answer.as_str()),
             "words": opened.given.as_ref().and_then(|given| given.words.as_deref()).unwrap_or_default(),
         });
+        let status = match which {
+            Page::First => StatusCode::OK,
+            Page::Switch => StatusCode::CONFLICT,
+            Page::Again => StatusCode::FORBIDDEN,
+        };
         let reply = reply::html(status, self.web.look.page("accept.html", &title, &values));
         reply::with_cookie(reply, &self.cookie(&name, &browser, PAGE_LIFE))
     }
@@ -234,8 +305,8 @@ impl Door<'_> {
                 let all: Vec<_> = rest.chain(parameters.iter().cloned()).collect();
                 target::with_parameters(target, &all)
             }
-            Some(_) | None if opened.given.is_some() => ANSWERED.to_owned(),
-            Some(_) | None => SIGNED_IN.to_owned(),
+            Some(_) | None if opened.given.is_some() => self.own(ANSWERED),
+            Some(_) | None => self.own(SIGNED_IN),
         }
     }
 

@@ -19,6 +19,8 @@ pub(super) enum End {
     Unknown,
     /// Signed by us, and its time is over.
     Expired,
+    /// Signed by us, and its time has not come: clocks differ.
+    NotYet,
     /// Somebody has signed in with it.
     Used,
     /// The person in front of this browser has.
@@ -38,9 +40,13 @@ pub(super) enum End {
     Busy,
     /// The unsubscribe link is none of ours.
     UnknownLeaver,
+    /// An unknown link whose capital letters are gone.
+    LowerCase,
+    /// The same of an unsubscribe link.
+    LowerCaseLeaver,
     /// The campaign's people were forgotten.
     ForgottenLeaver,
-    /// The minute for a second thought is over.
+    /// The time for a second thought is over, or there is another wish.
     UndoOver,
     /// There is no such page.
     NoPage,
@@ -50,22 +56,28 @@ impl End {
     const fn status(&self) -> StatusCode {
         match self {
             Self::Incomplete => StatusCode::BAD_REQUEST,
-            Self::Unknown | Self::UnknownLeaver | Self::NoPage => StatusCode::NOT_FOUND,
+            Self::Unknown | Self::UnknownLeaver | Self::LowerCase | Self::LowerCaseLeaver | Self::NoPage => {
+                StatusCode::NOT_FOUND
+            }
             Self::Expired | Self::Used | Self::Revoked | Self::ForgottenLeaver | Self::UndoOver => {
                 StatusCode::GONE
             }
             Self::UsedByYou { .. } => StatusCode::OK,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Stale | Self::Foreign => StatusCode::FORBIDDEN,
-            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            // RFC 8470 §5.2 has 425 (Too Early) for TLS alone.
+            Self::Busy | Self::NotYet => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
-    const fn title(&self) -> &'static str {
+    pub(super) const fn title(&self) -> &'static str {
         match self {
             Self::Incomplete => "This link is incomplete",
-            Self::Unknown | Self::UnknownLeaver => "This link does not work",
+            Self::Unknown | Self::UnknownLeaver | Self::LowerCase | Self::LowerCaseLeaver => {
+                "This link does not work"
+            }
             Self::Expired => "This link has expired",
+            Self::NotYet => "This link is not valid yet",
             Self::Used => "This link has been used",
             Self::UsedByYou { .. } => "You are signed in",
             Self::Revoked => "This link was withdrawn",
@@ -91,6 +103,10 @@ impl End {
                 "Open our newest mail and press the button there.",
             ],
             Self::Expired => ["For your safety, the links in our mails work for a limited time.", ""],
+            Self::NotYet => [
+                "Our clocks differ: the one that made this link is some minutes ahead. Your link is safe and unused.",
+                "Open it again in a few minutes.",
+            ],
             Self::Used => [
                 "Each link signs in once, and this one already has.",
                 "If that was not you, please tell us by answering the mail.",
@@ -118,12 +134,20 @@ impl End {
                 "We do not know this unsubscribe link. It may have been cut on its way.",
                 "Use the link at the foot of the mail, or answer the mail and ask us.",
             ],
+            Self::LowerCase => [
+                "Its capital letters have become small ones on the way, and without them it is worth nothing.",
+                "Open our mail itself and press the button there, in another mail program if need be.",
+            ],
+            Self::LowerCaseLeaver => [
+                "Its capital letters have become small ones on the way, so we cannot tell whose it is.",
+                "Use the link at the foot of the mail, or answer the mail and ask us.",
+            ],
             Self::ForgottenLeaver => [
                 "We have deleted the addresses of this mailing, yours among them.",
                 "Should another mail reach you, use the link in that one.",
             ],
             Self::UndoOver => [
-                "It could be undone for a minute, and that is over.",
+                "It could be undone here for a week, or another wish has come since, which stays.",
                 "To get our mails again, answer one of them.",
             ],
             Self::NoPage => ["Check the address, or go back to where you came from.", ""],
@@ -132,12 +156,17 @@ impl End {
 
     /// Whether only the link came to its end, and not what the person wanted.
     const fn is_about_the_link(&self) -> bool {
-        self.wants_a_link() || matches!(self, Self::Incomplete)
+        self.wants_a_link() || matches!(self, Self::Incomplete | Self::NotYet)
+    }
+
+    /// Whether it is an end of the unsubscribe page alone.
+    const fn is_about_leaving(&self) -> bool {
+        matches!(self, Self::UnknownLeaver | Self::LowerCaseLeaver | Self::ForgottenLeaver | Self::UndoOver)
     }
 
     /// Whether a new link would help.
     const fn wants_a_link(&self) -> bool {
-        matches!(self, Self::Unknown | Self::Expired | Self::Used | Self::Revoked)
+        matches!(self, Self::Unknown | Self::LowerCase | Self::Expired | Self::Used | Self::Revoked)
     }
 }
 
@@ -170,11 +199,12 @@ impl Web {
             }
             (_, _) => {}
         }
-        let reply = reply::html(end.status(), self.look.words(end.title(), &words, way_on.as_ref()));
+        let look = if end.is_about_leaving() { &self.leave_look } else { &self.look };
+        let reply = reply::html(end.status(), look.words(end.title(), &words, way_on.as_ref()));
         let wait = if let End::TooMany(wait) = end {
             Some(*wait)
         } else {
-            matches!(end, End::Busy).then_some(Duration::from_mins(1))
+            matches!(end, End::Busy | End::NotYet).then_some(Duration::from_mins(1))
         };
         match wait {
             Some(wait) => reply::with_retry_after(reply, wait),

@@ -17,6 +17,8 @@ pub struct Logo {
 /// The pages, ready to be filled in.
 pub(super) struct Look {
     tera: Tera,
+    /// The folder of the pages, such as `/` or `/app/`: what they need lies below it.
+    base: String,
     site: String,
     has_logo: bool,
     pub(super) style: String,
@@ -62,12 +64,12 @@ pub(super) fn initial(site: &Site) -> String {
 }
 
 impl Look {
-    pub(super) fn new(site: &Site) -> Self {
+    pub(super) fn new(site: &Site, base: &str) -> Self {
         let mut tera = Tera::new();
         tera.autoescape_on([".html"]);
         tera.add_raw_templates(PAGES).expect("the pages that come along are templates");
         let style = format!("{}{}", colour::variables(&site.colour), include_str!("pages/style.css"));
-        Self { tera, site: site.name.clone(), has_logo: site.logo.is_some(), style }
+        Self { tera, base: base.to_owned(), site: site.name.clone(), has_logo: site.logo.is_some(), style }
     }
 
     /// Fills a page in. The values are text and are escaped.
@@ -78,6 +80,7 @@ impl Look {
         }
         context.insert("title", title);
         context.insert("site", &self.site);
+        context.insert("base", &self.base);
         context.insert("logo", &self.has_logo);
         self.tera.render(name, &context).expect("each caller gives all that its page asks for")
     }

@@ -12,6 +12,7 @@
 mod accept;
 mod client;
 mod colour;
+mod damage;
 mod ends;
 mod leave;
 mod limits;
@@ -112,10 +113,14 @@ pub struct Web {
     clock: Clock,
     keys: Option<Keys>,
     look: Look,
+    /// The same for the unsubscribe page, which may lie in another folder.
+    leave_look: Look,
     counts: Counts,
     limits: Limits,
     /// Whether it was told that a proxy hides the visitors' addresses.
     told_of_proxy: AtomicBool,
+    /// Whether a link has come that is not valid yet: a clock is wrong, which has still to be told.
+    is_early: AtomicBool,
 }
 
 /// The part of a site that signs people in.
@@ -145,9 +150,9 @@ enum Route {
 }
 
 /// Where a person lands who is signed in, if the settings name no place.
-const SIGNED_IN: &str = "/signed-in";
+const SIGNED_IN: &str = "signed-in";
 /// Where a person lands who answered.
-const ANSWERED: &str = "/answered";
+const ANSWERED: &str = "answered";
 
 impl Route {
     const ALL: [Self; 13] = [
@@ -186,31 +191,44 @@ impl Route {
     }
 
     fn of(site: &Site, path: &str) -> Self {
-        let sign_in = site.sign_in();
-        if sign_in.is_some_and(|sign_in| path == sign_in.local.page.path()) {
-            Self::Accept
+        let found = Self::page(site, path).or_else(|| Self::fixed(site, site.below(path)));
+        // A proxy may take the folder off, and whoever copies a link may leave something at its end.
+        let stripped = || {
+            site.folders()
+                .find_map(|folder| Self::page(site, &format!("{folder}{}", path.trim_start_matches('/'))))
+        };
+        let mended = || Self::page(site, &damage::path(path));
+        found.or_else(stripped).or_else(mended).unwrap_or(Self::Other)
+    }
+
+    /// What has its path from the settings.
+    fn page(site: &Site, path: &str) -> Option<Self> {
+        let accept = site.sign_in().map(|sign_in| sign_in.local.page.path());
+        if Some(path) == accept {
+            Some(Self::Accept)
         } else if Some(path) == site.unsubscribe_path() {
-            Self::Unsubscribe
+            Some(Self::Unsubscribe)
         } else {
-            Self::fixed(site, path).unwrap_or(Self::Other)
+            None
         }
     }
 
-    /// What has its path from us and not from the settings.
+    /// What has its path from us and not from the settings, below the folder of the pages.
     fn fixed(site: &Site, path: &str) -> Option<Self> {
+        let path = path.strip_prefix('/')?;
         let everywhere = match path {
-            "/healthz" => Some(Self::Health),
-            "/metrics" => Some(Self::Metrics),
-            "/linkpost/style.css" => Some(Self::Style),
-            "/linkpost/logo" => Some(Self::Logo),
+            "healthz" => Some(Self::Health),
+            "metrics" => Some(Self::Metrics),
+            "linkpost/style.css" => Some(Self::Style),
+            "linkpost/logo" => Some(Self::Logo),
             _ => None,
         };
         let at_the_door = || match path {
             SIGNED_IN => Some(Self::SignedIn),
             ANSWERED => Some(Self::Answered),
-            "/.well-known/jwks.json" => Some(Self::Keys),
-            "/v1/sign_in_tokens" => Some(Self::Tokens),
-            "/v1/tickets/redeem" => Some(Self::Tickets),
+            ".well-known/jwks.json" => Some(Self::Keys),
+            "v1/sign_in_tokens" => Some(Self::Tokens),
+            "v1/tickets/redeem" => Some(Self::Tickets),
             path if tokens::revoked_id(path).is_some() => Some(Self::Revoke),
             _ => None,
         };
@@ -258,6 +276,38 @@ impl Site {
         }
     }
 
+    /// The folders of our pages, such as `/` and `/app/`.
+    fn folders(&self) -> impl Iterator<Item = &str> {
+        let accept = self.sign_in().map(|sign_in| sign_in.local.page.path());
+        [accept, self.unsubscribe_path()].into_iter().flatten().map(folder)
+    }
+
+    /// A path below the folder of a page of ours, or as it is: `/app/signed-in` is `/signed-in`.
+    fn below<'p>(&self, path: &'p str) -> &'p str {
+        let below = |folder: &str| path.get(folder.len() - 1..).filter(|_| path.starts_with(folder));
+        self.folders().find_map(below).unwrap_or(path)
+    }
+
+    /// The paths that a proxy in front has to lead here, those that end in a slash with all below them.
+    #[must_use]
+    pub fn paths(&self) -> Vec<String> {
+        let mut paths = Vec::new();
+        let pages = [self.sign_in().map(|sign_in| sign_in.local.page.path()), self.unsubscribe_path()];
+        for page in pages.into_iter().flatten() {
+            paths.push(page.to_owned());
+            let parts = ["linkpost/"].into_iter();
+            let landing = [SIGNED_IN, ANSWERED].into_iter();
+            let is_accept = pages.first() == Some(&Some(page));
+            for part in parts.chain(landing.filter(|_| is_accept)) {
+                let path = format!("{}{part}", folder(page));
+                if !paths.contains(&path) {
+                    paths.push(path);
+                }
+            }
+        }
+        paths
+    }
+
     /// The page that people come for: its origin is ours.
     #[must_use]
     pub fn page(&self) -> &Url {
@@ -273,10 +323,12 @@ impl Web {
     pub fn new(site: Site, ledger: Ledger, clock: Clock) -> Result<Self, KeyError> {
         Ok(Self {
             keys: site.sign_in().map(|sign_in| Keys::open(sign_in.keys.clone())).transpose()?,
-            look: Look::new(&site),
+            look: Look::new(&site, folder(site.page().path())),
+            leave_look: Look::new(&site, folder(site.unsubscribe_path().unwrap_or("/"))),
             counts: Counts::default(),
             limits: Limits::new(site.requests_per_minute, site.bad_tokens_per_minute),
             told_of_proxy: AtomicBool::new(false),
+            is_early: AtomicBool::new(false),
             site,
             ledger,
             clock,
@@ -288,7 +340,8 @@ impl Web {
     pub fn taken_path(site: &Site) -> Option<String> {
         let accept = site.sign_in().map(|sign_in| sign_in.local.page.path());
         let leave = site.unsubscribe_path();
-        let own = [accept, leave].into_iter().flatten().find(|path| Route::fixed(site, path).is_some());
+        let is_fixed = |path: &&str| Route::fixed(site, site.below(path)).is_some();
+        let own = [accept, leave].into_iter().flatten().find(is_fixed);
         own.or_else(|| accept.filter(|_| accept == leave)).map(str::to_owned)
     }
 
@@ -305,7 +358,7 @@ impl Web {
 
     /// The answer to a request that was read, or could not be; `for_programs`, below `/v1`, it is JSON whatever it says.
     async fn answer(&self, visit: Result<Visit, StatusCode>, for_programs: bool) -> (Route, Reply) {
-        let visit = match visit {
+        let mut visit = match visit {
             Ok(visit) => visit,
             Err(status) if for_programs => return (Route::Other, tokens::unanswered(status).reply()),
             Err(status) => {
@@ -314,6 +367,9 @@ impl Web {
             }
         };
         let route = Route::of(&self.site, &visit.path);
+        if for_programs {
+            visit.path = self.site.below(&visit.path).to_owned();
+        }
         if route == Route::Other && for_programs {
             return (route, tokens::unanswered(StatusCode::NOT_FOUND).reply());
         }
@@ -412,6 +468,11 @@ impl Web {
             }
         }
     }
+}
+
+/// A path up to its last slash.
+fn folder(path: &str) -> &str {
+    path.get(..=path.rfind('/').unwrap_or_default()).unwrap_or("/")
 }
 
 impl Door<'_> {

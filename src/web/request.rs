@@ -17,6 +17,9 @@ pub(super) const LONGEST_BODY: usize = 8 * 1024;
 /// The longest address: a link in a mail has at most a quarter of it.
 pub(super) const LONGEST_URL: usize = 4 * 1024;
 
+/// What is left of `&amp;` where it was taken for `&`.
+const ESCAPED: &str = "amp;";
+
 /// How long a client may go on with a body that is too long, once it was told so.
 const LEAVE: Duration = Duration::from_secs(2);
 
@@ -76,9 +79,22 @@ impl Visit {
         self.method == Method::POST
     }
 
-    /// A parameter of the address; `None` also where it comes twice, since nobody knows which is meant.
+    /// A parameter of the address; `None` also where it comes twice, since nobody knows which is meant. In HTML `&` is
+    /// written `&amp;`, and some programs take it from there as it stands.
     pub(super) fn query(&self, name: &str) -> Option<String> {
-        only(self.query.as_bytes(), name)
+        let query = self.query.as_bytes();
+        only(query, name)
+            .or_else(|| only(query, &format!("{ESCAPED}{name}")).filter(|_| !self.has_twice(name)))
+    }
+
+    /// Whether a parameter of the address comes more than once.
+    pub(super) fn has_twice(&self, name: &str) -> bool {
+        form_urlencoded::parse(self.query.as_bytes()).filter(|(known, _)| known == name).count() > 1
+    }
+
+    /// All parameters of the address, as they came.
+    pub(super) fn whole_query(&self) -> &str {
+        &self.query
     }
 
     /// The parameters of the address that are none of `names`, in order, each name once, as a query.
@@ -86,9 +102,10 @@ impl Visit {
         let mut seen: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut rest = form_urlencoded::Serializer::new(String::new());
         for (name, value) in form_urlencoded::parse(self.query.as_bytes()) {
+            let name = name.strip_prefix(ESCAPED).unwrap_or(&name);
             if !seen.iter().any(|known| *known == name) {
-                rest.append_pair(&name, &value);
-                seen.push(name.into_owned());
+                rest.append_pair(name, &value);
+                seen.push(name.to_owned());
             }
         }
         rest.finish()

@@ -68,6 +68,9 @@ pub enum Heard {
     /// A request came through a proxy that writes this header, and its word for the visitor's address was not found:
     /// everybody behind it has one address. Heard once.
     Hidden(String),
+    /// A link of ours came before its time: the clock of the machine that made it is ahead of this one's by more than
+    /// a token's leeway.
+    Early,
 }
 
 /// Certificate and key.
@@ -214,7 +217,7 @@ async fn respond(
 ) -> Reply {
     let begun = Instant::now();
     let method = request.method().to_string();
-    let for_programs = tokens::is_api(request.uri().path());
+    let for_programs = tokens::is_api(web.site.below(request.uri().path()));
     let ends = ends_unseen(request.headers());
     let client = Client::of(request.headers(), peer, web.site.client_address_header.as_ref());
     if let Some(header) = &client.behind
@@ -228,6 +231,9 @@ async fn respond(
     // What was not read whole may be followed by anything.
     let ends = ends || visit.is_err();
     let (route, reply) = web.answer(visit, for_programs).await;
+    if web.is_early.swap(false, Ordering::Relaxed) {
+        log(&Heard::Early);
+    }
     let reply = if ends { reply::last(reply) } else { reply };
     let status = reply.status().as_u16();
     web.counts.request(route, status);

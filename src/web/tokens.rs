@@ -95,7 +95,8 @@ pub(super) fn unavailable() -> Reply {
 
 /// The token's id in `/v1/sign_in_tokens/{id}/revoke`.
 pub(super) fn revoked_id(path: &str) -> Option<&str> {
-    let id = path.strip_prefix("/v1/sign_in_tokens/")?.strip_suffix("/revoke")?;
+    let path = path.trim_start_matches('/');
+    let id = path.strip_prefix("v1/sign_in_tokens/")?.strip_suffix("/revoke")?;
     (!id.is_empty() && !id.contains('/')).then_some(id)
 }
 

@@ -7,6 +7,7 @@ use crate::{
         handle::Ledger,
         rules::{LedgerError, State},
         store::{Connection, Digest, Holder, Sql, differs, json, values},
+        suppression::{hash_of_address, hash_of_user},
         writer::Journal,
     },
 };
@@ -30,10 +31,11 @@ const OCCASIONS: Sql =
 
 const KEYS: Sql = Sql::shared(
     "
-select id, coalesce(key, '') from recipient where occasion_id = ?1 and id > ?2 order by id limit ?3",
+select id, coalesce(key, ''), address, user_id from recipient where occasion_id = ?1 and id > ?2 order by id limit ?3",
 );
 
-/// Hashes of keys, states and times stay; a relay's words may hold an address, so they go.
+/// Hashes of keys, addresses and user ids, states and times stay, so that a wish finds its
+/// person; a relay's words may hold an address, so they go.
 pub(in crate::ledger) const EMPTY: Sql = differs!("purge");
 
 const EMPTY_ATTEMPTS: Sql = Sql::shared(
@@ -49,8 +51,9 @@ const EMPTY_TOKENS: Sql = Sql::shared("
 update clerk_token set user_id = null where recipient_id in (select id from recipient where occasion_id = ?1)");
 
 impl Ledger {
-    /// Removes the persons from a campaign's rows: addresses, names, user ids, fields and the relay's words. Keys
-    /// become hashes; counts, states and times stay. The old bytes are gone from the files when this returns.
+    /// Removes the persons from a campaign's rows: addresses, names, user ids, fields and the relay's words. Keys,
+    /// addresses and user ids become hashes; counts, states and times stay. The old bytes are gone from the files when this
+    /// returns.
     ///
     /// Refused while rows have not come to an end, unless forced; they are never mailed then. A purged occasion cannot
     /// be run again. The suppression list stays: it is the persons' own wish.
@@ -141,10 +144,16 @@ async fn empty(
 async fn empty_occasion(connection: &mut Connection, occasion: i64) -> Result<(), LedgerError> {
     let mut after = i64::MIN;
     loop {
-        let rows: Vec<(i64, String)> = connection.all(KEYS, values![occasion, after, BATCH]).await?;
-        let Some((last, _)) = rows.last() else { break };
+        let rows: Vec<(i64, String, Option<String>, Option<String>)> =
+            connection.all(KEYS, values![occasion, after, BATCH]).await?;
+        let Some((last, ..)) = rows.last() else { break };
         after = *last;
-        let hashed: Vec<_> = rows.iter().map(|(id, key)| (id, Digest::of(key))).collect();
+        let hashed = rows.iter().map(|(id, key, address, user_id)| {
+            let address = address.as_deref().map(|address| Digest(hash_of_address(address)));
+            let user_id = user_id.as_deref().map(|user_id| Digest(hash_of_user(user_id)));
+            (id, Digest::of(key), address, user_id)
+        });
+        let hashed: Vec<_> = hashed.collect();
         connection.execute(EMPTY, values![json(&hashed)]).await?;
     }
     for statement in [EMPTY_ATTEMPTS, EMPTY_ANSWERS, EMPTY_TOKENS] {

@@ -8,4 +8,4 @@ mod unsubscribe;
 pub use answers::{AnswerCount, Responses, SurveyAnswer};
 pub use api_tokens::{ApiToken, Revoked};
 pub use redeem::{PageFacts, Redeemed, Redemption, Ticket, TokenOrigin, TokenStatus};
-pub use unsubscribe::{UnsubscribeLink, Unsubscribed};
+pub use unsubscribe::UnsubscribeLink;

@@ -18,6 +18,7 @@ use crate::{
         rules::{LedgerError, State},
         run::Run,
         store::{Connection, Sql, values},
+        suppression::{because, recognise, suppressed},
         writer::{Answer, RunCore},
     },
 };
@@ -107,11 +108,13 @@ update recipient set state = 'withdrawn', reply = coalesce(reason, reply), reaso
     next_attempt_at = null, changed_at = ?3
 where occasion_id = ?1 and state in ('pending', 'deferred') and seen <> ?2");
 
-pub(in crate::ledger) const SUPPRESS: Sql = Sql::shared("
-update recipient set state = 'suppressed', reason = 'the address is on the suppression list', next_attempt_at = null,
-    changed_at = ?2
-where occasion_id = ?1 and state in ('pending', 'deferred')
-    and exists (select 1 from suppression s where s.address = recipient.address)");
+pub(in crate::ledger) const SUPPRESS: Sql = Sql::shared(concat!(
+    "update recipient set state = 'suppressed', reason = ",
+    because!(),
+    ", next_attempt_at = null, changed_at = ?2
+where occasion_id = ?1 and state in ('pending', 'deferred') and ",
+    suppressed!("recipient")
+));
 
 const MARK: Sql = Sql::shared("
 update occasion set generation = ?2, list = ?3, list_digest = ?4, content_digest = ?5, list_rows = ?6, enlisted_at = ?7,
@@ -186,6 +189,7 @@ async fn finish(
     let List { occasion, generation, now } = *list;
     let withdrawn = connection.execute(WITHDRAW, values![occasion, generation, now]).await?;
     plan.withdrawn = withdrawn;
+    recognise(connection, occasion).await?;
     connection.execute(SUPPRESS, values![occasion, now]).await?;
     (plan.tally, _) = counts(connection, occasion, generation).await?;
     if plan.tally.total() != plan.rows || plan.tally.get(State::Withdrawn) != 0 {

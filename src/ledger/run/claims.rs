@@ -12,6 +12,7 @@ use crate::{
     ledger::{
         rules::{Claim, LONGEST_WAIT_MS, LedgerError, State, TokenRecord},
         store::{Connection, Row, Sql, differs, json, values},
+        suppression::{because, suppressed},
         writer::Grouped,
     },
 };
@@ -34,12 +35,17 @@ macro_rules! take {
     ($which:expr) => {
         concat!(
             "update recipient set
-    state = case when exists (select 1 from suppression s where s.address = recipient.address)
-        then 'suppressed' else 'claimed' end,
-    reason = case when exists (select 1 from suppression s where s.address = recipient.address)
-        then 'the address is on the suppression list' else reason end,
-    next_attempt_at = case when exists (select 1 from suppression s where s.address = recipient.address)
-        then null else next_attempt_at end,
+    state = case when ",
+            suppressed!("recipient"),
+            " then 'suppressed' else 'claimed' end,
+    reason = case when ",
+            suppressed!("recipient"),
+            " then ",
+            because!(),
+            " else reason end,
+    next_attempt_at = case when ",
+            suppressed!("recipient"),
+            " then null else next_attempt_at end,
     held_until = null,
     epoch = ?2, changed_at = ?3
 where id in (",

@@ -17,3 +17,4 @@ mod retry;
 mod send;
 mod serve;
 mod status;
+mod suppress;

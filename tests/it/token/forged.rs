@@ -203,8 +203,8 @@ fn forged_claims_are_refused_even_with_a_good_signature() {
         check(&but(&claims, JTI, jti), Refusal::Claims);
     }
     check(&but(&claims, "{", r#"{"admin":true,"#), Refusal::Claims);
-    check(&but(&claims, &claim("iat", iat), &claim("iat", iat + 31)), Refusal::NotYet);
-    check(&but(&claims, &claim("nbf", iat), &claim("nbf", iat + 31)), Refusal::NotYet);
+    check(&but(&claims, &claim("iat", iat), &claim("iat", iat + 301)), Refusal::NotYet);
+    check(&but(&claims, &claim("nbf", iat), &claim("nbf", iat + 301)), Refusal::NotYet);
     check(&but(&claims, &claim("exp", iat + 3600), &claim("exp", iat)), Refusal::Claims);
     check(&but(&claims, &claim("exp", iat + 3600), &claim("exp", iat - 1)), Refusal::Claims);
     check(&but(&claims, &claim("exp", iat + 3600), &claim("exp", -1)), Refusal::Claims);
@@ -365,8 +365,8 @@ fn time_bounds_are_exact() {
         let check = |seconds: i64, expected: Option<Refusal>| {
             assert_eq!(folder.verify(&token, after(seconds)).err(), expected, "{seconds} s");
         };
-        check(-31, Some(Refusal::NotYet));
-        check(-30, None);
+        check(-301, Some(Refusal::NotYet));
+        check(-300, None);
         check(0, None);
         check(end - 1, None);
         check(end, Some(Refusal::Expired));

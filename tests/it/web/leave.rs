@@ -26,7 +26,7 @@ fn curl(arguments: &[&str]) -> Option<String> {
 }
 
 /// Whether a further campaign would mail this person.
-fn is_mailed(fixture: &Fixture, number: usize) -> bool {
+pub(super) fn is_mailed(fixture: &Fixture, number: usize) -> bool {
     let name = format!("later-{number}");
     let campaign = fixture.read("spring.toml").replace("\"spring\"\n", &format!("\"{name}\"\n"));
     fixture.file(&format!("{name}.toml"), campaign);
@@ -54,10 +54,6 @@ async fn one_click_unsubscribes_with_either_form_and_twice_is_the_same() {
         for look in [&["-I"][..], &[]] {
             let Some(answer) = curl(&[look, &[url.as_str()]].concat()) else { return };
             assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-        }
-        for said in [&[][..], &[form, "List-Unsubscribe=No"], &[form, "Unsubscribe=One-Click"]] {
-            let Some(answer) = curl(&[&["-X", "POST"], said, &[url.as_str()]].concat()) else { return };
-            assert!(answer.starts_with("HTTP/1.1 400"), "{said:?}: {answer}");
         }
         for _ in 0..2 {
             let answer = curl(&["-X", "POST", form, "List-Unsubscribe=One-Click", &url]).unwrap();

@@ -8,6 +8,7 @@ mod forged;
 mod leave;
 mod limits;
 mod once;
+mod one_click;
 mod pages;
 mod proxies;
 mod redirects;

@@ -1,7 +1,8 @@
 select r.id, r.state, r.seen = o.generation as listed, r.key, r.user_id, r.address, o.once_in is not null as once,
     r.redeemed_at is not null
         or exists (select 1 from clerk_token t where t.recipient_id = r.id and t.state = 'used') as used,
-    exists (select 1 from suppression s where s.address = r.address) as suppressed,
+    (exists (select 1 from suppression s where s.address = r.address)
+        or exists (select 1 from suppressed_user u where u.user_id = r.user_id)) as suppressed,
     exists (select 1 from recipient m indexed by recipient_mailbox
         where m.occasion_id = r.occasion_id and m.address = r.address and m.key is not null and m.user_id <> r.user_id
             and (m.state in ('sending', 'sent', 'unknown')
