@@ -84,7 +84,7 @@ async fn look(ui: &Ui, global: &Global, arguments: &CheckArgs) -> Result<Exit, F
     let run = ledger.begin(&occasion.campaign.id, &occasion.campaign.occasion, Accept::default()).await?;
     let mark = occasion.mark(&letter, &list);
     checked.book(&run, mark, report).await?;
-    times::tell_closed_zones(ui, &occasion.campaign, &run, now).await?;
+    times::report_closed_zones(ui, &occasion.campaign, &run, now).await?;
     drop(run);
     ledger.close().await?;
     if arguments.connect {

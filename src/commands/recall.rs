@@ -86,7 +86,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: RecallArgs) -> Result<Exit
             count(used.len() as u64, "link")
         ));
     }
-    clerk::tell_orphans(ui, &ledger.token_tally(&campaign).await?);
+    clerk::report_orphans(ui, &ledger.token_tally(&campaign).await?);
     if recalled.left > 0 {
         let words = format!("Clerk refused to revoke {}", count(recalled.left, "token"));
         return Err(Failure::words(Exit::Unfinished, words).hint("run the same command again"));

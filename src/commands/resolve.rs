@@ -13,8 +13,7 @@ use serde_json::json;
 use crate::{
     audience::problems::quoted_row,
     console::{
-        AcceptArgs, Failure, Global,
-        books::{self, Never},
+        AcceptArgs, Failure, Global, books,
         command_line::{self, CommandLine, quoted},
         files,
         name_owner::Owner,
@@ -23,7 +22,7 @@ use crate::{
     exit::Exit,
     feedback::maillog::{Evidence, Search, Wanted},
     ledger::{Books, Decision, Resolution, Run, Source, State, UnknownRow},
-    occasion::{is_named, ledgers},
+    occasion::{Never, is_named, ledgers},
     ui::{Ui, count},
 };
 
@@ -134,7 +133,7 @@ pub async fn run(ui: &Ui, global: &Global, mut arguments: ResolveArgs) -> Result
     drop(runs);
     // So that a plain copy of the file is a whole backup. A failure loses nothing: the next run folds the log in.
     let _ = ledger.close().await;
-    tell_end(ui, &arguments, &done);
+    report_end(ui, &arguments, &done);
     if done.rows == 0 && arguments.log.is_empty() {
         return Err(Failure::words(Exit::Usage, "no mail whose outcome is unknown fits").hint(format!(
             "`{}` lists them with their Message-IDs; who was refused is put back by: {}",
@@ -151,7 +150,7 @@ fn is_open(books: &Books) -> bool {
     unsettled(State::Unknown) || unsettled(State::Sending)
 }
 
-fn tell_end(ui: &Ui, arguments: &ResolveArgs, done: &Done) {
+fn report_end(ui: &Ui, arguments: &ResolveArgs, done: &Done) {
     ui.event(&json!({ "event": "ended", "resolved": done.rows, "unknown": done.left }));
     if done.rows > 0 || !arguments.log.is_empty() {
         ui.say(format_args!(

@@ -1,16 +1,13 @@
-//! Rows that are to wait again, by `resolve` or `retry`: whether any run takes them up.
+//! The campaign in the books that a verb is about: its file and its occasions, or why there are none.
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 use crate::{
-    campaign::{Campaign, CampaignId},
+    campaign::CampaignId,
     console::Failure,
     exit::Exit,
-    ledger::{Books, Ledger, Run},
-    schedule::ScheduleStatus,
+    ledger::{Books, Ledger},
+    occasion::Never,
 };
 
 /// The campaign's file: as it was named, or by the campaign's name alone the one that the ledger knows.
@@ -22,48 +19,16 @@ pub(crate) async fn file(ledger: &Ledger, campaign: &CampaignId, named: PathBuf)
     Ok(known.filter(|path| path.is_file()).unwrap_or(named))
 }
 
-/// How a campaign comes to be sent again.
+/// The remedy where a cancelled campaign is to be sent again.
 pub(crate) const UNCANCEL: &str = "take `cancelled = true` out of `[schedule]`";
-
-/// Why no run ever takes up the rows of an occasion.
-pub(crate) enum Never {
-    /// It was skipped or given up.
-    Over { occasion: String, why: String },
-    /// Its campaign is cancelled.
-    Cancelled(CampaignId),
-}
-
-impl Never {
-    /// Why the rows of an occasion would wait for ever, if they would. By the campaign's name alone nobody knows whether
-    /// it is cancelled.
-    pub(crate) async fn find(campaign: &Path, occasion: &str, run: &Run) -> Result<Option<Self>, Failure> {
-        if let Some(why) = run.over().await? {
-            return Ok(Some(Self::Over { occasion: occasion.to_owned(), why }));
-        }
-        if !campaign.is_file() {
-            return Ok(None);
-        }
-        let campaign =
-            Campaign::load(campaign).map_err(|problems| Failure::problems(Exit::Configuration, problems))?;
-        let cancelled =
-            campaign.schedule.is_some_and(|schedule| schedule.status == ScheduleStatus::Cancelled);
-        Ok(cancelled.then_some(Self::Cancelled(campaign.id)))
-    }
-}
-
-impl fmt::Display for Never {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Over { occasion, why } => write!(f, "the occasion `{occasion}` is over ({why})")?,
-            Self::Cancelled(campaign) => write!(f, "`{campaign}` is cancelled")?,
-        }
-        f.write_str(", so nothing of it is sent again")
-    }
-}
 
 impl From<Never> for Failure {
     fn from(never: Never) -> Self {
-        Self::words(Exit::Configuration, never.to_string())
+        let why = match never {
+            Never::Over { occasion, why } => format!("the occasion `{occasion}` is over ({why})"),
+            Never::Cancelled(campaign) => format!("`{campaign}` is cancelled"),
+        };
+        Self::words(Exit::Configuration, format!("{why}, so nothing of it is sent again"))
     }
 }
 

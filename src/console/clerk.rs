@@ -36,7 +36,7 @@ pub(crate) async fn sweep(ui: &Ui, issuer: &TokenIssuer, run: &Arc<Run>) -> Resu
 }
 
 /// How long the run takes at least, and which limit it is that makes it so.
-pub(crate) async fn tell_limit(
+pub(crate) async fn print_limit(
     ui: &Ui,
     occasion: &Occasion,
     issuer: &TokenIssuer,
@@ -73,7 +73,7 @@ fn span(seconds: f64) -> String {
 }
 
 /// What a person should know of the tokens when the run is over.
-pub(crate) async fn tell_tokens(
+pub(crate) async fn report_tokens(
     ui: &Ui,
     global: &Global,
     ledger: &Ledger,
@@ -107,7 +107,7 @@ pub(crate) async fn tell_tokens(
 }
 
 /// What a recall cannot call back.
-pub(crate) fn tell_orphans(ui: &Ui, tally: &TokenTally) {
+pub(crate) fn report_orphans(ui: &Ui, tally: &TokenTally) {
     let Some(end) = tally.orphans_end.filter(|_| tally.orphans > 0) else { return };
     let (orphans, until) = (tally.orphans, clock_time(end));
     ui.event(&json!({

@@ -43,7 +43,7 @@ pub(crate) async fn deliver(
             if let News::Expired { rows } = news {
                 lapsed += rows;
             }
-            progress.aside(|| run_news::tell(ui, &news));
+            progress.aside(|| run_news::report(ui, &news));
         }
     });
     let interrupted = interrupted(ui, &stop, signals::first());

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Says what a person should know of it; a settled mail is the progress bar's.
-pub(crate) fn tell(ui: &Ui, news: &News) {
+pub(crate) fn report(ui: &Ui, news: &News) {
     match news {
         News::Settled(_) => {}
         News::Trouble(Trouble::Failed { relay, reason, again_in, failures, pausing }) => {

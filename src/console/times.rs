@@ -37,7 +37,7 @@ pub(crate) fn closed_at_times(campaign: &Campaign, now: Timestamp) -> Option<Pro
 }
 
 /// Tells for whom a window by the recipients' own clocks opens when their mail has expired.
-pub(crate) async fn tell_closed_zones(
+pub(crate) async fn report_closed_zones(
     ui: &Ui,
     campaign: &Campaign,
     run: &Run,

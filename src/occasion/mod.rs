@@ -6,17 +6,21 @@
 //! - `target`: where a run sends to; `rehearsal` and [`ledgers`]: what rehearsals have of their own.
 //! - [`find`], `look`: finding the list, and whether it is to be taken in.
 //! - [`intake`]: checking the list and booking it.
-//! - `planned`, `prospect`: what a tick finds of it; [`owner`]: whose its name is.
+//! - `choice`: which occasion it is; `ending`: how it stands after a run; `never`: why nobody goes on with it.
+//! - `planned`, `prospect`: what a tick finds of it; `turns`: the campaigns of a tick, one after the other; [`owner`]: whose its name is.
 //! - `unknown`, `refused`, `rests`: mails without an answer, who gets none, and relays that rest; `limit`: how long
 //!   it takes.
 //! - `obstacle`: why it does not go on.
 
+mod choice;
+mod ending;
 pub mod find;
 pub mod intake;
 mod issuers;
 pub mod ledgers;
 mod limit;
 mod look;
+mod never;
 mod obstacle;
 pub mod owner;
 mod planned;
@@ -26,11 +30,15 @@ mod refused;
 mod rehearsal;
 mod rests;
 mod target;
+mod turns;
 mod unknown;
 
+pub use choice::{Choice, NoOccasion};
+pub use ending::Ending;
 pub use issuers::{clerk_issuer, harmless_keys, message_keys};
 pub use limit::{Limit, Slowest};
 pub use look::{Before, Look};
+pub use never::Never;
 pub use obstacle::Obstacle;
 pub use planned::Planned;
 pub use project::{Advice, Occasion, Project};
@@ -39,4 +47,5 @@ pub use refused::{Refused, most_often};
 pub use rehearsal::rehearse;
 pub use rests::Rests;
 pub use target::{Target, is_live, keys, relays};
+pub use turns::{Turn, take_turns};
 pub use unknown::{Unknown, is_named};

@@ -12,6 +12,7 @@ use crate::{
     email::{Letter, Letterhead, MessageKeys},
     ledger::{NewMark, PageFacts},
     problem::{Place, Problem},
+    schedule::ScheduleStatus,
     settings::{Settings, SignIn},
     sources::List,
 };
@@ -114,6 +115,12 @@ impl Occasion {
     #[must_use]
     pub fn with_due(self, due: Option<Timestamp>) -> Self {
         Self { due, ..self }
+    }
+
+    /// Whether the campaign is paused, so that only who says so sends it.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.campaign.schedule.as_ref().is_some_and(|schedule| schedule.status == ScheduleStatus::Paused)
     }
 
     /// Compiles the templates and reads the attachments.

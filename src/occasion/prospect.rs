@@ -12,7 +12,7 @@ use super::{
     planned::Planned,
     project::{Occasion, Project},
 };
-use crate::{email::Letter, ledger::State};
+use crate::{campaign::ListSource, email::Letter, ledger::State};
 
 /// An occasion as a tick would find it.
 pub struct Prospect {
@@ -46,5 +46,15 @@ impl Prospect {
         let before = Before { known: known.as_ref(), waiting, goes_on, taken: &taken };
         let look = before.look(&occasion, &letter, false).await?;
         Ok(Self { occasion, letter, look, waiting })
+    }
+
+    /// Whether the file of an occasion's list says something else by now than what was taken in.
+    pub async fn is_edited(one: &Planned, due: Timestamp) -> Result<bool, Obstacle> {
+        match one.campaign.list.source {
+            ListSource::File(_) | ListSource::Newest(_) => {}
+            // What is new is for the next occasion, and a program is asked at the beginning of a tick.
+            ListSource::AllNew(_) | ListSource::Command(_) => return Ok(false),
+        }
+        Ok(matches!(Self::of(one, due, true).await?.look, Look::Changed(..)))
     }
 }

@@ -25,11 +25,18 @@ pub struct Target {
     pub delivery: Delivery,
     /// The relay's name in words.
     pub relay: String,
-    /// Whether mails leave this machine.
-    pub live: bool,
-    /// Whether a person is asked first.
-    pub asks: bool,
-    rehearsal: Option<Rehearsal>,
+    way: Way,
+}
+
+/// What a run is.
+enum Way {
+    /// Through the relay of the settings, the campaign goes out.
+    Live {
+        /// Whether mails leave this machine.
+        leaves: bool,
+    },
+    /// Through a relay of our own, it is tried out.
+    Rehearsal(Rehearsal),
 }
 
 struct Rehearsal {
@@ -46,9 +53,7 @@ impl Target {
             keyring: Arc::new(Keyring::open(settings.sign_in.keys())?),
             relay: relays.name(),
             delivery: Delivery::Smtp(relays),
-            live: is_live(settings),
-            asks: true,
-            rehearsal: None,
+            way: Way::Live { leaves: is_live(settings) },
         })
     }
 
@@ -77,21 +82,25 @@ impl Target {
             keyring: Arc::new(Keyring::open(&keys)?),
             delivery: Delivery::Smtp(smtp::Relay::new(to_relay).map_err(own)?.into()),
             relay: format!("the sandbox relay on {address}"),
-            live: false,
-            asks: false,
-            rehearsal: Some(Rehearsal { relay, folder: mails }),
+            way: Way::Rehearsal(Rehearsal { relay, folder: mails }),
         })
     }
 
     /// Whether nothing leaves this machine.
     #[must_use]
     pub fn is_rehearsal(&self) -> bool {
-        self.rehearsal.is_some()
+        matches!(self.way, Way::Rehearsal(_))
+    }
+
+    /// Whether mails leave this machine.
+    #[must_use]
+    pub fn leaves_machine(&self) -> bool {
+        matches!(self.way, Way::Live { leaves: true })
     }
 
     /// Ends the embedded relay; where its mails are.
     pub async fn end(self) -> Result<Option<PathBuf>, Obstacle> {
-        let Some(Rehearsal { relay, folder }) = self.rehearsal else { return Ok(None) };
+        let Way::Rehearsal(Rehearsal { relay, folder }) = self.way else { return Ok(None) };
         relay
             .stop()
             .await

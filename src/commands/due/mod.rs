@@ -18,7 +18,7 @@ use crate::{
     clock::Clock,
     commands::{
         due::explain::explain,
-        due::tick::{Ended, Told, turns},
+        due::tick::{Ended, Reported, turns},
     },
     console::{
         Failure, Global,
@@ -81,15 +81,15 @@ struct Folder {
 
 /// Runs the verb.
 pub async fn run(ui: &Ui, global: &Global, arguments: DueArgs) -> Result<Exit, Failure> {
-    let mut told = Told::default();
-    let Folder { mut planned, mut ended, monitors } = read(ui, global, &arguments, &mut told).await?;
+    let mut reported = Reported::default();
+    let Folder { mut planned, mut ended, monitors } = read(ui, global, &arguments, &mut reported).await?;
     if arguments.explain || arguments.at.is_some() {
         let clock = arguments.at.map_or(CLOCK, Clock::Stopped);
         let mut exits = vec![worst(&ended)];
         for one in &planned {
             exits.push(explain(ui, global, one, clock).await?);
         }
-        told.finish(ui);
+        reported.finish(ui);
         return Ok(exits.into_iter().max_by_key(|exit| exit.severity()).unwrap_or(Exit::Settled));
     }
     if planned.is_empty() && ended.is_empty() {
@@ -106,12 +106,12 @@ pub async fn run(ui: &Ui, global: &Global, arguments: DueArgs) -> Result<Exit, F
             stop.cancel();
         }
     });
-    ended.extend(turns(ui, global, &planned, &stop, &mut told).await);
+    ended.extend(turns(ui, global, &planned, &stop, &mut reported).await);
     signals.abort();
-    told.finish(ui);
-    for Ended { name, what, exit, .. } in &ended {
-        ui.event(&json!({ "event": "due", "campaign": name, "what": what, "exit": exit.code() }));
-        ui.say(format_args!("{name}: {what}: {} ({})", exit.sentence(), exit.code()));
+    reported.finish(ui);
+    for Ended { name, summary, exit, .. } in &ended {
+        ui.event(&json!({ "event": "due", "campaign": name, "what": summary, "exit": exit.code() }));
+        ui.say(format_args!("{name}: {summary}: {} ({})", exit.sentence(), exit.code()));
     }
     if ended.is_empty() {
         ui.say("nothing is due");
@@ -119,7 +119,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: DueArgs) -> Result<Exit, F
     if !arguments.sandbox {
         for (file, due) in &monitors {
             let ours = || ended.iter().filter(|end| end.settings.as_ref() == Some(file));
-            ping(ui, due, worst(ours()), ours().all(|end| end.good)).await;
+            ping(ui, due, worst(ours()), ours().all(|end| end.is_good)).await;
         }
     }
     Ok(worst(&ended))
@@ -147,7 +147,12 @@ async fn ping(ui: &Ui, due: &settings::Due, exit: Exit, good: bool) {
 }
 
 /// The campaigns of the folder that have a schedule; those that cannot be read are told and do not hold up the others.
-async fn read(ui: &Ui, global: &Global, arguments: &DueArgs, told: &mut Told) -> Result<Folder, Failure> {
+async fn read(
+    ui: &Ui,
+    global: &Global,
+    arguments: &DueArgs,
+    reported: &mut Reported,
+) -> Result<Folder, Failure> {
     let mut folder = Folder::default();
     for file in files(&arguments.folder)? {
         let settings = files::settings_of(global, Some(&file));
@@ -156,9 +161,16 @@ async fn read(ui: &Ui, global: &Global, arguments: &DueArgs, told: &mut Told) ->
             folder.monitors.insert(file.clone(), due.clone());
         }
         if let Err((name, failure)) = folder.take_in(ui, global, arguments, &file, settings).await {
-            let (what, exit) = ("not run".to_owned(), failure.exit());
-            told.tell(ui, &name, owner.as_deref(), failure);
-            folder.ended.push(Ended { name, what, exit, good: false, told: false, settings: owner });
+            let (summary, exit) = ("not run".to_owned(), failure.exit());
+            reported.report(ui, &name, owner.as_deref(), failure);
+            folder.ended.push(Ended {
+                name,
+                summary,
+                exit,
+                is_good: false,
+                reported_once: false,
+                settings: owner,
+            });
         }
     }
     Ok(folder)

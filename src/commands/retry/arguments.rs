@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::{
-    commands::retry::report::why,
+    commands::retry::report::remedy,
     console::{
         AcceptArgs, Global,
         command_line::{self, CommandLine},
@@ -73,7 +73,7 @@ impl RetryArgs {
 fn state(text: &str) -> Result<State, String> {
     match State::parse(text) {
         Some(state @ (State::Rejected | State::Expired | State::Invalid | State::Suppressed)) => Ok(state),
-        Some(state) => Err(format!("{}; expected rejected, expired, invalid or suppressed", why(state))),
+        Some(state) => Err(format!("{}; expected rejected, expired, invalid or suppressed", remedy(state))),
         None => Err("expected rejected, expired, invalid or suppressed".to_owned()),
     }
 }

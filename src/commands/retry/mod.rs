@@ -10,17 +10,11 @@ use serde_json::json;
 use crate::{
     audience::problems::quoted_row,
     campaign::CampaignId,
-    commands::retry::report::{agree, said, tell, why},
-    console::{
-        Failure, Global, OWN_OCCASION,
-        books::{self, Never},
-        files,
-        name_owner::Owner,
-        spelled,
-    },
+    commands::retry::report::{agree, describe_stays, print_rows, remedy},
+    console::{Failure, Global, OWN_OCCASION, books, files, name_owner::Owner, spelled},
     exit::Exit,
     ledger::{Back, Books, Ledger, PutBack, RowView, Run, Source, State, Stays},
-    occasion::{is_named, ledgers},
+    occasion::{Never, is_named, ledgers},
     ui::{Ui, count, grouped},
 };
 
@@ -164,7 +158,7 @@ async fn nothing_fits(
         };
         if *found != state {
             return Ok(
-                usage(format!("`--only`: the row of `{shown}` is {found}, not {state}")).hint(why(*found))
+                usage(format!("`--only`: the row of `{shown}` is {found}, not {state}")).hint(remedy(*found))
             );
         }
     }
@@ -194,15 +188,15 @@ async fn put_back(
             "none of the {} {} rows that fit can be put back: {}",
             grouped(stay),
             arguments.rows,
-            said(&stays)
+            describe_stays(&stays)
         );
         return Err(Failure::words(Exit::Usage, words)
             .hint(format!("`{}` lists them", arguments.status(global, Some(arguments.rows)))));
     }
-    tell(ui, campaign, &found.occasion, arguments.rows, &waits);
+    print_rows(ui, campaign, &found.occasion, arguments.rows, &waits);
     if stay > 0 {
         let they = if stay == 1 { "stays as it is" } else { "stay as they are" };
-        ui.note(format_args!("{} {they}: {}", count(stay, "more row"), said(&stays)));
+        ui.note(format_args!("{} {they}: {}", count(stay, "more row"), describe_stays(&stays)));
     }
     let number = waits.len() as u64;
     confirm(
@@ -226,7 +220,7 @@ async fn put_back(
     }
     ui.event(&json!({ "event": "ended", "occasion": found.occasion, "put_back": moved, "stay": stay }));
     ui.say(format_args!("{} {} again, each with a new link", count(moved, "row"), agree(moved, "wait")));
-    tell_send(ui, global, arguments, &found.occasion, moved);
+    print_send(ui, global, arguments, &found.occasion, moved);
     Ok(())
 }
 
@@ -239,7 +233,7 @@ async fn read_again(
     found: &Found,
     arguments: &RetryArgs,
 ) -> Result<(), Failure> {
-    tell(ui, campaign, &found.occasion, arguments.rows, &found.rows);
+    print_rows(ui, campaign, &found.occasion, arguments.rows, &found.rows);
     let number = found.rows.len() as u64;
     confirm(
         ui,
@@ -255,11 +249,11 @@ async fn read_again(
         "the next run reads the whole list again: a row whose problem is gone is mailed, and it says what is wrong \
          with the others",
     );
-    tell_send(ui, global, arguments, &found.occasion, number);
+    print_send(ui, global, arguments, &found.occasion, number);
     Ok(())
 }
 
-fn tell_send(ui: &Ui, global: &Global, arguments: &RetryArgs, occasion: &str, rows: u64) {
+fn print_send(ui: &Ui, global: &Global, arguments: &RetryArgs, occasion: &str, rows: u64) {
     let them = if rows == 1 { "it" } else { "them" };
     ui.say(format_args!("to send {them}: {}", arguments.send(global, occasion)));
 }

@@ -12,7 +12,7 @@ use crate::{
 const SHOWN: usize = 5;
 
 /// Whom it is about, and why they are where they are.
-pub(super) fn tell(ui: &Ui, campaign: &CampaignId, occasion: &str, state: State, rows: &[RowView]) {
+pub(super) fn print_rows(ui: &Ui, campaign: &CampaignId, occasion: &str, state: State, rows: &[RowView]) {
     ui.say(format_args!(
         "{} of `{campaign}`, occasion {occasion}:",
         count(rows.len() as u64, &format!("{state} row"))
@@ -47,7 +47,7 @@ fn group(reason: &str) -> String {
 }
 
 /// Why rows stay, with how many of each.
-pub(super) fn said(stays: &[(Stays, u64)]) -> String {
+pub(super) fn describe_stays(stays: &[(Stays, u64)]) -> String {
     let words = |(why, rows): &(Stays, u64)| {
         let one = *rows == 1;
         let what = match why {
@@ -76,7 +76,7 @@ pub(super) fn agree(number: u64, verb: &str) -> String {
 }
 
 /// What there is to do about rows of a state, where that is not `retry`.
-pub(super) const fn why(state: State) -> &'static str {
+pub(super) const fn remedy(state: State) -> &'static str {
     match state {
         State::Pending | State::Claimed | State::Deferred => {
             "it waits already: `linkpost send` goes on with it"

@@ -70,9 +70,9 @@ pub struct SendArgs {
     /// Cancelled when another campaign's turn has come: this one goes on later.
     #[arg(skip)]
     pub turn: CancellationToken,
-    /// What is known to stop every mail: the list is taken in, and none is offered.
+    /// The refusal of a login that stops every mail: the list is taken in, and none is offered.
     #[arg(skip)]
-    pub hopeless: Option<Failure>,
+    pub refused_login: Option<Failure>,
 }
 
 /// What a schedule asks for.

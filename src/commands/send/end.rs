@@ -10,7 +10,7 @@ use crate::{
     console::{Failure, Global, clerk, list_files, run_news},
     exit::Exit,
     ledger::{Books, Ledger, Run, State, Tally},
-    occasion::{Occasion, Refused},
+    occasion::{Ending, Occasion, Refused},
     settings::Expected,
     token::clerk::ClerkIssuer,
     ui::{Ui, tally_table},
@@ -54,7 +54,7 @@ impl End<'_> {
     /// left them.
     pub(super) async fn conclude(self, lapsed: u64, kept: Option<&Path>) -> Result<Exit, Failure> {
         let Self { ui, global, arguments, occasion, ledger, run, minter, known } = self;
-        clerk::tell_tokens(ui, global, ledger, run, &occasion.campaign, minter).await?;
+        clerk::report_tokens(ui, global, ledger, run, &occasion.campaign, minter).await?;
         let ours = ledger.books_of(&occasion.campaign.id, &occasion.campaign.occasion).await?;
         let unknown = ours.as_ref().map_or(0, Books::unknown);
         let (tally, next_due) = ours.map(|books| (books.tally, books.next_due)).unwrap_or_default();
@@ -62,16 +62,16 @@ impl End<'_> {
         let expected = expected(occasion, arguments);
         // Nobody is left out in silence: that mails had their time before they were tried is for a person to see.
         let strict = arguments.strict || refused.is_news(expected) || lapsed > 0;
-        let exit = tell_end(ui, &tally, unknown, next_due, strict);
+        let exit = report_books(ui, &tally, unknown, next_due, strict);
         if exit == Exit::Unfinished {
-            tell_unfinished(ui, global, arguments, run, next_due).await?;
+            print_way_on(ui, global, arguments, run, next_due).await?;
         }
         let before = known.refused.filter(|_| arguments.due.is_some());
         let name = &occasion.campaign.occasion;
         let commands =
             |state: State| (arguments.rows(global, state.name()), arguments.retry(global, name, state));
         refused::report(&refused, ui, run, (expected, before), commands).await?;
-        tell_unknown(ui, global, arguments, unknown, known.unknown);
+        report_unknown(ui, global, arguments, unknown, known.unknown);
         if let Some(mails) = kept {
             ui.say(format_args!("read the mails: {}", mails.display()));
         }
@@ -89,8 +89,12 @@ fn expected(occasion: &Occasion, arguments: &SendArgs) -> Expected {
 }
 
 /// The books, and the exit code that says the same.
-fn tell_end(ui: &Ui, tally: &Tally, unknown: u64, next_due: Option<Timestamp>, strict: bool) -> Exit {
-    let exit = exit(tally, unknown, strict);
+fn report_books(ui: &Ui, tally: &Tally, unknown: u64, next_due: Option<Timestamp>, strict: bool) -> Exit {
+    let exit = match Ending::of(tally, unknown, strict) {
+        Ending::Settled => Exit::Settled,
+        Ending::Waits => Exit::Unfinished,
+        Ending::Undecided => Exit::Undecided,
+    };
     let books: serde_json::Map<_, _> =
         State::ALL.iter().map(|state| (state.name().to_owned(), tally.get(*state).into())).collect();
     let due = next_due.map(|due| due.to_string());
@@ -102,7 +106,7 @@ fn tell_end(ui: &Ui, tally: &Tally, unknown: u64, next_due: Option<Timestamp>, s
 }
 
 /// What to do next. The command mails nobody whom this run was not to mail.
-async fn tell_unfinished(
+async fn print_way_on(
     ui: &Ui,
     global: &Global,
     arguments: &SendArgs,
@@ -124,7 +128,7 @@ async fn tell_unfinished(
 }
 
 /// Says that mails wait for a decision; a tick of cron only of those that earlier ticks have not told.
-fn tell_unknown(ui: &Ui, global: &Global, arguments: &SendArgs, unknown: u64, told: u64) {
+fn report_unknown(ui: &Ui, global: &Global, arguments: &SendArgs, unknown: u64, reported: u64) {
     if unknown == 0 {
         return;
     }
@@ -134,22 +138,9 @@ fn tell_unknown(ui: &Ui, global: &Global, arguments: &SendArgs, unknown: u64, to
         arguments.by_log(global),
         arguments.rows(global, "unknown")
     );
-    if arguments.due.is_some() && unknown <= told { ui.remark(words) } else { ui.note(words) }
+    if arguments.due.is_some() && unknown <= reported { ui.remark(words) } else { ui.note(words) }
 }
 
 pub(super) fn mails_were(number: u64) -> String {
     if number == 1 { "1 mail was".to_owned() } else { format!("{number} mails were") }
-}
-
-/// `unknown` counts the rows that have left the list as well: they wait for a decision all the same.
-fn exit(tally: &Tally, unknown: u64, strict: bool) -> Exit {
-    let failed = [State::Rejected, State::Expired, State::Invalid];
-    let waiting = [State::Pending, State::Claimed, State::Sending, State::Deferred];
-    if waiting.iter().any(|state| tally.get(*state) > 0) {
-        Exit::Unfinished
-    } else if unknown > 0 || (strict && failed.iter().any(|state| tally.get(*state) > 0)) {
-        Exit::Undecided
-    } else {
-        Exit::Settled
-    }
 }

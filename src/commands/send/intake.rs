@@ -20,7 +20,7 @@ impl Sending<'_> {
             run,
             letter,
             issuer,
-            live: target.live,
+            live: target.leaves_machine(),
             goes_on: arguments.due.is_some_and(|due| due.goes_on),
             accept_changed: arguments.accept_changed_template,
             wishes: &arguments.list.wishes(),

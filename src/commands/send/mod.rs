@@ -90,7 +90,7 @@ async fn begin(
         }
         planned => planned?,
     }
-    tell_recovered(ui, &run);
+    report_recovered(ui, &run);
     Ok(Some(Arc::new(run)))
 }
 
@@ -136,10 +136,10 @@ impl Sending<'_> {
             // By hand a relay that rests is tried.
             rests.leave_alone(&target.delivery);
         }
-        if let Some(failure) = arguments.hopeless.clone() {
+        if let Some(failure) = arguments.refused_login.clone() {
             return Ok(Err(failure));
         }
-        clerk::tell_limit(ui, occasion, &issuer, run, waiting).await?;
+        clerk::print_limit(ui, occasion, &issuer, run, waiting).await?;
         confirm(ui, global, occasion, target, arguments, waiting)?;
         unknown::decide(ui, run, arguments.on_unknown, unknown).await?;
         let parts = parts(occasion, target, ledger, (run, issuer, letter)).await?;
@@ -194,7 +194,7 @@ fn confirm(
     due: u64,
 ) -> Result<(), Failure> {
     let mails = count(arguments.whom.limit.map_or(due, |limit| limit.min(due)), "mail");
-    if arguments.yes || !target.asks {
+    if arguments.yes || target.is_rehearsal() {
         ui.say(format_args!("sending {mails} of `{}` through {}", occasion.campaign.id, target.relay));
         return Ok(());
     }
@@ -215,7 +215,7 @@ fn confirm(
     }
 }
 
-fn tell_recovered(ui: &Ui, run: &Run) {
+fn report_recovered(ui: &Ui, run: &Run) {
     if let Some(host) = run.elsewhere() {
         ui.note(format_args!(
             "the newest run on this ledger was on the machine `{host}`: if the ledger is in use there as well, people get their mails twice"

@@ -2,15 +2,12 @@
 
 use crate::{
     campaign::Campaign,
-    clock::Clock,
     commands::send::arguments::SendArgs,
-    console::{Failure, Global, OWN_OCCASION, files, name_owner::Owner},
+    console::{Failure, Global, OWN_OCCASION, books::UNCANCEL, files, name_owner::Owner},
     exit::Exit,
-    occasion::Occasion,
-    schedule::ScheduleStatus,
+    occasion::{Choice, NoOccasion, Occasion},
     ui::Ui,
 };
-use jiff::Timestamp;
 
 /// Reads the files of a send, and settles which occasion it is; with its due time where it has one.
 pub(super) async fn of(ui: &Ui, global: &Global, arguments: &mut SendArgs) -> Result<Occasion, Failure> {
@@ -18,7 +15,7 @@ pub(super) async fn of(ui: &Ui, global: &Global, arguments: &mut SendArgs) -> Re
     let owner = Owner { global, settings: &project.settings, sandbox: arguments.sandbox };
     let accepts = arguments.accept.accept_moved_file;
     owner.check(ui, &project.campaign.id, &project.campaign.file, accepts).await?;
-    let (name, due) = choose(&project.campaign, arguments)?;
+    let Choice { name, due } = choose(&project.campaign, arguments)?;
     let usual = project.campaign.occasion.clone();
     let occasion = project.occasion(name, due);
     check_paused(ui, global, &occasion, arguments)?;
@@ -30,28 +27,22 @@ pub(super) async fn of(ui: &Ui, global: &Global, arguments: &mut SendArgs) -> Re
 }
 
 /// Settles which occasion it is, and its due time where it has one.
-fn choose(campaign: &Campaign, arguments: &SendArgs) -> Result<(String, Option<Timestamp>), Failure> {
-    let Some(schedule) = &campaign.schedule else {
-        return Ok((arguments.occasion.clone().unwrap_or_else(|| campaign.occasion.clone()), None));
-    };
-    if schedule.status == ScheduleStatus::Cancelled {
-        return Err(Failure::words(Exit::Configuration, format!("`{}` is cancelled", campaign.id))
-            .hint("take `cancelled = true` out of `[schedule]`"));
-    }
-    let at = arguments.due.map(|due| due.at).or_else(|| schedule.current(Clock::System.now()));
-    let scheduled = at.map(|at| schedule.occasion(at, &campaign.occasion));
-    let Some(name) = arguments.occasion.clone().or_else(|| scheduled.clone()) else {
-        return Err(Failure::words(Exit::Usage, format!("no occasion of `{}` was due yet", campaign.id))
-            .hint(OWN_OCCASION));
-    };
-    let is_scheduled = scheduled.as_ref() == Some(&name);
-    Ok((name, at.filter(|_| is_scheduled)))
+fn choose(campaign: &Campaign, arguments: &SendArgs) -> Result<Choice, Failure> {
+    let due = arguments.due.map(|due| due.at);
+    Choice::of(campaign, arguments.occasion.as_ref(), due).map_err(|none| match none {
+        NoOccasion::Cancelled => {
+            Failure::words(Exit::Configuration, format!("`{}` is cancelled", campaign.id)).hint(UNCANCEL)
+        }
+        NoOccasion::NotDueYet => {
+            Failure::words(Exit::Usage, format!("no occasion of `{}` was due yet", campaign.id))
+                .hint(OWN_OCCASION)
+        }
+    })
 }
 
 /// Whether whoever paused the campaign is to be asked: nobody has said that it goes out all the same.
 pub(super) fn is_paused(occasion: &Occasion, arguments: &SendArgs) -> bool {
-    let paused = occasion.campaign.schedule.as_ref().is_some_and(|it| it.status == ScheduleStatus::Paused);
-    paused && !arguments.sandbox
+    occasion.is_paused() && !arguments.sandbox
 }
 
 /// Refuses to send what is paused where nobody says so, and nobody can be asked. An occasion that is named is meant.
