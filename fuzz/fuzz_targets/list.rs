@@ -5,7 +5,7 @@ use std::{cell::LazyCell, fs, path::PathBuf};
 
 use libfuzzer_sys::fuzz_target;
 use linkpost::{
-    audience::{Audience, Row},
+    audience::{Audience, FileProfile, Row, Used},
     campaign::{AudienceSpec, Campaign},
 };
 use tempfile::TempDir;
@@ -33,7 +33,8 @@ thread_local! {
 fuzz_target!(|bytes: &[u8]| {
     let (csv, spec) = PLACE.with(|place| (place.0.path().join("people.csv"), place.1.clone()));
     fs::write(&csv, bytes).expect("a file");
-    let Ok(audience) = Audience::open(&spec, &[(csv, "people.csv".to_owned())], false) else { return };
+    let profile = FileProfile::of(&csv, "people.csv", None).expect("a file");
+    let Ok(audience) = Audience::open(&spec, [&profile], &Used::All, false) else { return };
     let columns = audience.columns().to_vec();
     let mut last = 1;
     for row in audience {

@@ -16,9 +16,19 @@ pub(super) struct Lines<R> {
     decoded: String,
     at: usize,
     line_end: u8,
+    /// A delimiter outside of ASCII, which [`DELIMITER`] stands for.
+    delimiter: Option<char>,
+    /// Whether the next piece begins a line.
+    begins: bool,
     ended: bool,
     hash: Sha256,
 }
+
+/// What stands for a delimiter outside of ASCII: the parser of crate `csv` takes one byte.
+pub(super) const DELIMITER: char = '\u{1f}';
+
+/// The mark with which DOS ended a text, and which is in the middle where such files were joined.
+const CTRL_Z: char = '\u{1a}';
 
 /// A stretch of one physical line, without its end.
 pub(super) struct Piece<'a> {
@@ -36,8 +46,46 @@ impl<R: Read> Lines<R> {
             decoded: String::new(),
             at: 0,
             line_end: found.line_end,
+            delimiter: None,
+            begins: true,
             ended: false,
             hash: Sha256::new(),
+        }
+    }
+
+    /// The first lines, at most so many and about so many bytes of them; they are still to be read.
+    pub(super) fn ahead(&mut self, lines: usize, bytes: usize) -> io::Result<Vec<String>> {
+        let line_end = self.line_end;
+        let ends = |text: &str| text.bytes().filter(|byte| *byte == line_end).take(lines).count();
+        while !self.ended && self.decoded.len() < bytes && ends(&self.decoded) < lines {
+            self.refill()?;
+        }
+        let lines = self.decoded.split(char::from(line_end)).take(lines);
+        let tidy =
+            |line: &str| line.trim_start_matches([CTRL_Z, '\u{feff}']).trim_end_matches('\r').to_owned();
+        Ok(lines.map(tidy).collect())
+    }
+
+    /// The same text with [`DELIMITER`] in the place of a delimiter outside of ASCII.
+    pub(super) fn part_by(&mut self, delimiter: char) {
+        self.delimiter = Some(delimiter).filter(|delimiter| !delimiter.is_ascii());
+        self.replace_delimiter(0);
+    }
+
+    /// The delimiter that [`DELIMITER`] stands for.
+    pub(super) fn replaced_delimiter(&self) -> Option<char> {
+        self.delimiter
+    }
+
+    /// Replaces the delimiter from there on.
+    fn replace_delimiter(&mut self, from: usize) {
+        if let Some(delimiter) = self.delimiter
+            && let Some(new) = self.decoded.get(from..)
+            && new.contains([delimiter, DELIMITER])
+        {
+            let new = new.replace(DELIMITER, "\u{fffd}").replace(delimiter, "\u{1f}");
+            self.decoded.truncate(from);
+            self.decoded.push_str(&new);
         }
     }
 
@@ -54,7 +102,9 @@ impl<R: Read> Lines<R> {
                 }
                 break (self.decoded.len(), false, self.decoded.len());
             }
-            // A carriage return that is the last of the block may be half of a CRLF: it waits for the other half.
+            // A carriage return that is the last of the block may be half of a CRLF: it waits for the other half. So
+            // does what may be the end of a DOS text.
+            let rest = rest.trim_end_matches(CTRL_Z);
             let ready = rest.strip_suffix('\r').unwrap_or(rest).len();
             if ready > 0 {
                 break (self.at + ready, false, self.at + ready);
@@ -63,8 +113,12 @@ impl<R: Read> Lines<R> {
         };
         let (before, _) = self.decoded.split_at(text_end);
         let (_, text) = before.split_at(self.at);
+        let text = if self.ended && !ends_line { text.trim_end_matches(CTRL_Z) } else { text };
         let text = if ends_line || self.ended { text.strip_suffix('\r').unwrap_or(text) } else { text };
+        // Joined files have the first one's end and the second one's byte order mark here.
+        let text = if self.begins { text.trim_start_matches([CTRL_Z, '\u{feff}']) } else { text };
         self.at = next;
+        self.begins = ends_line;
         Ok(Some(Piece { text, ends_line }))
     }
 
@@ -74,10 +128,12 @@ impl<R: Read> Lines<R> {
         let block = fill(&mut self.file)?;
         let is_last = block.is_empty();
         self.decoded.reserve(self.decoder.max_utf8_buffer_length(block.len()).unwrap_or(usize::MAX / 4));
+        let before = self.decoded.len();
         let (result, read, _) = self.decoder.decode_to_string(block, &mut self.decoded, is_last);
         self.hash.update(block.split_at(read).0);
         self.ended = is_last && result == CoderResult::InputEmpty;
         self.file.consume(read);
+        self.replace_delimiter(before);
         Ok(())
     }
 

@@ -1,26 +1,35 @@
 //! A file of the list: opened, checked up to its header, then read row by row.
 
 use std::{
+    collections::VecDeque,
     fmt,
     fs::File,
-    io::{self, BufReader, Read},
+    io::{self, BufReader},
 };
 
 use super::{
     Row,
+    column::{Column, Header, Used},
     columns::{Columns, PROBLEM_COLUMN},
     dialect::{self, Dialect},
     encoding::Detected,
-    lines::Lines,
+    findings::{Finding, Findings},
+    lines::{DELIMITER, Lines},
     profile::{BLOCK, FileProfile, digest, not_a_file},
     records::{Record, Records},
     row,
-    scan::RECORD_MAX,
+    top::Top,
 };
 use crate::{
     campaign::AudienceSpec,
     problem::{Place, Problem, cause},
 };
+
+/// What the parser takes for a delimiter outside of ASCII.
+const SUBSTITUTE: u8 = DELIMITER as u8;
+
+/// How many lines below the list may be its foot.
+const FEET: usize = 12;
 
 /// A file of people, open for reading: an iterator over its rows that holds one record at a time.
 ///
@@ -34,6 +43,11 @@ pub(super) struct ListFile {
     dialect: Dialect,
     profile: FileProfile,
     live: bool,
+    findings: Findings,
+    /// Rows that wait for what follows them, the first `whole` of them no longer.
+    feet: VecDeque<Row>,
+    whole: usize,
+    has_rows: bool,
     /// The number of lines that the file must have at the end.
     lines: u64,
     ended: bool,
@@ -44,20 +58,25 @@ impl ListFile {
     ///
     /// The iterator compares what it reads with the file of the profile. `live` refuses rows with a domain that is set
     /// aside for documentation and tests (RFC 2606, RFC 6761).
-    pub(super) fn open(spec: &AudienceSpec, profile: &FileProfile, live: bool) -> Result<Self, Vec<Problem>> {
+    pub(super) fn open(
+        spec: &AudienceSpec,
+        profile: &FileProfile,
+        used: &Used,
+        live: bool,
+    ) -> Result<Self, Vec<Problem>> {
         if let Some(delimiter) = spec.delimiter.filter(|&delimiter| !dialect::is_usable(delimiter)) {
             return Err(vec![
                 Problem::new(
                     Place::file(&*profile.name),
                     format!("`{}` cannot part columns", delimiter.escape_default()),
                 )
-                .hint("use `,`, `;`, `|` or a tab"),
+                .hint("use a character such as `,`, `;`, `|` or a tab"),
             ]);
         }
         let one = |problem: Problem| vec![problem];
         let detected = profile.text.clone().map_err(one)?;
         let file = open_file(profile).map_err(one)?;
-        Self::begin(spec, profile, detected, file, live)
+        Self::begin(spec, profile, detected, file, (used, live))
             .map_err(|problems| changed(profile).map_or(problems, |changed| vec![changed]))
     }
 
@@ -67,18 +86,28 @@ impl ListFile {
         profile: &FileProfile,
         detected: Detected,
         file: BufReader<File>,
-        live: bool,
+        (used, live): (&Used, bool),
     ) -> Result<Self, Vec<Problem>> {
         let one = |problem: Problem| vec![problem];
         let (place, expected) = (&*profile.name, detected.lines);
         let mut lines = Lines::new(file, &detected);
-        let top = Top::read(&mut lines, place).map_err(one)?;
+        let top = Top::look(&mut lines, spec, place).map_err(one)?;
+        lines.part_by(top.delimiter);
         let mut dialect = dialect_of(spec, &top, detected);
-        let delimiter = u8::try_from(dialect.delimiter).unwrap_or(b',');
-        let mut records = Records::new(lines, top.line, delimiter, place);
-        let header = records.header(&top.header).map_err(one)?;
-        let columns = Columns::resolve(&header, spec, &Place::line(place, top.line))?;
-        records.set_shape(columns.list.iter().map(|column| column.multiline).collect(), columns.email);
+        let delimiter = if top.delimiter.is_ascii() { top.delimiter as u8 } else { SUBSTITUTE };
+        let mut records = Records::new(lines, delimiter, place);
+        records.skip(top.skip).map_err(one)?;
+        let (cells, at) = if spec.columns.is_empty() {
+            let (cells, at) = records.header().map_err(one)?;
+            records.skip(top.below).map_err(one)?;
+            (top.with_second(cells), at)
+        } else {
+            (top.told(&spec.columns), top.skip + 1)
+        };
+        let header = Header { cells: &cells, samples: &top.samples, place: Place::line(place, at) };
+        let columns = Columns::resolve(&header, spec, used)?;
+        let of_each = |what: fn(&Column) -> bool| columns.list.iter().map(what).collect();
+        records.set_shape(of_each(|column| column.multiline), of_each(|column| !column.used), columns.email);
         if columns.has_problems {
             dialect.notes.push(format!("the last column `{PROBLEM_COLUMN}` is left out"));
         }
@@ -86,11 +115,15 @@ impl ListFile {
             records,
             record: Record::default(),
             header: columns.list.iter().map(|column| column.title.clone()).collect(),
-            names: columns.list.iter().map(|column| column.name.clone()).collect(),
+            names: columns.names(),
             columns,
             dialect,
             profile: profile.clone(),
             live,
+            findings: Findings::default(),
+            feet: VecDeque::new(),
+            whole: 0,
+            has_rows: false,
             lines: expected,
             ended: false,
         })
@@ -101,7 +134,7 @@ impl ListFile {
         &self.header
     }
 
-    /// The names of the columns for templates, in the same order.
+    /// The names under which templates know the columns.
     pub(super) fn columns(&self) -> &[String] {
         &self.names
     }
@@ -116,19 +149,62 @@ impl ListFile {
         self.lines
     }
 
+    /// What there is to say about the rows that were read.
+    pub(super) fn take_findings(&mut self) -> Findings {
+        std::mem::take(&mut self.findings)
+    }
+
+    fn next_whole(&mut self) -> Option<Row> {
+        self.whole = self.whole.checked_sub(1)?;
+        self.feet.pop_front()
+    }
+
     fn next_row(&mut self) -> Result<Option<Row>, Problem> {
+        if let Some(row) = self.next_whole() {
+            return Ok(Some(row));
+        }
         loop {
             match self.records.read(&mut self.record) {
                 Ok(true) if row::is_blank(&self.record) => {}
-                Ok(true) => return Ok(Some(row::row(&self.record, &self.columns, self.live))),
+                Ok(true) => {
+                    if self.take_record() {
+                        return Ok(self.next_whole());
+                    }
+                }
                 // Rows may be missing or doubled, and nobody can tell which.
                 Ok(false) if self.records.totals() != (self.lines, self.profile.digest) => {
                     return Err(another(&self.profile));
                 }
-                Ok(false) => return Ok(None),
+                Ok(false) => {
+                    for row in self.feet.drain(..) {
+                        if let Row::Bad(problem) = row {
+                            self.findings.add(Finding::Foot, problem.line);
+                        }
+                    }
+                    return Ok(None);
+                }
                 Err(problem) => return Err(changed(&self.profile).unwrap_or(problem)),
             }
         }
+    }
+
+    /// Takes a record; whether rows are whole now.
+    fn take_record(&mut self) -> bool {
+        let Self { record, columns, findings, .. } = self;
+        if row::is_header(record, columns) {
+            findings.add(Finding::HeaderAgain, record.line);
+            return false;
+        }
+        // Whether it is the foot of the list or a row without an address is known when the list goes on.
+        let may_end = self.has_rows && self.feet.len() < FEET && row::is_foot(record);
+        let mut aside = Findings::default();
+        let row = row::row(record, columns, self.live, if may_end { &mut aside } else { findings });
+        self.has_rows |= matches!(row, Row::Good(_));
+        self.feet.push_back(row);
+        if !may_end {
+            self.whole = self.feet.len();
+        }
+        !may_end
     }
 }
 
@@ -178,57 +254,9 @@ fn another(profile: &FileProfile) -> Problem {
         .hint("run again when it is complete")
 }
 
-/// The lines above the rows.
-struct Top {
-    /// The delimiter of a line `sep=;`.
-    separator: Option<char>,
-    header: String,
-    /// The line of the header.
-    line: u64,
-}
-
-impl Top {
-    fn read<R: Read>(lines: &mut Lines<R>, place: &str) -> Result<Self, Problem> {
-        let mut top = Self { separator: None, header: String::new(), line: 0 };
-        while top.read_line(lines, place)? {
-            if top.line == 1 && dialect::separator_line(&top.header).is_some() {
-                top.separator = dialect::separator_line(&top.header);
-            } else if !top.header.trim().is_empty() {
-                return Ok(top);
-            }
-        }
-        Err(Problem::new(
-            Place::file(place),
-            "the list is empty: expected a header line such as `email,user_id,name`",
-        ))
-    }
-
-    /// Reads the next line into `header`; `false` at the end of the file.
-    fn read_line<R: Read>(&mut self, lines: &mut Lines<R>, place: &str) -> Result<bool, Problem> {
-        self.header.clear();
-        let line = self.line + 1;
-        loop {
-            let piece = lines.next_piece().map_err(|error| {
-                Problem::new(Place::line(place, line), format!("failed to read on: {error}"))
-            })?;
-            let Some(piece) = piece else { return Ok(self.line == line) };
-            self.line = line;
-            if self.header.len() + piece.text.len() > RECORD_MAX {
-                return Err(Problem::new(Place::line(place, line), "the header is longer than 64 KiB"));
-            }
-            // A second byte order mark, as two programs in a row leave it.
-            let text =
-                if self.header.is_empty() { piece.text.trim_start_matches('\u{feff}') } else { piece.text };
-            self.header.push_str(text);
-            if piece.ends_line {
-                return Ok(true);
-            }
-        }
-    }
-}
-
 fn dialect_of(spec: &AudienceSpec, top: &Top, found: Detected) -> Dialect {
     let mut notes = found.notes;
+    notes.extend(top.notes.iter().cloned());
     if found.line_end == b'\r' {
         notes.push("the lines end with a carriage return alone, as on old Macs".to_owned());
     }
@@ -240,7 +268,7 @@ fn dialect_of(spec: &AudienceSpec, top: &Top, found: Detected) -> Dialect {
     Dialect {
         encoding: found.encoding.name(),
         encoding_detected: found.found_out,
-        delimiter: spec.delimiter.or(top.separator).unwrap_or_else(|| dialect::sniff(&top.header)),
+        delimiter: top.delimiter,
         delimiter_detected: spec.delimiter.is_none(),
         notes,
     }

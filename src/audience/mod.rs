@@ -5,22 +5,34 @@
 
 mod address;
 mod cells;
+mod column;
 mod columns;
 mod dialect;
+mod disguise;
+mod domains;
 mod encoding;
+mod exports;
+mod findings;
+mod hints;
+mod letters;
 mod lines;
 mod list_file;
 pub mod mask;
+mod names;
 pub mod problems;
 mod profile;
 mod records;
 mod row;
 mod scan;
 mod text;
+mod top;
+mod values;
 mod whole_list;
 
 pub use address::{Address, AddressError, is_reserved_domain};
+pub use column::Used;
 pub use dialect::Dialect;
+pub use findings::{Finding, Findings, Mended, Tally};
 pub use profile::{FileProfile, digest};
 pub use whole_list::{Audience, Places};
 
@@ -30,8 +42,39 @@ use serde_json::{Map, Value};
 
 use crate::problem::Diagnosis;
 
-/// The columns of a row under their normalised names, typed as the campaign file says; an empty cell is `null`.
+/// The columns of a row that anything uses, under their normalised names, typed as the campaign file says; an empty cell
+/// is `null`.
 pub type Fields = Map<String, Value>;
+
+/// The cells of a row as they were read, those of columns that nothing uses among them.
+#[derive(Clone, PartialEq, Default)]
+pub struct Cells(pub(self) csv::StringRecord);
+
+impl Cells {
+    /// The cells in the order of the file.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter()
+    }
+
+    /// Their length in bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.as_slice().len()
+    }
+
+    /// Whether there is nothing in them.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.as_slice().is_empty()
+    }
+}
+
+/// Tells nothing of what the list says.
+impl fmt::Debug for Cells {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} cells", self.0.len())
+    }
+}
 
 /// Separates the parts of a [`RecipientKey`]. Control characters are refused in every cell, so it cannot occur in one.
 pub const KEY_SEPARATOR: char = '\u{1f}';
@@ -62,8 +105,10 @@ pub struct Recipient {
     pub address: Address,
     /// The name for the `To` header, where the list has one.
     pub name: Option<String>,
-    /// Every column, for the templates.
+    /// What the templates use.
     pub fields: Fields,
+    /// The row as it was read; nothing where it comes out of the ledger.
+    pub cells: Cells,
 }
 
 /// Tells who it is, masked, and not what the list says about them.

@@ -18,6 +18,8 @@ use super::{Dialect, RowProblem, columns::PROBLEM_COLUMN};
 /// Writes refused rows, one by one.
 pub struct Writer<W: Write> {
     csv: csv::Writer<W>,
+    /// How many cells a whole row has, without that of the problem.
+    width: usize,
 }
 
 impl<W: Write> Writer<W> {
@@ -34,17 +36,17 @@ impl<W: Write> Writer<W> {
             .flexible(true)
             .from_writer(out);
         csv.write_record(header.iter().map(String::as_str).chain([PROBLEM_COLUMN]))?;
-        Ok(Self { csv })
+        Ok(Self { csv, width: header.len() })
     }
 
-    /// Writes one row.
-    ///
-    /// A row with too few cells is not filled up: it would then be read again as if it were whole.
+    /// Writes one row. One with too few cells is filled up, as it was read.
     pub fn write(&mut self, problem: &RowProblem) -> io::Result<()> {
         let column = problem.column.as_ref().map(|column| format!(", column `{column}`")).unwrap_or_default();
         let words = format!("line {}{column}: {}", problem.line, problem.what.message);
         let words = spreadsheet_safe(&words);
-        self.csv.write_record(problem.cells.iter().map(String::as_str).chain([words.as_ref()]))?;
+        let missing = self.width.saturating_sub(problem.cells.len());
+        let cells = problem.cells.iter().map(String::as_str).chain(std::iter::repeat_n("", missing));
+        self.csv.write_record(cells.chain([words.as_ref()]))?;
         Ok(())
     }
 
@@ -101,7 +103,7 @@ mod tests {
             text,
             "\u{feff}email;Note;problem\r\n\
              =cmd();\"a\n\"\"b\"\"; c\";line 7, column `Note`: holds a line break\r\n\
-             one;line 7: holds a line break\r\n"
+             one;;line 7: holds a line break\r\n"
         );
     }
 

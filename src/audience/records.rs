@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use csv::{ReaderBuilder, StringRecord, Terminator};
 
 use super::{
-    lines::Lines,
+    lines::{DELIMITER, Lines},
     scan::{Fault, RECORD_MAX, Scan, Shape},
 };
 use crate::problem::{Place, Problem};
@@ -22,6 +22,10 @@ pub(super) struct Record {
     pub(super) last_line: u64,
     /// What is wrong with it as a whole.
     pub(super) fault: Option<Fault>,
+    /// What is wrong in a column that nothing uses.
+    pub(super) forgiven: Option<Fault>,
+    /// Whether the file ends behind it without a line end.
+    pub(super) cut_off: bool,
     /// Its cells as they stand; none where the record is too long.
     pub(super) cells: StringRecord,
 }
@@ -37,6 +41,8 @@ pub(super) struct Records<R> {
     fed: u64,
     shape: Shape,
     text: String,
+    /// Whether the last line that was taken in had an end.
+    ended: bool,
 }
 
 /// Hands the parser the text of one record, then "end of file" until the next is loaded.
@@ -56,8 +62,8 @@ impl Read for Feed {
 }
 
 impl<R: Read> Records<R> {
-    /// Goes on with `lines` behind its first `line` lines, by delimiter.
-    pub(super) fn new(lines: Lines<R>, line: u64, delimiter: u8, place: &str) -> Self {
+    /// Reads `lines` from the first, by delimiter.
+    pub(super) fn new(lines: Lines<R>, delimiter: u8, place: &str) -> Self {
         let parser = ReaderBuilder::new()
             .delimiter(delimiter)
             .has_headers(false)
@@ -66,40 +72,59 @@ impl<R: Read> Records<R> {
             .terminator(Terminator::Any(b'\n'))
             .from_reader(Feed::default());
         let shape = Shape { delimiter, ..Shape::default() };
-        Self { lines, place: place.to_owned(), line, parser, fed: 0, shape, text: String::new() }
-    }
-
-    /// Says which cells may hold line breaks and where the address stands, once the header is read.
-    pub(super) fn set_shape(&mut self, multiline: Vec<bool>, email: usize) {
-        self.shape = Shape { delimiter: self.shape.delimiter, multiline, email };
-    }
-
-    /// Parses the header, which stands on one line.
-    pub(super) fn header(&mut self, text: &str) -> Result<StringRecord, Problem> {
-        let mut scan = Scan::default();
-        scan.text(text, self.line, &self.shape);
-        if scan.line_end(self.line, &self.shape) {
-            return Err(self.problem(self.line, "the header opens a quote that does not close on its line"));
+        Self {
+            lines,
+            place: place.to_owned(),
+            line: 0,
+            parser,
+            fed: 0,
+            shape,
+            text: String::new(),
+            ended: true,
         }
-        let message = match scan.fault() {
-            None => {
-                text.clone_into(&mut self.text);
-                let mut cells = StringRecord::new();
-                self.parse(&scan, self.line, &mut cells)?;
-                return Ok(cells);
+    }
+
+    /// Says what the columns are, once the header is read.
+    pub(super) fn set_shape(&mut self, multiline: Vec<bool>, free: Vec<bool>, email: usize) {
+        self.shape = Shape { delimiter: self.shape.delimiter, multiline, free, email };
+    }
+
+    /// Goes on behind so many lines.
+    pub(super) fn skip(&mut self, lines: u64) -> Result<(), Problem> {
+        let end = self.line + lines;
+        while self.line < end {
+            self.text.clear();
+            if !self.take_line(&mut Scan::default())? {
+                break;
             }
-            Some(Fault::TooManyCells) => "the header has more than 256 columns",
+        }
+        Ok(())
+    }
+
+    /// Parses the header. A name may go over several lines in quotes.
+    pub(super) fn header(&mut self) -> Result<(StringRecord, u64), Problem> {
+        let mut record = Record::default();
+        let line = self.line + 1;
+        if let Err(mut problem) = self.read(&mut record) {
+            // A quote that stays open is the one error with a remedy.
+            if problem.what.hint.is_some() {
+                "the header opens a quote that does not close".clone_into(&mut problem.what.message);
+            }
+            return Err(Problem { place: Place::line(&*self.place, line), ..problem });
+        }
+        let message = match record.fault {
+            // What the columns may hold is not known yet.
+            None | Some(Fault::LineBreak { .. } | Fault::CellTooLong { .. } | Fault::RowInside { .. }) => {
+                return Ok((record.cells, record.line));
+            }
             Some(Fault::AfterQuote { .. }) => {
                 "the header has text between a closing quote and the next delimiter"
             }
-            Some(
-                Fault::LineBreak { .. }
-                | Fault::RowInside { .. }
-                | Fault::CellTooLong { .. }
-                | Fault::RecordTooLong,
-            ) => "the header is too long",
+            Some(Fault::RecordTooLong) => "the header is too long",
         };
-        Err(self.problem(self.line, message))
+        Err(self
+            .problem(record.line, message)
+            .hint("see whether a quote is missing in the names of the columns"))
     }
 
     /// Reads the next record that is not a blank line; `false` at the end of the file.
@@ -126,6 +151,8 @@ impl<R: Read> Records<R> {
         };
         record.last_line = self.line;
         record.fault = scan.fault();
+        record.forgiven = scan.forgiven();
+        record.cut_off = !self.ended;
         record.cells.clear();
         if record.fault != Some(Fault::RecordTooLong) {
             self.parse(&scan, record.line, &mut record.cells)?;
@@ -142,6 +169,7 @@ impl<R: Read> Records<R> {
             })?;
             let Some(piece) = piece else { return Ok(self.line == number) };
             self.line = number;
+            self.ended = piece.ends_line;
             scan.text(piece.text, number, &self.shape);
             if self.text.len() + piece.text.len() <= RECORD_MAX {
                 self.text.push_str(piece.text);
@@ -159,6 +187,9 @@ impl<R: Read> Records<R> {
 
     /// Has `csv` parse the text of one record.
     fn parse(&mut self, scan: &Scan, line: u64, cells: &mut StringRecord) -> Result<(), Problem> {
+        for padding in scan.paddings().iter().rev() {
+            self.text.replace_range(padding.clone(), "");
+        }
         self.text.push('\n');
         self.fed += self.text.len() as u64;
         let feed = self.parser.get_mut();
@@ -170,6 +201,12 @@ impl<R: Read> Records<R> {
             && self.parser.position().byte() == self.fed
             && cells.len() == scan.cells();
         if agrees {
+            if let Some(delimiter) = self.lines.replaced_delimiter()
+                && cells.as_slice().contains(DELIMITER)
+            {
+                let meant = |cell: &str| cell.replace(DELIMITER, delimiter.encode_utf8(&mut [0; 4]));
+                *cells = cells.iter().map(meant).collect();
+            }
             Ok(())
         } else {
             Err(self.problem(

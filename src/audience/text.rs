@@ -40,6 +40,18 @@ pub(super) fn trimmed(text: &str) -> &str {
     })
 }
 
+/// Whether a character shows nothing and joins nothing that could be seen: pasted text brings them along.
+pub(super) fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// The text without direction marks at its ends, as phones and chats put them around what is copied out of them.
+pub(super) fn without_marks(text: &str) -> &str {
+    text.trim_matches(|character: char| {
+        matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    })
+}
+
 /// The composed form (NFC): the same text however it was typed.
 pub(super) fn composed(text: &str) -> Cow<'_, str> {
     if text.is_ascii() || is_nfc_quick(text.chars()) == IsNormalized::Yes {

@@ -1,8 +1,11 @@
 //! The list as a whole: one file or several, read one after the other as if they were one.
 
-use std::vec;
+use std::{
+    sync::{Arc, Mutex},
+    vec,
+};
 
-use super::{Dialect, Row, list_file::ListFile, profile::FileProfile};
+use super::{Dialect, Findings, Row, Used, list_file::ListFile, profile::FileProfile};
 use crate::{
     campaign::AudienceSpec,
     problem::{Place, Problem},
@@ -20,10 +23,11 @@ pub struct Audience {
     dialect: Dialect,
     notes: Vec<(String, String)>,
     places: Places,
+    findings: Arc<Mutex<Findings>>,
     /// The file that is being read, and how many lines are before it.
-    reading: ListFile,
+    reading: Box<ListFile>,
     before: u64,
-    waiting: vec::IntoIter<(ListFile, u64)>,
+    waiting: vec::IntoIter<(Box<ListFile>, u64)>,
 }
 
 /// Where the lines of a list are: the name of each file, and how many lines are before it.
@@ -64,16 +68,17 @@ impl Audience {
     /// Opens the files of a list and checks everything about them but their rows. All have the same header.
     ///
     /// The iterator compares each file with its profile. `live` refuses rows with a domain that is set aside for
-    /// documentation and tests (RFC 2606, RFC 6761).
+    /// documentation and tests (RFC 2606, RFC 6761). `used` are the columns that the templates name.
     pub fn open<'a>(
         spec: &AudienceSpec,
         files: impl IntoIterator<Item = &'a FileProfile>,
+        used: &Used,
         live: bool,
     ) -> Result<Self, Vec<Problem>> {
         let (mut open, mut names, mut problems) = (Vec::new(), Vec::new(), Vec::new());
         for profile in files {
             names.push(profile.name.as_str());
-            match ListFile::open(spec, profile, live) {
+            match ListFile::open(spec, profile, used, live) {
                 Ok(file) => open.push(file),
                 Err(found) => problems.extend(found),
             }
@@ -92,7 +97,7 @@ impl Audience {
         let notes = notes.collect();
         check_headers(&open, &names)?;
         let starts = places.iter().map(|(before, _)| *before);
-        let mut waiting = open.into_iter().zip(starts).collect::<Vec<_>>().into_iter();
+        let mut waiting = open.into_iter().map(Box::new).zip(starts).collect::<Vec<_>>().into_iter();
         let Some((reading, before)) = waiting.next() else {
             return Err(vec![Problem::new(Place::file("the list"), "there is no file to read")]);
         };
@@ -102,6 +107,7 @@ impl Audience {
             dialect: reading.dialect().clone(),
             notes,
             places: Places(places),
+            findings: Arc::default(),
             reading,
             before,
             waiting,
@@ -114,7 +120,7 @@ impl Audience {
         &self.header
     }
 
-    /// The names of the columns for templates, in the same order.
+    /// The names under which templates know the columns.
     #[must_use]
     pub fn columns(&self) -> &[String] {
         &self.columns
@@ -129,6 +135,12 @@ impl Audience {
     /// What there is to say about how a file is read, with the file's name.
     pub fn notes(&self) -> impl Iterator<Item = (&str, &str)> {
         self.notes.iter().map(|(file, note)| (file.as_str(), note.as_str()))
+    }
+
+    /// What there is to say about the rows: it fills as they are read, and is whole when they are.
+    #[must_use]
+    pub fn findings(&self) -> Arc<Mutex<Findings>> {
+        Arc::clone(&self.findings)
     }
 
     /// Where the lines are.
@@ -156,7 +168,12 @@ impl Iterator for Audience {
                     self.waiting = Vec::new().into_iter();
                     return Some(Err(problem));
                 }
-                None => (self.reading, self.before) = self.waiting.next()?,
+                None => {
+                    if let Ok(mut findings) = self.findings.lock() {
+                        findings.merge(&self.reading.take_findings(), self.before);
+                    }
+                    (self.reading, self.before) = self.waiting.next()?;
+                }
             }
         }
     }

@@ -236,10 +236,9 @@ fn list(file: &TomlFile, table: &mut Table<'_>, schedule: Option<&Schedule>) -> 
 fn spec(table: &mut Table<'_>, kind: Option<Kind>) -> AudienceSpec {
     let rules = kind.unwrap_or(Kind::Waitlist).rules();
     let encoding = table.string("encoding");
-    let delimiter = table.parse("delimiter", |text| match text {
-        "," | ";" | "\t" | "|" => Ok(text.chars().next()),
-        _ => Err(format!("found `{text}`, expected `,`, `;`, `|` or `\\t`")),
-    });
+    let delimiter = table.parse("delimiter", delimiter);
+    let skip_lines = table.integer("skip_lines", 0..=1_000).and_then(|lines| u64::try_from(lines).ok());
+    let columns = table.strings("columns");
     let user_id_column = table.string("user_id").unwrap_or_else(|| "user_id".to_owned());
     let choices =
         [("refuse", WithoutUser::Refuse), ("look-up", WithoutUser::LookUp), ("invite", WithoutUser::Invite)];
@@ -259,7 +258,9 @@ fn spec(table: &mut Table<'_>, kind: Option<Kind>) -> AudienceSpec {
     types.extend(table.table("types").map(|table| table.entries(column_type)).unwrap_or_default());
     AudienceSpec {
         encoding,
-        delimiter: delimiter.flatten(),
+        delimiter,
+        skip_lines,
+        columns,
         multiline_columns,
         aliases: aliases.unwrap_or_default(),
         types,
@@ -269,6 +270,19 @@ fn spec(table: &mut Table<'_>, kind: Option<Kind>) -> AudienceSpec {
         key_column: rules.key_column.map(str::to_owned),
     }
 }
+
+/// One character that can part columns.
+fn delimiter(text: &str) -> Result<char, String> {
+    let mut characters = text.chars();
+    match (characters.next(), characters.next()) {
+        (Some(one), None) if !one.is_alphanumeric() && !"\"\r\n@._-'+".contains(one) => Ok(one),
+        _ => Err(format!(
+            "found `{}`, expected one character such as `,`, `;`, `|` or `\\t`",
+            text.escape_default()
+        )),
+    }
+}
+
 fn names(value: &Value) -> Result<Vec<String>, String> {
     value
         .as_array()

@@ -86,8 +86,12 @@ pub enum WithoutUser {
 pub struct AudienceSpec {
     /// The WHATWG label of the encoding; `None`: UTF-8, or detected and told.
     pub encoding: Option<String>,
-    /// The delimiter; `None`: `,`, `;` or tab, whichever the header has.
+    /// The delimiter; `None`: `,`, `;`, `|` or tab, whichever the header has.
     pub delimiter: Option<char>,
+    /// How many lines stand above the header; `None`: found.
+    pub skip_lines: Option<u64>,
+    /// The names of the columns of a list without a header; empty: the list has one.
+    pub columns: Vec<String>,
     /// The columns whose cells may hold line breaks.
     pub multiline_columns: Vec<String>,
     /// Further header names for a column: normalised name → aliases, beside those that are built in.
@@ -102,6 +106,25 @@ pub struct AudienceSpec {
     pub without_user_id: WithoutUser,
     /// The kind's extra key column (`cart_id`), if it has one.
     pub key_column: Option<String>,
+}
+
+/// A list with a header, `email` and `user_id` in it.
+impl Default for AudienceSpec {
+    fn default() -> Self {
+        Self {
+            encoding: None,
+            delimiter: None,
+            skip_lines: None,
+            columns: Vec::new(),
+            multiline_columns: Vec::new(),
+            aliases: BTreeMap::new(),
+            types: BTreeMap::new(),
+            required: Vec::new(),
+            user_id_column: "user_id".to_owned(),
+            without_user_id: WithoutUser::Refuse,
+            key_column: None,
+        }
+    }
 }
 
 /// A file that goes along with every mail.

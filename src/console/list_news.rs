@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::{
-    audience::Places,
+    audience::{Findings, Places},
     campaign::Leeway,
     console::{Failure, ListArgs},
     exit::Exit,
@@ -12,6 +12,9 @@ use crate::{
     problem::{Place, Problem},
     ui::{Ui, count, grouped, people},
 };
+
+/// How many mistyped domains are named.
+const SLIPS: usize = 12;
 
 impl ListArgs {
     /// The wishes that the arguments are.
@@ -27,6 +30,7 @@ pub(crate) fn say(ui: &Ui, news: &ListNews<'_>) {
         ListNews::LikelySlip(slip) => ui.note(slip),
         ListNews::LookedUp(rows) => ui.say(format_args!("{} looked up at Clerk", count(*rows, "row"))),
         ListNews::Proven(rows) => ui.say(format_args!("{} read and rendered", count(*rows, "row"))),
+        ListNews::Odd { findings, places } => say_odd(ui, findings, places),
         ListNews::MixedAlphabets { rows, place, domain } => ui.note(format_args!(
             "{place}: the domain `{domain}` mixes alphabets: is it what it looks like? ({} with such a domain)",
             count(*rows, "row")
@@ -42,6 +46,31 @@ pub(crate) fn say(ui: &Ui, news: &ListNews<'_>) {
             "{campaign}: {} left the list before their mail did, and get none",
             people(*number)
         )),
+    }
+}
+
+/// Says what is odd about rows, each kind once.
+fn say_odd(ui: &Ui, findings: &Findings, places: &Places) {
+    for (finding, tally) in findings.iter().filter(|(finding, _)| finding.slip().is_none()) {
+        let lines: Vec<String> = tally.lines.iter().map(|line| places.words(*line)).collect();
+        let more = if tally.rows > tally.lines.len() as u64 { ", …" } else { "" };
+        let rows = count(tally.rows, "row");
+        ui.note(format_args!("{rows} {} ({}{more})", finding.words(tally.rows), lines.join(", ")));
+    }
+    let slips: Vec<_> =
+        findings.iter().filter_map(|(finding, tally)| Some((finding.slip()?, tally))).collect();
+    let first = slips.iter().flat_map(|(_, tally)| &tally.lines).min();
+    if let Some(first) = first {
+        let rows = slips.iter().map(|(_, tally)| tally.rows).sum();
+        let look = if rows == 1 {
+            "1 address looks".to_owned()
+        } else {
+            format!("{} addresses look", grouped(rows))
+        };
+        let names: Vec<&str> = slips.iter().map(|(slip, _)| slip.as_str()).take(SLIPS).collect();
+        let more = if slips.len() > SLIPS { ", …" } else { "" };
+        let (names, first) = (names.join(", "), places.words(*first));
+        ui.note(format_args!("{look} mistyped: {names}{more} (the first is on {first})"));
     }
 }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{Letter, Letterhead, Link, MessageKeys, Unsubscribe, proof::Proof};
 use crate::{
-    audience::{Address, Recipient, RecipientKey},
+    audience::{Address, Cells, Recipient, RecipientKey},
     campaign::Campaign,
 };
 
@@ -52,6 +52,7 @@ fn check(from: &str, to: &str, expected: &str) {
         address: Address::parse("ada@example.org").unwrap(),
         name: Some("Ada Lovelace".into()),
         fields: serde_json::Map::new(),
+        cells: Cells::default(),
     };
     let url = format!("https://app.example/in?token={TOKEN}");
     let link = Link { url: &url, token: TOKEN, expires: Timestamp::UNIX_EPOCH };

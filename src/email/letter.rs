@@ -1,6 +1,6 @@
 //! Everything that is the same for every mail of a campaign, read and checked once.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use aws_lc_rs::hmac;
 use css_inline::CSSInliner;
@@ -56,6 +56,18 @@ impl Letter {
             context::check_variables(&self.tera, &self.sources, &self.start(), &self.constants, columns);
         problems.extend(context::without_links(&self.sources, unsubscribe));
         problems
+    }
+
+    /// The names that the templates ask for, whoever provides them: the columns of other names are used by no mail.
+    #[must_use]
+    pub fn variables(&self) -> BTreeSet<String> {
+        let start = self.start();
+        start
+            .iter()
+            .filter_map(|name| self.tera.get_template_variables(name).ok())
+            .flatten()
+            .map(str::to_owned)
+            .collect()
     }
 
     /// Variables that nothing provides, each with a stand-in or a test, whose names are nearly that of something there:

@@ -32,7 +32,7 @@ use super::{
     tries::{Intention, intention},
 };
 use crate::{
-    audience::{Address, Recipient, RecipientKey},
+    audience::{Address, Cells, Recipient, RecipientKey},
     campaign::CampaignId,
     clock::Clock,
 };
@@ -91,6 +91,7 @@ fn intention(id: i64, epoch: i64) -> Intention {
         address: Address::parse("ada@example.com").unwrap(),
         name: None,
         fields: Map::new(),
+        cells: Cells::default(),
     };
     let token = TokenRecord {
         jti_hash: [u8::try_from(id).unwrap(); 32],

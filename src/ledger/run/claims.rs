@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::handle::Run;
 use crate::{
-    audience::{Recipient, RecipientKey},
+    audience::{Cells, Recipient, RecipientKey},
     failpoint,
     ledger::{
         rules::{Claim, LONGEST_WAIT_MS, LedgerError, State, TokenRecord},
@@ -246,6 +246,7 @@ fn read(row: &Row) -> Result<Claim, LedgerError> {
         address: row.get("address").map_err(|_| broken("an address"))?,
         name: row.get("name")?,
         fields,
+        cells: Cells::default(),
     };
     let token = match row.get::<Option<Vec<u8>>>("jti_hash")? {
         None => None,

@@ -13,6 +13,8 @@ use crate::{
 
 /// Rows that travel together: enough to make a set-based statement cheap, few enough to keep memory flat.
 const BATCH: usize = 256;
+/// What the cells of such rows may take in bytes: of a list with long notes fewer rows travel together.
+const BATCH_BYTES: usize = 2 << 20;
 
 /// The rows of a list in batches; at most two are waiting.
 pub(super) struct Batches {
@@ -25,10 +27,16 @@ impl Batches {
     pub(super) fn of(audience: Audience) -> Self {
         let (sender, rows) = mpsc::channel(1);
         let reader = spawn_blocking(move || {
-            let mut batch = Vec::with_capacity(BATCH);
+            let (mut batch, mut bytes) = (Vec::with_capacity(BATCH), 0);
             for row in audience {
-                batch.push(row?);
-                if batch.len() == BATCH {
+                let row = row?;
+                bytes += match &row {
+                    Row::Good(recipient) => recipient.cells.len(),
+                    Row::Bad(problem) => problem.cells.iter().map(String::len).sum(),
+                };
+                batch.push(row);
+                if batch.len() == BATCH || bytes > BATCH_BYTES {
+                    bytes = 0;
                     let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
                     if sender.blocking_send(full).is_err() {
                         return Ok(());

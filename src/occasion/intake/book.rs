@@ -19,7 +19,7 @@ impl Checked<'_> {
     /// notices.
     pub async fn book(self, run: &Run, mut mark: NewMark, report: Report<'_>) -> Result<Plan, Obstacle> {
         let Self { occasion, list, live, .. } = &self;
-        let audience = open(occasion, list, *live)?;
+        let audience = open(occasion, list, &self.proof.letter, *live)?;
         let before = audience.places().files().iter().map(|(before, _)| *before);
         mark.files = find::kept(list, &occasion.campaign.list.source, before);
         let mut enlistment = run.enlist().await?;

@@ -10,7 +10,7 @@ use super::{
     unfit::Wishes,
 };
 use crate::{
-    audience::Audience,
+    audience::{Audience, Used},
     clock::Clock,
     email::Letter,
     occasion::{obstacle::Obstacle, project::Occasion},
@@ -51,7 +51,7 @@ impl<'a> Intake<'a> {
     /// be skipped.
     pub async fn check(self, report: Report<'_>) -> Result<Checked<'a>, Obstacle> {
         let Self { occasion, list, letter, live, people, wishes } = self;
-        let audience = open(occasion, list, live)?;
+        let audience = open(occasion, list, letter, live)?;
         for (name, note) in audience.notes() {
             report(ListNews::File { name, note });
         }
@@ -68,7 +68,7 @@ impl<'a> Intake<'a> {
             now: Clock::System.now(),
             people,
         };
-        let places = audience.places().clone();
+        let (findings, places) = (audience.findings(), audience.places().clone());
         let mut aside = Aside::new(wishes, &audience)?;
         let mixed = prove(audience, &proof, |rows, problems| {
             aside.rows = rows;
@@ -80,6 +80,9 @@ impl<'a> Intake<'a> {
             }
         })
         .await?;
+        if let Ok(findings) = findings.lock() {
+            report(ListNews::Odd { findings: &findings, places: &places });
+        }
         if let Some((line, domain)) = &mixed.first {
             report(ListNews::MixedAlphabets { rows: mixed.rows, place: places.of(*line), domain });
         }
@@ -105,7 +108,13 @@ impl Checked<'_> {
     }
 }
 
-/// Opens the list of an occasion.
-pub(super) fn open(occasion: &Occasion, list: &List, live: bool) -> Result<Audience, Obstacle> {
-    Audience::open(&occasion.campaign.audience, list.profiles(), live).map_err(Obstacle::List)
+/// Opens the list of an occasion. What its words do not use is not examined.
+pub(super) fn open(
+    occasion: &Occasion,
+    list: &List,
+    letter: &Letter,
+    live: bool,
+) -> Result<Audience, Obstacle> {
+    let used = Used::Names(letter.variables());
+    Audience::open(&occasion.campaign.audience, list.profiles(), &used, live).map_err(Obstacle::List)
 }

@@ -104,7 +104,7 @@ impl Enlisting<'_> {
         let people = match self.issuer {
             TokenIssuer::Clerk(issuer) => {
                 let without = occasion.campaign.audience.without_user_id;
-                let audience = open(occasion, list, live)?;
+                let audience = open(occasion, list, letter, live)?;
                 Some(People::look_up(audience, without, issuer, report).await?)
             }
             TokenIssuer::Local(_) | TokenIssuer::Preview(_) => People::unasked(occasion),

@@ -1,7 +1,7 @@
 //! What there is to report while a list is checked and booked, as data.
 
 use crate::{
-    audience::Places,
+    audience::{Findings, Places},
     campaign::{CampaignId, Leeway},
     ledger::{Duplicate, Plan},
     problem::{Place, Problem},
@@ -26,6 +26,13 @@ pub enum ListNews<'a> {
     LookedUp(u64),
     /// So many rows were read and their mails rendered so far; reported now and then.
     Proven(u64),
+    /// What is odd about rows that can be mailed all the same.
+    Odd {
+        /// What it is.
+        findings: &'a Findings,
+        /// Where the rows of the list stand.
+        places: &'a Places,
+    },
     /// Rows whose address has a domain that mixes alphabets.
     MixedAlphabets {
         /// How many rows.

@@ -10,7 +10,6 @@ use std::{
 };
 
 use jiff::Timestamp;
-use serde_json::Value;
 use tokio::{
     task::{JoinHandle, spawn_blocking},
     time::timeout,
@@ -175,15 +174,6 @@ impl Proof {
 }
 
 fn bad(recipient: &Recipient, what: Diagnosis) -> Row {
-    let cells = recipient.fields.values().map(cell).collect();
+    let cells = recipient.cells.iter().map(str::to_owned).collect();
     Row::Bad(RowProblem { line: recipient.line, column: None, what, cells })
-}
-
-/// A typed field as the cell that it came from.
-fn cell(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
-    }
 }

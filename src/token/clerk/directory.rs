@@ -282,7 +282,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::audience::Address;
+    use crate::audience::{Address, Cells};
 
     fn recipient(user_id: &str, address: &str, key: &str) -> Recipient {
         Recipient {
@@ -292,6 +292,7 @@ mod tests {
             address: Address::parse(address).unwrap(),
             name: None,
             fields: serde_json::Map::new(),
+            cells: Cells::default(),
         }
     }
 

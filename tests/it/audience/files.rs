@@ -81,7 +81,38 @@ fn a_file_that_is_no_list_is_refused_with_the_remedy() {
         "people.csv: the file is a zip archive or an Excel workbook, not a CSV file\n  hint: export the list as CSV, encoded in UTF-8",
     );
     check(b"\n\n", "people.csv: the list is empty: expected a header line such as `email,user_id,name`");
-    check(b"email,\"user_id\n", "people.csv:1: the header opens a quote that does not close on its line");
+    check(
+        b"email,\"user_id\n",
+        "people.csv:1: the header opens a quote that does not close\n  hint: close the quote, or double it if it is meant as text",
+    );
+}
+
+#[test]
+fn text_that_is_no_list_is_called_by_its_name() {
+    let check = |text: &str, expected: &str| {
+        let found = List::new(text).refused().remove(0);
+        assert!(found.starts_with(&format!("people.csv: the file is {expected}, not a list")), "{found}");
+        assert!(found.contains("hint: export the list as CSV"), "{found}");
+    };
+    check("<!DOCTYPE html>\n<html><table>", "a web page (HTML)");
+    check("\n <table border=1><tr><td>email</td></tr></table>", "a web page (HTML)");
+    check("[{\"email\": \"ada@example.com\"}]", "JSON");
+    check("{\n  \"users\": [\n", "JSON");
+    check("<?xml version=\"1.0\"?>\n<people/>", "XML");
+    check("BEGIN:VCARD\r\nVERSION:3.0", "a set of visiting cards (vCard)");
+    check("{\\rtf1\\ansi email", "a text with formats (RTF)");
+    let twice = List::new("\"user_id,email,name\"\n\"1,ada@example.com,Ada\"\n").refused();
+    assert_eq!(
+        twice,
+        [
+            "people.csv:1: each line is in quotes as a whole: this CSV was exported as a column of another\n  hint: export it again, or take away the first and the last quote of each line and write `\"\"` as `\"`"
+        ]
+    );
+    assert_eq!(List::new("\"email\"\n\"ada@example.com\"\n").with(by_address).read().good.len(), 1);
+}
+
+fn by_address(spec: &mut linkpost::campaign::AudienceSpec) {
+    "email".clone_into(&mut spec.user_id_column);
 }
 
 #[test]
@@ -99,7 +130,7 @@ fn a_missing_file_a_folder_and_a_wrong_delimiter_are_told() {
         list.refused(),
         ["email", "user_id"].map(|name| format!(
             "people.csv:1: no column `{name}`: the header has `email,user_id,name`\n  hint: this is one column only: \
-             set `delimiter` under `[audience]` to what parts the columns"
+             write `delimiter = \",\"` under `[audience]`"
         ))
     );
 }
@@ -132,7 +163,7 @@ fn a_file_that_changed_since_it_was_found_is_told_as_such_whatever_is_wrong_with
         let list = List::new(PEOPLE);
         let found = list.profile();
         fs::write(&list.csv, text).unwrap();
-        let words = match Audience::open(&list.spec, [&found], false) {
+        let words = match Audience::open(&list.spec, [&found], &list.used, false) {
             Err(problems) => list.words(&problems),
             Ok(audience) => list.words(&[audience.last().unwrap().unwrap_err()]),
         };

@@ -5,12 +5,14 @@ mod passes;
 mod quotes;
 mod round_trip;
 mod rows;
+mod shape;
+mod top;
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{fs, path::PathBuf};
 
 use linkpost::{
-    audience::{Audience, FileProfile, Recipient, Row, RowProblem},
-    campaign::{AudienceSpec, WithoutUser},
+    audience::{Audience, FileProfile, Finding, Findings, Recipient, Row, RowProblem, Tally, Used},
+    campaign::AudienceSpec,
     problem::Problem,
 };
 
@@ -19,6 +21,7 @@ struct List {
     folder: tempfile::TempDir,
     csv: PathBuf,
     spec: AudienceSpec,
+    used: Used,
 }
 
 /// What came out of a list.
@@ -27,6 +30,8 @@ struct Outcome {
     good: Vec<Recipient>,
     bad: Vec<RowProblem>,
     end: Option<Problem>,
+    notes: Vec<String>,
+    findings: Findings,
 }
 
 impl List {
@@ -34,22 +39,17 @@ impl List {
         let folder = tempfile::tempdir().unwrap();
         let csv = folder.path().join("people.csv");
         fs::write(&csv, bytes).unwrap();
-        let spec = AudienceSpec {
-            encoding: None,
-            delimiter: None,
-            multiline_columns: Vec::new(),
-            aliases: BTreeMap::new(),
-            types: BTreeMap::new(),
-            required: Vec::new(),
-            user_id_column: "user_id".to_owned(),
-            without_user_id: WithoutUser::Refuse,
-            key_column: None,
-        };
-        Self { folder, csv, spec }
+        Self { folder, csv, spec: AudienceSpec::default(), used: Used::All }
     }
 
     fn with(mut self, change: impl FnOnce(&mut AudienceSpec)) -> Self {
         change(&mut self.spec);
+        self
+    }
+
+    /// Only these columns are named by templates.
+    fn using(mut self, names: &[&str]) -> Self {
+        self.used = Used::Names(names.iter().map(ToString::to_string).collect());
         self
     }
 
@@ -59,7 +59,7 @@ impl List {
     }
 
     fn open(&self) -> Audience {
-        Audience::open(&self.spec, [&self.profile()], false)
+        Audience::open(&self.spec, [&self.profile()], &self.used, false)
             .map_err(|problems| self.words(&problems))
             .unwrap()
     }
@@ -70,9 +70,11 @@ impl List {
 
     fn read_as(&self, live: bool) -> Outcome {
         let mut outcome = Outcome::default();
-        let audience = Audience::open(&self.spec, [&self.profile()], live)
+        let audience = Audience::open(&self.spec, [&self.profile()], &self.used, live)
             .map_err(|problems| self.words(&problems))
             .unwrap();
+        outcome.notes = audience.notes().map(|(_, note)| note.to_owned()).collect();
+        let findings = audience.findings();
         for row in audience {
             assert!(outcome.end.is_none(), "nothing comes behind an error");
             match row {
@@ -81,6 +83,7 @@ impl List {
                 Err(problem) => outcome.end = Some(problem),
             }
         }
+        outcome.findings = findings.lock().unwrap().clone();
         outcome
     }
 
@@ -91,7 +94,7 @@ impl List {
 
     /// The same, of a file as it was found before.
     fn refused_as(&self, found: &FileProfile) -> Vec<String> {
-        match Audience::open(&self.spec, [found], false) {
+        match Audience::open(&self.spec, [found], &self.used, false) {
             Ok(_) => panic!("the list was opened"),
             Err(problems) => self.words(&problems),
         }
@@ -106,6 +109,14 @@ impl List {
 impl Outcome {
     fn names(&self) -> Vec<&str> {
         self.good.iter().filter_map(|recipient| recipient.name.as_deref()).collect()
+    }
+
+    /// What is odd, in words, with its lines.
+    fn odd(&self) -> Vec<String> {
+        let words = |(finding, tally): (&Finding, &Tally)| {
+            format!("{} {} {:?}", tally.rows, finding.words(tally.rows), tally.lines)
+        };
+        self.findings.iter().map(words).collect()
     }
 
     /// `line column: message` of each bad row.

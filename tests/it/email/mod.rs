@@ -14,10 +14,8 @@ use std::{
 use aws_lc_rs::hmac;
 use jiff::Timestamp;
 use linkpost::{
-    audience::{Address, Recipient, RecipientKey},
-    campaign::{
-        Attachment, AudienceSpec, Campaign, CampaignId, Kind, ListPath, ListSource, ListSpec, WithoutUser,
-    },
+    audience::{Address, Cells, Recipient, RecipientKey},
+    campaign::{Attachment, AudienceSpec, Campaign, CampaignId, Kind, ListPath, ListSource, ListSpec},
     email::{Letter, Letterhead, Link, MessageKeys, Unsubscribe},
     message::Message,
     problem::Diagnosis,
@@ -76,17 +74,7 @@ fn campaign(template: impl Into<PathBuf>) -> Campaign {
             skip_problems: None,
             done: None,
         },
-        audience: AudienceSpec {
-            encoding: None,
-            delimiter: None,
-            multiline_columns: Vec::new(),
-            aliases: [].into(),
-            types: [].into(),
-            required: Vec::new(),
-            user_id_column: "user_id".into(),
-            without_user_id: WithoutUser::Refuse,
-            key_column: None,
-        },
+        audience: AudienceSpec::default(),
         template: template.into(),
         variables: Map::new(),
         token_life: linkpost::campaign::TokenLife::of_days(7),
@@ -109,6 +97,7 @@ fn recipient(user: &str, fields: Value) -> Recipient {
         address: Address::parse(&format!("{user}@example.org")).unwrap(),
         name,
         fields,
+        cells: Cells::default(),
     }
 }
 

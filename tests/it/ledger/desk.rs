@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use linkpost::{
-    audience::{Address, Fields, Recipient, RecipientKey, Row, RowProblem},
+    audience::{Address, Cells, Fields, Recipient, RecipientKey, Row, RowProblem},
     campaign::CampaignId,
     clock::Clock,
     ledger::{
@@ -92,6 +92,7 @@ pub(crate) fn recipient(line: u64, user: &str, address: &str) -> Recipient {
         address: Address::parse(address).unwrap(),
         name: Some("Ada Söhne".into()),
         fields,
+        cells: Cells::default(),
     }
 }
 

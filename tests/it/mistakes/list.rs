@@ -26,7 +26,7 @@ fn a_missing_column_is_told_with_those_that_are_there() {
     assert_snapshot!(checked("user_id,adress,first_name\nuser_1,ada@example.com,Ada\n"), @r#"
     exit 65
     error: people.csv:1: no column `email`: the header has `user_id`, `adress`, `first_name`
-      hint: add the column, or name the one that is meant: `aliases.email = ["…"]` under `[audience]`
+      hint: the cells of `adress` look like addresses: `aliases.email = ["adress"]` under `[audience]`
     "#);
 }
 

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use aws_lc_rs::hmac;
 use jiff::Timestamp;
 use linkpost::{
-    audience::{Address, Audience, FileProfile},
+    audience::{Address, Audience, FileProfile, Used},
     campaign::{Campaign, ListSource, TokenLife},
     clock::Clock,
     delivery::{Delivery, Relays, Trouble, smtp, smtp::RelaySettings},
@@ -191,7 +191,7 @@ impl Rig {
             let ListSource::File(list) = &self.campaign.list.source else { panic!("the list is a file") };
             let list = list.at(None).unwrap();
             let profile = FileProfile::of(&list, "people.csv", None).unwrap();
-            let rows = Audience::open(&self.campaign.audience, [&profile], false).unwrap();
+            let rows = Audience::open(&self.campaign.audience, [&profile], &Used::All, false).unwrap();
             let mut enlistment = run.enlist().await.unwrap();
             enlistment.add(rows.map(Result::unwrap).collect()).await.unwrap();
             let mark = NewMark {

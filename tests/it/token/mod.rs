@@ -9,7 +9,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use linkpost::{
-    audience::{Address, Fields, Recipient, RecipientKey},
+    audience::{Address, Cells, Fields, Recipient, RecipientKey},
     campaign::{CampaignId, TokenLife},
     ledger::TokenRecord,
     token::{Algorithm, Issued, Keyring, LocalIssuer, LocalSettings, Refusal, Verified, verify},
@@ -90,6 +90,7 @@ fn recipient(user_id: &str) -> Recipient {
         address: Address::parse("ada@example.com").unwrap(),
         name: None,
         fields: Fields::new(),
+        cells: Cells::default(),
     }
 }
 
