@@ -10,8 +10,10 @@ use crate::audience::{Address, RecipientKey};
 /// The bytes of one mail, checked, and whom they are for.
 pub struct Message {
     pub(crate) bytes: Vec<u8>,
-    pub(crate) sender: Address,
+    pub(crate) sender: lettre::Address,
     pub(crate) recipient: Address,
+    /// The recipient as a command takes it.
+    pub(crate) mailbox: lettre::Address,
     pub(crate) key: RecipientKey,
     pub(crate) id: String,
     pub(crate) date: Timestamp,
@@ -28,7 +30,7 @@ impl Message {
 
     /// The envelope sender (`MAIL FROM`).
     #[must_use]
-    pub fn sender(&self) -> &Address {
+    pub fn sender(&self) -> &lettre::Address {
         &self.sender
     }
 
@@ -36,6 +38,12 @@ impl Message {
     #[must_use]
     pub fn recipient(&self) -> &Address {
         &self.recipient
+    }
+
+    /// The envelope recipient as a command takes it.
+    #[must_use]
+    pub fn mailbox(&self) -> &lettre::Address {
+        &self.mailbox
     }
 
     /// Whom the message was composed for.

@@ -131,10 +131,8 @@ impl Courier {
         }
         let place = match self {
             Self::Smtp(courier) => {
-                let envelope = smtp::Envelope {
-                    sender: message.sender().clone(),
-                    recipient: message.recipient().clone(),
-                };
+                let envelope =
+                    smtp::Envelope { sender: message.sender().clone(), recipient: message.mailbox().clone() };
                 match courier.offer(&envelope, message.bytes(), tell).await? {
                     courier::Offer::Ready(ready) => Place::Smtp(ready),
                     courier::Offer::Refused(outcome) => return Ok(Offer::Refused(outcome)),

@@ -100,8 +100,9 @@ impl Letter {
         let sha256 = sha256(&bytes);
         Ok(Message {
             bytes,
-            sender: letter.letterhead.sender.clone(),
+            sender: letter.from.email.clone(),
             recipient: recipient.address.clone(),
+            mailbox: to.email,
             key: recipient.key.clone(),
             id,
             date,

@@ -9,7 +9,6 @@ mod replies;
 use std::time::Duration;
 
 use linkpost::{
-    audience::Address,
     delivery::{
         Stop,
         smtp::{Body, Connection, Deadlines, Envelope, Offered, Relay, RelaySettings, Tls, Transaction},
@@ -134,7 +133,7 @@ fn hasty(relay: &SandboxRelay, change: impl FnOnce(&mut Deadlines)) -> Courier {
 }
 
 fn envelope(recipient: &str) -> Envelope {
-    let address = |text| Address::parse(text).unwrap();
+    let address = |text: &str| text.parse().unwrap();
     Envelope { sender: address("news@example.com"), recipient: address(recipient) }
 }
 
