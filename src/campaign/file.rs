@@ -28,7 +28,7 @@ impl Campaign {
     }
 }
 
-/// `None` only where a problem was told.
+/// `None` only if a problem was recorded.
 fn read(file: &TomlFile, path: &Path) -> Result<Option<Campaign>, Vec<Problem>> {
     let mut root = file.root()?;
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();

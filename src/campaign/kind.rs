@@ -17,7 +17,7 @@ pub enum Kind {
     Survey,
 }
 
-/// How often a recipient key may be mailed in a campaign.
+/// The number of times that a recipient key may be mailed in a campaign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Once {
     /// Once in each occasion.
@@ -28,12 +28,12 @@ pub enum Once {
     PerSurvey,
 }
 
-/// What a kind brings along.
+/// The defaults and demands of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
     /// The column that joins the user in the recipient key.
     pub key_column: Option<&'static str>,
-    /// How often a key is mailed across occasions.
+    /// The number of times that a key is mailed across occasions.
     pub once: Once,
     /// The columns that every row must fill.
     pub required: &'static [&'static str],
@@ -41,7 +41,7 @@ pub struct Rules {
     pub json: &'static [&'static str],
     /// The life of a token where the file sets none.
     pub token_life: TokenLife,
-    /// How long after the first try a mail may still leave.
+    /// The time after the first try in which a mail may still leave.
     pub not_after: SignedDuration,
 }
 

@@ -1,4 +1,4 @@
-//! How many rows with problems a list may have.
+//! The number of rows with problems that a list may have.
 
 use std::fmt;
 
@@ -30,7 +30,7 @@ impl Leeway {
         rows.and_then(digits).map(Self::Rows).ok_or_else(wrong)
     }
 
-    /// How many rows of a list of `rows` that is: of a share the whole ones.
+    /// The number of rows in a list of `rows`: of a share the whole ones.
     #[must_use]
     pub fn of(self, rows: u64) -> u64 {
         match self {

@@ -11,28 +11,28 @@ use crate::{
     toml_file::{Table, TomlFile},
 };
 
-/// How long a file that was found by its name has to be left alone before it is read: an export that is being written
+/// The time for which a file that was found by its name has to be left alone before it is read: an export in the making
 /// is touched more often.
 const USUAL_SETTLE: SignedDuration = SignedDuration::from_secs(10);
-/// How `{date}` is written where it says nothing else: `2026-11-23`.
+/// The form of `{date}` where the file names none: `2026-11-23`.
 const USUAL_DATE: &str = "%Y-%m-%d";
 
-/// Where the list comes from, and how fresh it has to be.
+/// The source of the list, and the freshness that it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListSpec {
-    /// Where it comes from.
+    /// Its source.
     pub source: ListSource,
     /// The oldest that its files may be, by their time of change; `None`: any age.
     pub max_age: Option<SignedDuration>,
-    /// How long its files must have been left alone.
+    /// The time for which its files must have been left alone.
     pub settle: SignedDuration,
     /// The folder that its files are moved to once everybody on them is settled.
     pub done: Option<PathBuf>,
-    /// How many rows with problems are set aside; `None`: any stops the run.
+    /// The number of rows with problems that are set aside; `None`: any stops the run.
     pub skip_problems: Option<Leeway>,
 }
 
-/// Where a list comes from.
+/// The source of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListSource {
     /// One file; its path may hold the day of the due time.
@@ -41,7 +41,7 @@ pub enum ListSource {
     Newest(ListPath),
     /// All files whose names match and that were not taken before.
     AllNew(ListPath),
-    /// What a program prints: its name and its arguments. No shell is asked.
+    /// The output of a program: its name and its arguments. No shell is asked.
     Command(Vec<String>),
 }
 
@@ -120,7 +120,7 @@ impl ListPath {
         pieces.collect::<Option<String>>().map(|rest| self.base.join(rest))
     }
 
-    /// What is behind the folder, as the campaign file writes it.
+    /// The path after the folder, as the campaign file writes it.
     fn rest(&self) -> String {
         let pieces = self.pieces.iter().map(|piece| match piece {
             Piece::Text(text) => text.clone(),
@@ -137,7 +137,7 @@ impl fmt::Display for ListPath {
     }
 }
 
-/// What looks like a path elsewhere and is none here.
+/// Texts that are a path elsewhere and none here.
 fn no_path(text: &str) -> Option<String> {
     if text.contains("://") {
         return Some(format!(
@@ -168,7 +168,7 @@ fn is_date_format(format: &str) -> bool {
     format.contains('%') && !format.contains(['*', '?', '{']) && strtime::format(format, &sample).is_ok()
 }
 
-/// Reads `[audience]`. `None` only where a problem was told.
+/// Reads `[audience]`. `None` only if a problem was recorded.
 pub(super) fn read(
     file: &TomlFile,
     mut table: Table<'_>,

@@ -55,7 +55,7 @@ impl fmt::Display for CampaignId {
     }
 }
 
-/// How the cells of a column are read.
+/// The type of a column's cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColumnType {
     /// As it stands, trimmed.
@@ -70,7 +70,7 @@ pub enum ColumnType {
     Zone,
 }
 
-/// What becomes of a row without a user id.
+/// The treatment of a row without a user id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WithoutUser {
     /// It is a row with a problem.
@@ -81,10 +81,10 @@ pub enum WithoutUser {
     Invite,
 }
 
-/// How to read the list.
+/// The reading of the list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AudienceSpec {
-    /// The WHATWG label of the encoding; `None`: UTF-8, or detected and told.
+    /// The WHATWG label of the encoding; `None`: UTF-8, or detected and reported.
     pub encoding: Option<String>,
     /// The delimiter; `None`: `,`, `;`, `|` or tab, whichever the header has.
     pub delimiter: Option<char>,
@@ -102,7 +102,7 @@ pub struct AudienceSpec {
     pub required: Vec<String>,
     /// The column that says whom the link signs in: `user_id` unless set otherwise.
     pub user_id_column: String,
-    /// What becomes of a row without a user id.
+    /// The treatment of a row without a user id.
     pub without_user_id: WithoutUser,
     /// The kind's extra key column (`cart_id`), if it has one.
     pub key_column: Option<String>,
@@ -162,31 +162,31 @@ pub struct Campaign {
     pub title: String,
     /// The defaults and rules that apply.
     pub kind: Kind,
-    /// Which time of sending this is: a promo may go to the same people again on another occasion. A schedule with
+    /// The name of this time of sending: a promo may go to the same people again on another occasion. A schedule with
     /// several due times names each after its time.
     pub occasion: String,
-    /// Which survey this is, where the kind is one: the `occasion` of the file.
+    /// The name of the survey, where the kind is one: the `occasion` of the file.
     pub survey: String,
-    /// Where the list comes from.
+    /// The source of the list.
     pub list: ListSpec,
-    /// How to read the list.
+    /// The reading of the list.
     pub audience: AudienceSpec,
     /// The template folder (`subject.txt`, `body.txt`, `body.html`); bases stand beside it.
     pub template: PathBuf,
     /// Constants for the templates.
     pub variables: Map<String, Value>,
-    /// How long a sign-in token lives.
+    /// The life of a sign-in token.
     pub token_life: TokenLife,
     /// The path or parameter values that every link of the campaign carries (UTM and others), in order.
     pub link_parameters: Vec<(String, String)>,
-    /// How long after the first try a mail may still leave; and where a schedule wants it, how long after the
+    /// The time after the first try in which a mail may still leave; and where a schedule wants it, how long after the
     /// occasion's due time (or its beginning, where that was later) one that was never tried.
     pub not_after: jiff::SignedDuration,
-    /// What goes along with every mail.
+    /// The attachments of every mail.
     pub attachments: Vec<Attachment>,
     /// The survey's questions; empty for other kinds.
     pub questions: Vec<Question>,
-    /// When it goes out by itself; `None`: only by hand.
+    /// The times at which it goes out by itself; `None`: only by hand.
     pub schedule: Option<Schedule>,
 }
 

@@ -11,7 +11,7 @@ use crate::{
 /// The days of a window that names none.
 const EVERY_DAY: [bool; 7] = [true; 7];
 
-/// `None` only where a problem was told.
+/// `None` only if a problem was recorded.
 pub(super) fn read(mut table: Table<'_>) -> Option<Schedule> {
     let own_zone = table.parse("zone", zone);
     let zoned = own_zone.clone().unwrap_or(TimeZone::UTC);
@@ -113,7 +113,7 @@ pub(super) fn check_occasion(root: &Table<'_>, schedule: &Schedule, kind: Option
     }
 }
 
-/// Where a value is wrong, that was told, and what comes back is of no account.
+/// A wrong value was reported, and the value that comes back is of no account.
 fn late(table: &mut Table<'_>) -> Late {
     let both = table.has("max_late") && table.has("catch_up");
     let limit = table.parse("max_late", duration);
@@ -176,7 +176,7 @@ fn time(text: &str, own_zone: Option<&TimeZone>) -> Result<Zoned, String> {
 /// The column that a window by the recipient's clock needs.
 pub const ZONE_COLUMN: &str = "timezone";
 
-/// What a window asks of the list: `Some(true)` where every row must fill the column `timezone`.
+/// The window's demand on the list: `Some(true)` where every row must fill the column `timezone`.
 pub(super) fn needs_zones(schedule: Option<&Schedule>) -> Option<bool> {
     match &schedule?.window.as_ref()?.zone {
         WindowZone::Fixed(_) => None,

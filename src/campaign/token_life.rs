@@ -1,4 +1,4 @@
-//! How long a link may sign its person in, with its limits.
+//! The time for which a link signs its person in, with its limits.
 
 use jiff::SignedDuration;
 

@@ -18,9 +18,9 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 pub struct Patience {
     /// So many failures in a row, over all connections, make the full pause.
     pub failures: u32,
-    /// How long the relay is left alone then, before one connection tries again.
+    /// The time that the relay is left alone then, before one connection tries again.
     pub pause: Duration,
-    /// How long no mail may get through before the run ends.
+    /// The time without a mail getting through after which the run ends.
     pub give_up_after: Duration,
 }
 
@@ -30,7 +30,7 @@ impl Default for Patience {
     }
 }
 
-/// What all workers know about one relay.
+/// The state of one relay, shared by all workers.
 #[derive(Debug)]
 pub(super) struct Breaker {
     patience: Patience,
@@ -47,7 +47,7 @@ struct State {
     reason: String,
 }
 
-/// Who may try, in the words of an electric circuit.
+/// The right to try, in the words of an electric circuit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Circuit {
     /// Mails flow: anybody.
@@ -79,9 +79,9 @@ pub(super) struct Pass<'a> {
 /// A failure, as it counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Failure {
-    /// How long the relay is left alone.
+    /// The time that the relay is left alone.
     pub(super) again_in: Duration,
-    /// How many there were in a row.
+    /// The number of them in a row.
     pub(super) failures: u32,
     /// Whether that is the full pause, after too many of them.
     pub(super) pausing: bool,
@@ -145,7 +145,7 @@ impl Breaker {
         self.state().failing = None;
     }
 
-    /// What happened last.
+    /// The last event.
     pub(super) fn reason(&self) -> String {
         self.state().reason.clone()
     }

@@ -116,7 +116,7 @@ impl Courier {
         }
     }
 
-    /// What the last mail's end says about us and the relay, once per mail; the relay's record takes it in.
+    /// The news in the last mail's end about us and the relay, once per mail; the relay's record takes it in.
     pub(super) fn take_remark(&mut self, tell: impl Fn(Trouble)) -> Remark {
         let remark = std::mem::replace(&mut self.remark, Remark::None);
         if let Some(at) = self.at {

@@ -1,4 +1,4 @@
-//! Where a message goes: a relay over SMTP, or a folder. A reply becomes an [`crate::ledger::Outcome`].
+//! The destination of a message: a relay over SMTP, or a folder. A reply becomes an [`crate::ledger::Outcome`].
 //!
 //! [`Delivery`] is the place, a [`Courier`] one worker's way to it. A mail goes in two steps, and between them the
 //! ledger writes down that it is tried: [`Courier::offer`] asks whether the mail is wanted, [`Ready::transfer`] hands
@@ -22,7 +22,7 @@ use crate::{
     message::Message,
 };
 
-/// Where messages go.
+/// The destination of messages.
 #[derive(Debug, Clone)]
 pub enum Delivery {
     /// One relay or several over SMTP.
@@ -99,7 +99,7 @@ impl Courier {
         }
     }
 
-    /// What the end of the last mail says about us and the place. To be asked once per mail.
+    /// The news in the end of the last mail about us and the place. To be asked once per mail.
     pub fn take_remark(&mut self, tell: impl Fn(Trouble)) -> Remark {
         match self {
             Self::Smtp(courier) => courier.take_remark(tell),

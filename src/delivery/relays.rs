@@ -43,18 +43,18 @@ struct Place {
     rests: AtomicBool,
 }
 
-/// What there is to tell about a relay while a run goes on.
+/// News of a relay while a run goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trouble {
     /// No connection, or one that broke off.
     Failed {
         /// Host and port.
         relay: String,
-        /// What happened.
+        /// The event.
         reason: String,
-        /// How long it is left alone.
+        /// The time that it is left alone.
         again_in: Duration,
-        /// How many failures there were in a row, over all connections.
+        /// The number of failures in a row, over all connections.
         failures: u32,
         /// Whether that is the full pause, after too many of them.
         pausing: bool,
@@ -79,7 +79,7 @@ impl Trouble {
     }
 }
 
-/// What to do next for a connection.
+/// The next step towards a connection.
 pub(super) enum Next<'a> {
     /// Connect to this relay.
     Try(usize, Pass<'a>),

@@ -1,4 +1,4 @@
-//! Why a run cannot go on: the relay, the settings or the encryption would stop every mail alike.
+//! The reasons that end a run: the relay, the settings or the encryption would stop every mail alike.
 
 use crate::replies::Refusal;
 
@@ -10,7 +10,7 @@ pub enum Stop {
     Unreachable {
         /// Host and port.
         relay: String,
-        /// What happened, or what the relay said.
+        /// The event, or the relay's words.
         reason: String,
     },
     /// The relay refuses us, and no recipient can change that.
@@ -21,13 +21,13 @@ pub enum Stop {
     Tls {
         /// Host and port.
         relay: String,
-        /// What is wrong.
+        /// The mistake.
         reason: String,
     },
     /// The settings forbid what they ask for.
     #[error("{reason}")]
     Settings {
-        /// What is wrong.
+        /// The mistake.
         reason: String,
     },
 }

@@ -1,4 +1,4 @@
-//! What would make the HTML better without being wrong: for people who listen to their mail.
+//! Advice that would make the HTML better for people who listen to their mail.
 
 use super::words::words;
 

@@ -1,4 +1,4 @@
-//! What goes along with every mail: read once, encoded once.
+//! The attachments of every mail: read once, encoded once.
 
 use std::fs;
 

@@ -22,7 +22,7 @@ pub(super) fn first(html: &str) -> String {
     text
 }
 
-/// Where the head's content begins and ends.
+/// The beginning and the end of the head's content.
 fn head(html: &str) -> Option<(usize, usize)> {
     let is = |tag: &Range<usize>, names: [&str; 2]| {
         html.get(tag.clone()).is_some_and(|tag| names.iter().any(|name| tag.starts_with(name)))
@@ -46,7 +46,7 @@ fn tags(html: &str, from: usize) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// Where a tag ends, past its `>`; one inside quotes is none.
+/// The end of a tag, past its `>`; one inside quotes is none.
 fn end_of(tag: &str) -> Option<usize> {
     let mut quoted = false;
     for (at, char) in tag.char_indices() {

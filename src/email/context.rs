@@ -1,4 +1,4 @@
-//! What a template sees, and whether it asks for something that nothing provides.
+//! The context of a template, and the check that it asks for nothing that nobody provides.
 
 use std::collections::BTreeSet;
 

@@ -40,7 +40,7 @@ pub(super) fn is_unfit(char: char) -> bool {
         || matches!(char, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Whom a derived id is about: campaign, occasion and recipient key.
+/// The subject of a derived id: campaign, occasion and recipient key.
 pub(super) fn about(campaign: &str, occasion: &str, key: &str) -> String {
     format!("{campaign}{KEY_SEPARATOR}{occasion}{KEY_SEPARATOR}{key}")
 }

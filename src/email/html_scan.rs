@@ -18,7 +18,7 @@ use super::{
 };
 use crate::problem::Diagnosis;
 
-/// What an HTML body holds.
+/// The contents of an HTML body.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Page {
     /// Every `href`, decoded.
@@ -67,7 +67,7 @@ const REFUSED: [&str; 29] = [
 /// Elements without an end tag: they do not nest.
 const VOID: [&str; 8] = ["area", "br", "col", "hr", "img", "meta", "source", "wbr"];
 
-/// How deep elements may nest: mail programs give up far earlier.
+/// The greatest depth of elements: mail programs give up far earlier.
 const MAX_DEPTH: usize = 512;
 
 /// Reads `html` to its end.
@@ -136,7 +136,7 @@ struct Found {
     style: String,
 }
 
-/// Where text goes.
+/// The place that text goes to.
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
 enum Inside {
     #[default]

@@ -77,7 +77,7 @@ impl Letter {
         context::likely_slips(&self.tera, &self.sources, &self.start(), &self.constants, columns)
     }
 
-    /// What would make the HTML better for people who listen to their mail. Advice: the mail may leave without it.
+    /// Advice that would make the HTML better for people who listen to their mail: the mail may leave without it.
     #[must_use]
     pub fn advice(&self) -> Vec<Problem> {
         let reached = self.sources.reached(&self.start());
@@ -96,7 +96,7 @@ impl Letter {
         self.digest
     }
 
-    /// Whom an id in a mail of this letter's is about.
+    /// The subject of an id in a mail of this letter.
     pub(super) fn about(&self, key: &RecipientKey) -> String {
         headers::about(&self.campaign, &self.occasion, &key.0)
     }

@@ -1,4 +1,4 @@
-//! Who we are, on every mail: the sender's side of the headers.
+//! The sender's side of the headers, on every mail.
 
 use url::Url;
 
@@ -7,14 +7,14 @@ use crate::{
     problem::{Place, Problem},
 };
 
-/// What every mail says about its sender.
+/// The sender as every mail shows it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Letterhead {
     /// The name in `From`.
     pub sender_name: Option<String>,
     /// The address in `From`, and the envelope sender.
     pub sender: Address,
-    /// Where answers go, if not to the sender.
+    /// The address for answers, if not the sender's.
     pub reply_to: Option<(Option<String>, Address)>,
     /// The postal address that the law wants in bulk mail; for the templates.
     pub postal_address: String,
@@ -22,7 +22,7 @@ pub struct Letterhead {
     pub list_id: String,
     /// Gmail's `SenderId` in `Feedback-ID`: 5 to 15 letters and digits.
     pub sender_id: String,
-    /// Where people take themselves off the list.
+    /// The ways off the list.
     pub unsubscribe: Unsubscribe,
     /// Whether to send `Precedence: bulk`, which silences old auto-responders.
     pub precedence_bulk: bool,
@@ -30,7 +30,7 @@ pub struct Letterhead {
     pub max_message_bytes: usize,
 }
 
-/// Where people take themselves off the list.
+/// The ways off the list.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Unsubscribe {
     /// The page; `u=` and an opaque id are appended. One-click (RFC 8058) wants https.

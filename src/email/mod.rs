@@ -48,7 +48,7 @@ pub struct Link<'a> {
     pub url: &'a str,
     /// The token inside.
     pub token: &'a str,
-    /// When the token ends.
+    /// The end of the token.
     pub expires: Timestamp,
 }
 
@@ -61,14 +61,14 @@ pub struct Email {
     pub text: String,
     /// The HTML part, CSS inlined, lines ended by `\n`.
     pub html: String,
-    /// Whom it was rendered for.
+    /// The recipient that it was rendered for.
     key: RecipientKey,
-    /// How that recipient leaves the list.
+    /// The ways off the list for that recipient.
     unsubscribe: UnsubscribeLinks,
 }
 
 impl Email {
-    /// Whom it was rendered for.
+    /// The recipient that it was rendered for.
     #[must_use]
     pub fn key(&self) -> &RecipientKey {
         &self.key

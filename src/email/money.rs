@@ -2,7 +2,7 @@
 
 use crate::digits::grouped;
 
-/// What to write before an amount; currencies without a sign stand after it by their code.
+/// The sign before an amount; currencies without one stand after it by their code.
 const SIGNS: [(&str, &str); 12] = [
     ("EUR", "€"),
     ("USD", "$"),

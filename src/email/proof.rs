@@ -18,13 +18,13 @@ use super::{
 };
 use crate::{audience::Recipient, problem::Diagnosis};
 
-/// What an inbox shows of a mail before it is opened, in characters.
+/// The part of a mail that an inbox shows before it is opened, in characters.
 const PREVIEW: usize = 150;
 
 /// From this length on a token is looked for outside links, too; shorter ones (of a preview) may be plain words.
 const SECRET: usize = 16;
 
-/// What one recipient's mail is held against.
+/// The facts that one recipient's mail is held against.
 pub(super) struct Proof<'a> {
     letter: &'a Letter,
     recipient: &'a Recipient,
@@ -260,7 +260,7 @@ impl<'a> Proof<'a> {
     }
 }
 
-/// What this very row of the list says.
+/// The texts of this very row of the list.
 struct OwnTexts {
     all: String,
     addresses: HashSet<String>,

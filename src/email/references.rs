@@ -1,4 +1,4 @@
-//! What a template's source refers to: other templates, variables, content ids; and what it must not use.
+//! The references of a template's source: other templates, variables, content ids; and the features that are refused.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ pub(super) fn templates(source: &str) -> Vec<Reference> {
     calls.collect()
 }
 
-/// What no template may use, with the reason: whatever switches escaping off or dumps all variables.
+/// Words that no template may use, with the reason: whatever switches escaping off or dumps all variables.
 pub(super) fn forbidden(source: &str) -> Vec<(Reference, &'static str)> {
     let words = words(source);
     let mut found = Vec::new();
@@ -45,7 +45,7 @@ pub(super) fn forbidden(source: &str) -> Vec<(Reference, &'static str)> {
     found
 }
 
-/// Where an HTML source puts a value into an attribute without quotes: a cell with a space would add attributes.
+/// A place where an HTML source puts a value into an attribute without quotes: a cell with a space adds attributes.
 pub(super) fn unquoted(source: &str) -> Vec<usize> {
     let mut found = Vec::new();
     let (mut in_tag, mut quote, mut last) = (false, None, ' ');
@@ -106,7 +106,7 @@ pub(super) fn own_names(source: &str) -> BTreeSet<String> {
     names
 }
 
-/// Where `variable` is used without anything that would catch its absence; `None` if every use is guarded.
+/// The place where `variable` is used without anything that would catch its absence; `None` if every use is guarded.
 ///
 /// A test of the variable anywhere (`if x`, `x is defined`) counts as a guard for the whole source: the author knows
 /// that it may be absent. Every row is rendered before the first mail leaves, so what this misses is caught there.
@@ -125,7 +125,7 @@ pub(super) fn mentions(source: &str, name: &str) -> bool {
     words(source).iter().any(|word| word.is_name(name))
 }
 
-/// Where `variable` is used first.
+/// The first use of `variable`.
 pub(super) fn first_use(source: &str, variable: &str) -> Option<usize> {
     let words = words(source);
     let at = (0..words.len()).find(|at| is_use(&words, *at, variable))?;

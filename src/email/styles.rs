@@ -1,8 +1,8 @@
-//! What CSS may not do in a mail.
+//! The things that CSS may not do in a mail.
 
 use super::urls::{self, Purpose};
 
-/// What runs script or fetches a stylesheet in some mail program or other.
+/// The words that run script or fetch a stylesheet in some mail program or other.
 const REFUSED: [&str; 6] =
     ["javascript:", "vbscript:", "expression(", "behavior:", "-moz-binding", "@import"];
 

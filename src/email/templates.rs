@@ -21,7 +21,7 @@ pub(super) const REQUIRED: [&str; 3] = ["subject.txt", "body.txt", "body.html"];
 /// One template may be at most this long, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// How deep `parts/` may nest.
+/// The greatest depth of `parts/`.
 const MAX_DEPTH: usize = 8;
 
 /// The sources of one campaign, by template name: the path below the root, with `/`.
@@ -85,7 +85,7 @@ impl Sources {
         format!("{}/{file}", self.folder)
     }
 
-    /// Where a template stands, as the user would name it.
+    /// The place of a template, as the user would name it.
     pub(super) fn place(&self, name: &str) -> Place {
         Place::file(self.root.join(name).display().to_string())
     }
@@ -120,7 +120,7 @@ impl Sources {
         reached
     }
 
-    /// What a template refers to, with the place of the reference, and what is wrong with it.
+    /// The templates that a template refers to, with the place of the reference, and the problems of it.
     fn follow(&self, name: &str) -> (Vec<(String, Place)>, Vec<Problem>) {
         let text = self.texts.get(name).map_or("", String::as_str);
         let mut more = Vec::new();
@@ -202,7 +202,7 @@ fn reported(report: &str, sources: &Sources) -> Option<Problem> {
     Some(Problem::new(place, fragment(message)))
 }
 
-/// What a template is made of.
+/// The parts of a template.
 const SYNTAX: &str = "write `{{ value }}`, `{% if value %}…{% endif %}` or `{# remark #}`";
 
 /// Tera's words about a syntax error; the tokens that it could begin an expression with are "a value" to an author.

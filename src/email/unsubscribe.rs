@@ -1,4 +1,4 @@
-//! How one recipient leaves the list: the links that a mail shows and the headers that mail programs act on.
+//! The ways off the list for one recipient: the links that a mail shows and the headers that mail programs act on.
 
 use lettre::message::header::HeaderValue;
 
@@ -28,7 +28,7 @@ impl UnsubscribeLinks {
         Self { id, page, mailto }
     }
 
-    /// What the templates show: the page, else the `mailto:`.
+    /// The way that the templates show: the page, else the `mailto:`.
     pub(super) fn shown(&self) -> Option<&str> {
         self.page.as_deref().or(self.mailto.as_deref())
     }

@@ -1,4 +1,4 @@
-//! Which URLs may stand in a mail. What a cell of the list smuggles into an `href` ends here.
+//! The URLs that may stand in a mail. Whatever a cell of the list smuggles into an `href` ends here.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,7 @@ use url::{Host, Url};
 /// The longest URL, in characters: longer ones were cut by mail programs and proxies.
 pub(super) const MAX_CHARS: usize = 1000;
 
-/// What a URL is for.
+/// The use of a URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// Something that a person follows.
@@ -81,7 +81,7 @@ fn is_scheme(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'.' | b'-'))
 }
 
-/// What follows `data:` for a picture without script.
+/// The text after `data:` for a picture without script.
 fn is_image(rest: &str) -> bool {
     ["image/png;base64,", "image/jpeg;base64,", "image/gif;base64,", "image/webp;base64,"]
         .iter()

@@ -2,7 +2,7 @@
 //!
 //! This is no parser. Tera parses; here we only find names and their lines, so that a problem has a place.
 
-/// What a word is.
+/// The kinds of words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WordKind {
     /// `{{` or `{%`.

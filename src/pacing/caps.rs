@@ -1,4 +1,4 @@
-//! How many mails may leave in any hour or day, over all runs on the ledger: what a provider's limits ask for.
+//! The number of mails that may leave in any hour or day, over all runs on the ledger, as a provider limits it.
 
 use std::{
     collections::VecDeque,
@@ -25,9 +25,9 @@ pub struct Caps {
 
 #[derive(Debug, Default)]
 struct State {
-    /// When mails left, oldest first.
+    /// The times at which mails left, oldest first.
     left: VecDeque<Timestamp>,
-    /// How many are on their way.
+    /// The number of mails on their way.
     open: u64,
 }
 
@@ -45,7 +45,7 @@ impl Caps {
         Self { caps, state: Mutex::new(State { left: left.into(), open: 0 }) }
     }
 
-    /// How many mails may leave now; `None`: there is no cap.
+    /// The number of mails that may leave now; `None`: there is no cap.
     #[must_use]
     pub fn room(&self, now: Timestamp) -> Option<u64> {
         let state = self.state();
@@ -85,7 +85,7 @@ impl State {
         self.left.iter().copied().filter(move |left| *left > since)
     }
 
-    /// When a cap has room again; `None`: it has.
+    /// The time at which a cap has room again; `None`: it has.
     fn opens(&self, cap: &Cap, now: Timestamp) -> Option<Timestamp> {
         let counted = self.within(cap, now).count() as u64;
         let over = (counted + self.open).checked_sub(cap.most)?;

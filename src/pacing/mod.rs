@@ -1,4 +1,4 @@
-//! How fast mails leave and how many in an hour or a day, and what the relays' answers say about us.
+//! The rate of mails, their number in an hour or a day, and our standing with the relays by their answers.
 //!
 //! [`Pace`] is the rate, [`Caps`] the most mails in a moving window, [`Reputation`] the reasons to go slower or to stop.
 

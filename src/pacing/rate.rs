@@ -16,9 +16,9 @@ const SLOWEST: f64 = 1.0 / 3600.0;
 const SLOWEST_PUSHED: f64 = 0.1;
 /// Complaints within this time are one: several connections hear the same.
 const ONE_COMPLAINT: Duration = Duration::from_secs(10);
-/// How often the rate rises again, by a tenth of what it was before the first complaint.
+/// The time between two rises of the rate, each by a tenth of the rate before the first complaint.
 const STEP_EVERY: Duration = Duration::from_mins(1);
-/// How long the real rate is measured over, where none is set.
+/// The time over which the real rate is measured, where none is set.
 const MEASURED: Duration = Duration::from_secs(10);
 
 /// Lets a mail pass so many times a second, after a first burst. First come, first served.
@@ -34,7 +34,7 @@ pub struct Pace {
 struct State {
     rate: f64,
     burst: u32,
-    /// When the bucket is full again: the "theoretical arrival time" of the next mail.
+    /// The time at which the bucket is full again: the "theoretical arrival time" of the next mail.
     full_at: Instant,
     /// Set while a relay's complaints hold the rate down.
     pushed: Option<Pushed>,
@@ -145,7 +145,7 @@ impl State {
         Ok(())
     }
 
-    /// How many mails a second pass at present.
+    /// The number of mails that pass in a second at present.
     fn real_rate(&self, now: Instant) -> f64 {
         let (since, passed) = self.measured;
         f64::from(passed) / (now - since).max(Duration::from_secs(1)).as_secs_f64()
@@ -204,7 +204,7 @@ mod tests {
 
     use super::*;
 
-    /// When each of `count` mails passes, in milliseconds.
+    /// The times at which `count` mails pass, in milliseconds.
     async fn passes(pace: &Pace, count: usize) -> Vec<u128> {
         let start = Instant::now();
         let mut times = Vec::new();

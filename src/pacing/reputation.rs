@@ -1,6 +1,6 @@
-//! What the last answers say about us, over all workers: too fast, not wanted, or misunderstood.
+//! Our standing by the last answers, over all workers: too fast, not wanted, or misunderstood.
 //!
-//! Whose fault one refusal is, [`crate::replies`] says. The same words to several people in a row are about us, whatever
+//! [`crate::replies`] says whose fault one refusal is. The same words to several people in a row are about us, whatever
 //! the code.
 
 use std::{
@@ -14,7 +14,7 @@ use crate::{
     replies::{Fault, Reading, sameness},
 };
 
-/// How many answers are remembered.
+/// The number of answers that are remembered.
 const REMEMBERED: usize = 100;
 /// So many refusals of one kind in a row end the run.
 const IN_A_ROW: usize = 5;
@@ -51,7 +51,7 @@ enum Answer {
     Refused(Fault, String),
 }
 
-/// What follows from an answer.
+/// The consequence of an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reaction {
     /// Nothing.
@@ -65,11 +65,11 @@ pub enum Reaction {
 /// A refusal that is about us.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Misunderstood {
-    /// Whose fault it is.
+    /// The party at fault.
     pub reading: Reading,
-    /// How many of the last answers said so.
+    /// The number of the last answers that said so.
     pub refused: usize,
-    /// What is the same in the refusals that were booked against people before it was understood.
+    /// The part that is the same in the refusals that were booked against people before it was understood.
     pub sameness: Option<String>,
 }
 

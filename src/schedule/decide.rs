@@ -1,10 +1,10 @@
-//! What a tick of cron has to do for one campaign.
+//! The work of a tick of cron for one campaign.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Late, MOST_MISSED, Schedule, ScheduleStatus, Timing};
 
-/// What the ledger remembers of a campaign's occasions.
+/// The occasions of a campaign as the ledger remembers them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct History {
     /// The newest due time that was begun or skipped.
@@ -18,18 +18,18 @@ pub struct History {
 /// An occasion that is not finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Open {
-    /// When it was due.
+    /// Its due time.
     pub due: Timestamp,
-    /// When its list was taken in; `None`: not yet, so nobody was mailed.
+    /// The time at which its list was taken in; `None`: not yet, so nobody was mailed.
     pub begun: Option<Timestamp>,
 }
 
-/// What to do.
+/// The work to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
     /// Due times that pass without a run, to be recorded, oldest first.
     pub skipped: Vec<Skip>,
-    /// What is to be done now.
+    /// The work to do now.
     pub act: Act,
     /// The next due time after now.
     pub next: Option<Timestamp>,
@@ -38,20 +38,20 @@ pub struct Decision {
 /// A due time that passes without a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Skip {
-    /// When it was due.
+    /// Its due time.
     pub due: Timestamp,
-    /// Why it does not run.
+    /// The reason that it does not run.
     pub why: Why,
 }
 
-/// Why an occasion does not run.
+/// The reason that an occasion does not run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
     /// It could not begin in time.
     Late {
-        /// How late it would have been.
+        /// The lateness that it would have had.
         by: SignedDuration,
-        /// How late it may be.
+        /// The lateness that it may have.
         limit: SignedDuration,
     },
     /// A newer one takes its place.
@@ -60,7 +60,7 @@ pub enum Why {
     Paused,
 }
 
-/// What is to be done now.
+/// The work to do now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
     /// The occasion of this due time begins; what an older one has left over is given up.
@@ -73,7 +73,7 @@ pub enum Act {
     Nothing(Idle),
 }
 
-/// Why nothing is to be done.
+/// The reason that nothing is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Idle {
     /// Between two due times, or before the first.
@@ -87,7 +87,7 @@ pub enum Idle {
 }
 
 impl Idle {
-    /// Why nothing is due, in words.
+    /// The reason that nothing is due, in words.
     #[must_use]
     pub fn in_words(self) -> &'static str {
         match self {
@@ -100,7 +100,7 @@ impl Idle {
 }
 
 impl Schedule {
-    /// What to do at `now`, given what the ledger remembers.
+    /// The work to do at `now`, given the memory of the ledger.
     #[must_use]
     pub fn decide(&self, now: Timestamp, history: &History) -> Decision {
         let next = self.next_after(now);

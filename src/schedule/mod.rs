@@ -1,4 +1,4 @@
-//! When a campaign goes out: which occasion is due at a time, which come next, and why something is not due.
+//! The due times of a campaign: which occasion is due at a time, which come next, and why something is not due.
 //!
 //! Pure: a schedule, a time and what the ledger remembers go in, a [`Decision`] comes out. Nothing here reads a clock
 //! or a file.
@@ -28,11 +28,11 @@ use jiff::{
     tz::TimeZone,
 };
 
-/// How a span is told to people: `2 hours`.
+/// A span in words for people: `2 hours`.
 pub const SPAN: SpanPrinter =
     SpanPrinter::new().designator(Designator::Verbose).spacing(Spacing::BetweenUnitsAndDesignators);
 
-/// How many due times are looked at to find the newest: a week of minutes.
+/// The number of due times that are looked at to find the newest: a week of minutes.
 const MOST_MISSED: usize = 10_080;
 
 /// The `[schedule]` of a campaign, valid by construction.
@@ -46,15 +46,15 @@ pub struct Schedule {
     pub from: Option<Timestamp>,
     /// Nothing is due from here on.
     pub until: Option<Timestamp>,
-    /// What becomes of an occasion that could not begin in time.
+    /// The fate of an occasion that could not begin in time.
     pub late: Late,
     /// Whether it runs at all.
     pub status: ScheduleStatus,
-    /// When mails may leave; `None`: at any time.
+    /// The hours in which mails may leave; `None`: all.
     pub window: Option<Window>,
 }
 
-/// What becomes of an occasion that could not begin in time.
+/// The fate of an occasion that could not begin in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Late {
     /// It begins up to so much later, and is skipped after that.
@@ -64,7 +64,7 @@ pub enum Late {
 }
 
 impl Late {
-    /// What holds where the file says nothing.
+    /// The default, where the file says nothing.
     pub const USUAL: SignedDuration = SignedDuration::from_hours(1);
 }
 

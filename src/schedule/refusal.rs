@@ -1,6 +1,6 @@
 //! Why a timing is refused, or is odd.
 
-/// Why a timing is refused: what was found and what was expected.
+/// The reason that a timing is refused: what was found and what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct TimingError {

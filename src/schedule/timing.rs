@@ -15,7 +15,7 @@ pub enum Timing {
     Every {
         /// The first.
         anchor: Box<Zoned>,
-        /// How far apart.
+        /// The distance between two.
         step: Span,
     },
 }
@@ -52,7 +52,7 @@ impl Timing {
         Ok(Self::Every { anchor: Box::new(anchor), step })
     }
 
-    /// Where `every` counts from.
+    /// The start that `every` counts from.
     pub(super) fn anchor(&self) -> Option<Timestamp> {
         match self {
             Self::Every { anchor, .. } => Some(anchor.timestamp()),

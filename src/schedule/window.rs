@@ -6,18 +6,18 @@ use jiff::{
     tz::TimeZone,
 };
 
-/// How many days ahead an opening is looked for: a window opens every week, or, where a change of the clocks takes it
-/// away once, every other week.
+/// The number of days that are searched for an opening: a window opens every week, or, where a change of the clocks
+/// takes it away once, every other week.
 const DAYS_AHEAD: usize = 16;
 
-/// When mails may leave.
+/// The hours in which mails may leave.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Window {
     /// The hours of the day.
     pub hours: Hours,
     /// The days of the week, Monday first. At night the day is the one on which the hours began.
     pub days: [bool; 7],
-    /// Whose clock.
+    /// The clock that it goes by.
     pub zone: WindowZone,
 }
 
@@ -30,7 +30,7 @@ pub struct Hours {
     pub to: Time,
 }
 
-/// Whose clock a window goes by.
+/// The clock that a window goes by.
 #[derive(Debug, Clone, PartialEq)]
 pub enum WindowZone {
     /// The same for everybody.
@@ -39,7 +39,7 @@ pub enum WindowZone {
     Recipient(Option<TimeZone>),
 }
 
-/// Why a part of a window is refused.
+/// The reason that a part of a window is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct WindowError(String);
@@ -94,7 +94,7 @@ impl Window {
         }
     }
 
-    /// When it opens next: `now` where it is open. A time that a change of the clocks leaves out is the one behind it.
+    /// The next opening: `now` where it is open. A time that a change of the clocks leaves out is the one after it.
     #[must_use]
     pub fn opens(&self, now: Timestamp, zone: &TimeZone) -> Timestamp {
         if self.is_open(now, zone) {

@@ -1,4 +1,4 @@
-//! The `[due]` table: the monitor that is told of the ticks.
+//! The `[due]` table: the monitor that hears of the ticks.
 
 use secrecy::ExposeSecret;
 
@@ -15,14 +15,14 @@ pub const PING_URL: &str = "LINKPOST_PING_URL";
 /// The same for a tick that failed.
 pub const PING_FAILURE_URL: &str = "LINKPOST_PING_FAILURE_URL";
 
-/// Whom `linkpost due` tells how its ticks ended.
+/// The monitor that hears from `linkpost due` how its ticks ended.
 #[derive(Debug, Clone, Default)]
 pub struct Due {
     /// Told of every tick that ended with 0, or with 75 since mails wait for their time.
     pub ping: Option<Monitor>,
     /// Told of every tick that ended with anything but 0 and 75.
     pub ping_failure: Option<Monitor>,
-    /// Why the environment names a monitor that cannot be told.
+    /// The reason that the environment names a monitor that cannot be asked.
     pub unusable: Vec<Problem>,
 }
 

@@ -20,7 +20,7 @@ use crate::{
     toml_file::{Table, TomlFile},
 };
 
-/// `None` only where a problem was told.
+/// `None` only if a problem was recorded.
 pub(super) fn read(
     file: &TomlFile,
     path: &Path,
@@ -94,7 +94,7 @@ pub(super) fn read(
     }))
 }
 
-/// Whose fault a refusal is: the user's own rules in front of the shipped ones.
+/// The rules for whose fault a refusal is: the user's own in front of the shipped ones.
 fn rules(file: &TomlFile, table: Option<Table<'_>>) -> Rules {
     let Some(mut table) = table else { return Rules::shipped() };
     let path = table.string("rules").map(|path| file.resolve(&path));
@@ -164,7 +164,7 @@ fn sender_id(text: &str) -> Result<String, String> {
     }
 }
 
-/// How fast, and how many in any hour and day.
+/// The rate, and the number of mails in any hour and day.
 #[derive(Debug, Default)]
 struct Rates {
     per_second: Option<f64>,

@@ -43,7 +43,7 @@ pub const SMTP_PASSWORD: &str = "LINKPOST_SMTP_PASSWORD";
 pub const CLERK_SECRET_KEY: &str = "CLERK_SECRET_KEY";
 /// The environment variable with the address of Clerk's API, where the settings name none.
 pub const CLERK_API_URL: &str = "CLERK_API_URL";
-/// How the names of the variables begin that are ours or Clerk's alone.
+/// The beginnings of the names of variables that are ours or Clerk's alone.
 const OURS: [&str; 2] = ["LINKPOST_", "CLERK_"];
 /// The environment variable with the folder of the service manager's secrets (systemd).
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
@@ -55,27 +55,27 @@ const PREVIEW_PORTAL: &str = "https://accounts.preview.invalid/sign-in";
 pub struct Settings {
     /// The file that they came from.
     pub file: PathBuf,
-    /// Whom the mails come from.
+    /// The sender of the mails.
     pub sender: Sender,
     /// The relays in the order of the file; none where it names none (`preview` and `--sandbox` need none).
     pub relays: Vec<Relay>,
-    /// What a run puts up with from them.
+    /// The limits before a run gives up on them.
     pub patience: Patience,
-    /// How many connections at once.
+    /// The number of connections at once.
     pub connections: usize,
     /// Mails a second over all connections; `None`: as fast as the relay takes them.
     pub rate: Option<f64>,
-    /// How many mails any hour and day may hold, over all runs.
+    /// The number of mails that any hour and day may hold, over all runs.
     pub caps: Vec<Cap>,
-    /// How many refusals of a run are no news; `None`: it depends on who looks on.
+    /// The number of refusals of a run that are no news; `None`: it depends on who looks on.
     pub expected_refusals: Option<Expected>,
     /// The place of the ledger.
     pub ledger: ledger::Location,
-    /// How it is used.
+    /// Its use.
     pub ledger_options: ledger::Options,
-    /// How links sign people in.
+    /// The way in which links sign people in.
     pub sign_in: SignIn,
-    /// Where people unsubscribe.
+    /// The ways to unsubscribe.
     pub unsubscribe: Unsubscribe,
     /// The `List-Id` (RFC 2919).
     pub list_id: String,
@@ -87,18 +87,18 @@ pub struct Settings {
     pub commands: Vec<String>,
     /// The pages behind the links.
     pub web: Web,
-    /// Whom `linkpost due` tells how its ticks ended.
+    /// The monitor that hears from `linkpost due` how its ticks ended.
     pub due: Due,
 }
 
-/// Whom the mails come from.
+/// The sender of the mails.
 #[derive(Debug, Clone)]
 pub struct Sender {
     /// The name beside the address.
     pub name: Option<String>,
     /// `From` and the envelope sender.
     pub address: Address,
-    /// Where answers go, if not to the sender.
+    /// The address for answers, if not the sender's.
     pub reply_to: Option<Address>,
     /// The postal address at the foot of every mail.
     pub postal_address: String,
@@ -107,17 +107,17 @@ pub struct Sender {
 /// An SMTP relay.
 #[derive(Debug, Clone)]
 pub struct Relay {
-    /// How to talk to it.
+    /// The settings for talking to it.
     pub smtp: smtp::RelaySettings,
     /// Its share of the connections, where relays have shares.
     pub weight: Option<u32>,
     /// The variable of the environment that its password is looked for in.
     pub password_env: String,
-    /// Why there is no password for the user that the file names: fine for a preview, not for a send.
+    /// The reason that there is no password for the user that the file names: fine for a preview, not for a send.
     pub wants_password: Option<NoSecret>,
 }
 
-/// Why a secret is not there. It matters where the secret is used, and nowhere else.
+/// The reason that a secret is not there. It matters where the secret is used, and nowhere else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoSecret {
     /// Neither this variable nor its `_FILE` is set.
@@ -126,7 +126,7 @@ pub enum NoSecret {
     Unreadable(Box<Problem>),
 }
 
-/// How links sign people in.
+/// The way in which links sign people in.
 #[derive(Debug, Clone)]
 pub enum SignIn {
     /// Tokens that are signed here.
@@ -138,11 +138,11 @@ pub enum SignIn {
 /// Tokens that Clerk mints.
 #[derive(Debug, Clone)]
 pub struct ClerkSignIn {
-    /// How to talk to it, and how its links look.
+    /// The settings for talking to it, and the look of its links.
     pub settings: ClerkSettings,
     /// The part of the key's budget that is used.
     pub share: f64,
-    /// Why there is no key: fine for a preview, not for a send.
+    /// The reason that there is no key: fine for a preview, not for a send.
     pub wants_key: Option<NoSecret>,
     /// The key folder, for the ids of messages.
     pub keys: PathBuf,
@@ -166,7 +166,7 @@ pub struct LocalSignIn {
 }
 
 impl Settings {
-    /// What is odd about them and may still be right.
+    /// Odd values that may still be right.
     #[must_use]
     pub fn advice(&self) -> Vec<Problem> {
         let odd = |relay: &Relay| {
@@ -186,7 +186,7 @@ impl Settings {
     }
 }
 
-/// How many refusals of a run are no news.
+/// The number of refusals of a run that are no news.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Expected {
     /// So many mails.
@@ -196,9 +196,9 @@ pub enum Expected {
 }
 
 impl Expected {
-    /// What is expected where the settings say nothing and a person looks on.
+    /// The default where a person looks on.
     pub const BY_HAND: Self = Self::Share(0.02);
-    /// What is expected where the settings say nothing and nobody looks on.
+    /// The default where nobody looks on.
     pub const BY_SCHEDULE: Self = Self::Mails(0);
 
     /// Whether so many refusals of so many mails are more than that.
@@ -240,7 +240,7 @@ impl SignIn {
 }
 
 impl LocalSignIn {
-    /// What the token room needs of it.
+    /// The part that the token room needs.
     #[must_use]
     pub fn local(&self) -> LocalSettings {
         LocalSettings {
@@ -272,7 +272,7 @@ impl SignIn {
         }
     }
 
-    /// Where people go from Clerk's Account Portal, if links lead there.
+    /// The page that people go to from Clerk's Account Portal, if links lead there.
     #[must_use]
     pub fn redirect_url(&self) -> Option<&Url> {
         match self {
@@ -300,7 +300,7 @@ impl SignIn {
     }
 }
 
-/// Where secrets and a few switches come from.
+/// The source of secrets and a few switches.
 #[derive(Debug, Clone, Copy)]
 pub struct Environment;
 

@@ -61,7 +61,7 @@ pub(super) fn read(
     (relays, patience)
 }
 
-/// What a run puts up with from all relays together.
+/// The limits before a run gives up, over all relays together.
 fn patience(table: &mut Table<'_>) -> Patience {
     let mut patience = Patience::default();
     if let Some(failures) = table.integer("failures_until_pause", 1..=1000) {

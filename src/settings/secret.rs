@@ -79,7 +79,7 @@ fn text(bytes: &[u8]) -> Result<Zeroizing<String>, String> {
     text.map(|text| Zeroizing::new(text.into_owned())).ok_or_else(|| "holds no text in UTF-8".to_owned())
 }
 
-/// The secret without the line end behind it; `Err` is a fragment.
+/// The secret without the line end after it; `Err` is a fragment.
 fn bare(text: &str) -> Result<SecretString, String> {
     let secret = text.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n']);
     if secret.trim().is_empty() {

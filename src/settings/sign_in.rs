@@ -19,12 +19,12 @@ use crate::{
     toml_file::{Table, TomlFile},
 };
 
-/// Where Clerk's Backend API is unless the settings say otherwise.
+/// The address of Clerk's Backend API, unless the settings name another.
 const CLERK: &str = "https://api.clerk.com";
 /// The part of the key's budget that is left to the live application.
 const SHARE: f64 = 0.5;
 
-/// `None` only where a problem was told.
+/// `None` only if a problem was recorded.
 pub(super) fn read(
     file: &TomlFile,
     mut table: Table<'_>,

@@ -20,13 +20,13 @@ pub const API_KEY: &str = "LINKPOST_API_KEY";
 
 const LISTEN: &str = "127.0.0.1:8025";
 const LIFE: SignedDuration = SignedDuration::from_hours(12);
-/// Where a form goes and what shows a person's link.
+/// Requests in a minute from one address to a form or to a page that shows a person's link.
 const REQUESTS: u32 = 60;
 const BAD_TOKENS: u32 = 10;
 /// A page of people should not need more.
 const MOST_REQUESTS: i64 = 1_000_000;
 
-/// How the pages look, where they lead, and whom they believe.
+/// The look of the pages, the places that they lead to, and the proxies that they believe.
 #[derive(Debug, Clone)]
 pub struct Web {
     /// The address to listen on. Rehearsals listen here as well, if it is on this machine.
@@ -37,13 +37,13 @@ pub struct Web {
     pub colour: String,
     /// A PNG, JPEG, WebP or SVG.
     pub logo: Option<PathBuf>,
-    /// Where a person lands who is signed in; `None`: on a page of ours.
+    /// The page for a person who is signed in; `None`: one of ours.
     pub after: Option<String>,
-    /// Where a link's `next` or `to` may lead: paths, or with `/*` at the end all below.
+    /// The places that a link's `next` or `to` may lead to: paths, or with `/*` at the end all below.
     pub paths: Vec<String>,
-    /// Where a person gets a new link.
+    /// The page on which a person gets a new link.
     pub new_link: Option<Url>,
-    /// How long a session lives.
+    /// The life of a session.
     pub session: SignedDuration,
     /// The header in which the proxy in front writes the client's address.
     pub client_address_header: Option<String>,
@@ -53,7 +53,7 @@ pub struct Web {
     pub bad_tokens_per_minute: u32,
     /// Certificate chain and key in PEM; `None`: a proxy in front does TLS.
     pub tls: Option<(PathBuf, PathBuf)>,
-    /// How long a client may take for the head and for the body of a request.
+    /// The time that a client may take for the head and for the body of a request.
     pub read_deadline: Duration,
     /// The key of the token API; without one it is closed.
     pub api_key: Result<SecretString, NoSecret>,

@@ -1,6 +1,6 @@
 //! The ways in which local tokens are signed.
 
-/// How local tokens are signed. Both give the same bytes for the same claims, so a token can be rebuilt (RFC 8032
+/// The signature of local tokens. Both give the same bytes for the same claims, so a token can be rebuilt (RFC 8032
 /// §5.1.6, RFC 2104); ECDSA and RSA-PSS cannot, and are not offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Algorithm {

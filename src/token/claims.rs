@@ -1,4 +1,4 @@
-//! What stands in a local token, and the limits of it: the one place that issuing and verifying agree on.
+//! The contents of a local token, and its limits: the one place that issuing and verifying agree on.
 
 use crate::hash::sha256;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ pub(super) const TOKEN_TYPE: &str = "email-link+jwt";
 /// The longest token, in bytes. It stands in a link, and mail programs cut long links.
 pub(super) const LONGEST_TOKEN: usize = 2048;
 
-/// How far the issuer's clock may run ahead of ours, in seconds: `nbf` and `iat` may lie this far in the future. A few
+/// Seconds by which the issuer's clock may run ahead of ours: `nbf` and `iat` may lie this far in the future. A few
 /// minutes, as RFC 7519 §4.1.5 has it. `exp` has no leeway: an expired token is expired here as it is in the ledger.
 pub(super) const LEEWAY: i64 = 300;
 
@@ -39,7 +39,7 @@ pub(super) struct Claims {
     pub(super) jti: String,
 }
 
-/// What the ledger keeps of a token: SHA-256 over the characters of its `jti`.
+/// The ledger's record of a token: SHA-256 over the characters of its `jti`.
 ///
 /// The hash of the `jti` and not of the token, so that no second spelling of a token is a second chance.
 pub(super) fn hash_jti(jti: &str) -> [u8; 32] {

@@ -21,16 +21,16 @@ use crate::{
 /// The file of the 32 bytes that every derived key comes from.
 pub(super) const SEED: &str = "seed.key";
 
-/// What makes a key folder.
+/// The command that makes a key folder.
 const MAKE_KEYS: &str = "linkpost keys new";
 
 /// No key file is longer: an Ed25519 key in PEM has 119 bytes.
 const LONGEST_FILE: usize = 4096;
 
-/// How the second of a key's creation stands in its `kid`.
+/// The form of the second of a key's creation in its `kid`.
 const KID_TIME: &str = "%Y%m%dT%H%M%S";
 
-/// Why a key folder cannot be used. The text names files, modes and owners, never what is in a file.
+/// The reason that a key folder cannot be used. The text names files, modes and owners, never the contents of a file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// There is no folder, or neither a seed nor a key in it: `keys new` is all it takes.
@@ -57,7 +57,7 @@ pub(super) struct KeyFile {
     pub(super) path: PathBuf,
 }
 
-/// What lies in a key folder.
+/// The contents of a key folder.
 pub(super) struct Listing {
     /// Whether the seed is there.
     pub(super) has_seed: bool,

@@ -17,7 +17,7 @@ use super::{
     key_folder::{self, KeyError, KeyFile, SEED},
 };
 
-/// What a derived key is for. Keys of different purposes tell nothing about each other (RFC 5869 §3.2).
+/// The purpose of a derived key. Keys of different purposes say nothing about each other (RFC 5869 §3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// The `jti` of local tokens.
@@ -66,7 +66,7 @@ pub(super) struct SigningKey {
 pub struct NewKey {
     /// The key's name in tokens.
     pub kid: String,
-    /// What it signs with.
+    /// The algorithm that it signs with.
     pub algorithm: Algorithm,
     /// The file it lies in.
     pub path: PathBuf,
@@ -77,9 +77,9 @@ pub struct NewKey {
 pub struct KeyInfo {
     /// The key's name in tokens.
     pub kid: String,
-    /// What it signs with.
+    /// The algorithm that it signs with.
     pub algorithm: Algorithm,
-    /// When it was made.
+    /// The time at which it was made.
     pub created: Timestamp,
     /// Whether it signs new tokens where the settings name its algorithm; every key verifies.
     pub signing: bool,

@@ -21,7 +21,7 @@ use crate::{
     problem::Diagnosis,
 };
 
-/// What the settings say about local tokens.
+/// The settings of local tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalSettings {
     /// The page that takes the token: https, or http on the machine itself.
@@ -32,11 +32,11 @@ pub struct LocalSettings {
     pub issuer: String,
     /// `aud`: who redeems the token.
     pub audience: String,
-    /// How new tokens are signed: by the newest key of this algorithm.
+    /// The algorithm of new tokens: its newest key signs them.
     pub algorithm: Algorithm,
 }
 
-/// Why no issuer can be made of these settings. Each text says what was found and what was expected.
+/// The reason that no issuer can be made of these settings. Each text says what was found and what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IssuerError {
     /// The page, the token's parameter or the campaign's link parameters.

@@ -44,7 +44,7 @@ use crate::{
 /// The text of a token. Whoever holds it is signed in.
 pub struct SignInToken(SecretString);
 
-/// Where the tokens come from.
+/// The source of the tokens.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "a run has one issuer")]
 pub enum TokenIssuer {
@@ -65,7 +65,7 @@ pub struct Issued {
     pub record: TokenRecord,
 }
 
-/// Why there is no token.
+/// The reason that there is no token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IssueError {
     /// Not for this recipient; the others are not concerned.
@@ -142,7 +142,7 @@ impl TokenIssuer {
         }
     }
 
-    /// How many tokens there are a second at most; `None`: as many as are wanted.
+    /// The most tokens in a second; `None`: as many as are wanted.
     #[must_use]
     pub fn rate(&self) -> Option<f64> {
         match self {

@@ -28,10 +28,10 @@ pub struct SessionKeys {
     keys: Vec<(String, Ed25519KeyPair)>,
 }
 
-/// What a session says (RFC 7519 §4.1; `amr`: RFC 8176).
+/// The claims of a session (RFC 7519 §4.1; `amr`: RFC 8176).
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
-    /// Who we are.
+    /// Our name.
     pub iss: String,
     /// For whom it is.
     pub aud: String,
@@ -43,7 +43,7 @@ pub struct Session {
     pub exp: i64,
     /// A new one for every sign-in.
     pub sid: String,
-    /// How the person proved who they are: by a link in a mail. A site asks for more before anything that matters.
+    /// The proof of who the person is: a link in a mail. A site asks for more before anything that matters.
     pub amr: Vec<String>,
     /// The campaign whose link it was.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -159,7 +159,7 @@ impl fmt::Debug for SessionKeys {
     }
 }
 
-/// Whose session it is stays out of logs.
+/// The person of a session stays out of logs.
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session").field("iat", &self.iat).field("exp", &self.exp).finish_non_exhaustive()

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::replies::{Fault, Identity, Reading, Rules, Step};
 
-/// How a sign-in failed.
+/// The failure of a sign-in.
 pub(super) enum AuthError {
     /// A rejection, and whose fault it is. Another try could lock the account.
     Refused(Reading, String),
@@ -31,7 +31,7 @@ impl From<WireError> for AuthError {
     }
 }
 
-/// What goes over the wire: the command, then one answer for each `334`.
+/// The lines that go over the wire: the command, then one answer for each `334`.
 struct Script {
     command: Zeroizing<String>,
     answers: Vec<Zeroizing<String>>,

@@ -1,6 +1,6 @@
 //! The bytes of a message on their way to a relay: checked once more, then dot-stuffed block by block.
 
-/// How many bytes go into one write, about.
+/// Bytes in one write, about.
 const BLOCK: usize = 64 * 1024;
 
 /// The longest line, without its line break (RFC 5321 §4.5.3.1.6).
@@ -10,7 +10,7 @@ const LONGEST_LINE: usize = 998;
 #[derive(Clone, Copy)]
 pub struct Body<'a>(&'a [u8]);
 
-/// Why bytes may not be sent.
+/// The reason that bytes may not be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Flaw {
     /// It has no byte.
@@ -51,7 +51,7 @@ impl<'a> Body<'a> {
         Ok(Self(bytes))
     }
 
-    /// How many bytes the message has, without dot-stuffing: what `SIZE` means (RFC 1870 §6).
+    /// The message's bytes, without dot-stuffing: the meaning of `SIZE` (RFC 1870 §6).
     pub(super) fn size(self) -> usize {
         self.0.len() + if self.0.ends_with(b"\n") { 0 } else { 2 }
     }

@@ -1,4 +1,4 @@
-//! What a relay can do, from its reply to EHLO.
+//! The extensions of a relay, from its reply to EHLO.
 
 use lettre::transport::smtp::authentication::Mechanism;
 

@@ -27,7 +27,7 @@ use crate::{
     replies::{Fault, Identity, Reading, Refusal, Rules},
 };
 
-/// Who sends, and to whom: MAIL and RCPT.
+/// The sender and the recipient: MAIL and RCPT.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Envelope {
     /// `MAIL FROM`.
@@ -53,13 +53,13 @@ pub struct Connection {
     opened: Instant,
     /// The age at which it takes no further mail.
     longest_age: Duration,
-    /// How many times MAIL was sent.
+    /// The number of times that MAIL was sent.
     mails: u32,
-    /// How many times it may be sent.
+    /// The number of times that it may be sent.
     most_mails: u32,
     /// The last mail was refused on the way: RSET goes first.
     unclean: bool,
-    /// Whose fault a refusal is.
+    /// The rules for whose fault a refusal is.
     rules: Rules,
 }
 
@@ -69,7 +69,7 @@ pub struct Transaction<'a> {
     body: Body<'a>,
 }
 
-/// What came of an offer.
+/// The result of an offer.
 pub enum Offered<'a> {
     /// `354`: the body may follow.
     Ready(Transaction<'a>),
@@ -81,7 +81,7 @@ pub enum Offered<'a> {
     Stale(String),
 }
 
-/// Why a mail cannot even be offered to this relay.
+/// The reason that a mail cannot even be offered to this relay.
 enum InvalidEnvelope {
     /// The sender, and so all mails.
     Sender(String),
@@ -118,7 +118,7 @@ impl Connection {
         })
     }
 
-    /// What the relay announced.
+    /// The extensions that the relay announced.
     pub(super) fn capabilities(&self) -> &Capabilities {
         &self.capabilities
     }

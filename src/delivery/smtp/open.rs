@@ -27,7 +27,7 @@ use crate::{
     replies::{Reading, Refusal, Step},
 };
 
-/// Why there is no connection.
+/// The reason that there is no connection.
 pub(super) enum OpenError {
     /// It may be there later.
     Again(String),
@@ -74,7 +74,7 @@ async fn dial(settings: &RelaySettings) -> Result<(Stream, IpAddr), OpenError> {
     Err(OpenError::Again(failure))
 }
 
-/// What the steps share.
+/// State that the steps share.
 struct Opening<'a> {
     settings: &'a RelaySettings,
     encryption: Option<&'a Encryption>,

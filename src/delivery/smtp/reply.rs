@@ -35,7 +35,7 @@ pub enum Class {
     No,
 }
 
-/// Why bytes are no reply. The connection cannot be trusted after that.
+/// The reason that bytes are no reply. The connection cannot be trusted after that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ReplyError {
     /// A line that does not begin with a code.
@@ -134,7 +134,7 @@ impl Reply {
         self.code
     }
 
-    /// What the first digit says.
+    /// The meaning of the first digit.
     #[must_use]
     pub fn class(&self) -> Class {
         match self.code / 100 {

@@ -1,4 +1,4 @@
-//! How to reach a relay, and how long to wait for it.
+//! The way to a relay, and the longest waits for it.
 
 use std::{fmt, net::IpAddr, path::PathBuf, time::Duration};
 
@@ -14,25 +14,25 @@ pub struct RelaySettings {
     pub host: String,
     /// The port: 465 for implicit TLS, 587 for STARTTLS.
     pub port: u16,
-    /// How the connection is protected.
+    /// The protection of the connection.
     pub tls: Tls,
-    /// Who we are to the relay.
+    /// Our sign-in at the relay.
     pub login: Option<Login>,
     /// The name in EHLO: a full host name, or an address literal such as `[192.0.2.1]`.
     pub hello: String,
     /// Certificates in PEM that are trusted beside those of the system.
     pub ca_file: Option<PathBuf>,
-    /// How long each step may take.
+    /// The deadline of each step.
     pub deadlines: Deadlines,
     /// The most mails on one connection. A relay that announces fewer (RFC 9422) is obeyed.
     pub messages_per_connection: u32,
     /// A connection older than this takes no further mail.
     pub connection_age: Duration,
-    /// Whose fault a refusal is.
+    /// The rules for whose fault a refusal is.
     pub rules: Rules,
 }
 
-/// How the connection is protected.
+/// The protection of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tls {
     /// TLS from the first byte (port 465): nothing to strip, nothing to inject into.
@@ -45,7 +45,7 @@ pub enum Tls {
     Plaintext,
 }
 
-/// Who we are to the relay.
+/// Our sign-in at the relay.
 #[derive(Clone)]
 pub struct Login {
     /// `None`: PLAIN if the relay offers it, else LOGIN. XOAUTH2 must be asked for, since its secret is no password.
@@ -63,7 +63,7 @@ impl fmt::Debug for Login {
     }
 }
 
-/// How long each step may take, for the whole reply: a relay that trickles gains nothing.
+/// The deadline of each step, for the whole reply: a relay that trickles gains nothing.
 ///
 /// The defaults follow RFC 5321 §4.5.3.2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

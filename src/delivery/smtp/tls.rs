@@ -26,7 +26,7 @@ pub(super) struct Encryption {
     host: ServerName<'static>,
 }
 
-/// Why a connection could not be encrypted.
+/// The reason that a connection could not be encrypted.
 pub(super) enum HandshakeError {
     /// The certificate or the protocol: trying again changes nothing.
     Refused(String),

@@ -44,7 +44,7 @@ impl Verb {
     }
 }
 
-/// What a reply that does not let the conversation go on means.
+/// The meaning of a reply that does not let the conversation go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// The mail was refused, and this is whose fault it is.
@@ -53,10 +53,10 @@ pub(super) enum Verdict {
     Desynced,
 }
 
-/// What the end of a mail says about us or about the relay, rather than about the recipient.
+/// The news in the end of a mail about us or about the relay, rather than about the recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Remark {
-    /// The relay was not asked, or what it said was told already.
+    /// The relay was not asked, or its answer was reported already.
     None,
     /// The relay took the mail.
     Taken,
@@ -88,7 +88,7 @@ pub(super) fn before_message(rules: &Rules, verb: Verb, reply: &Reply) -> Verdic
     }
 }
 
-/// What becomes of a mail that was refused.
+/// The fate of a mail that was refused.
 pub(super) fn outcome(reading: &Reading, reason: String) -> Outcome {
     match reading.fault {
         _ if reading.stops_at_once() => Outcome::Requeued { reason },
@@ -139,7 +139,7 @@ mod tests {
         parsed.expect("well formed").expect("complete").0
     }
 
-    /// What becomes of a mail, in a word.
+    /// The fate of a mail, in a word.
     fn end(outcome: &Outcome) -> &'static str {
         match outcome {
             Outcome::Accepted { .. } => "accepted",

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::failpoint;
 
-/// Why the conversation cannot go on.
+/// The reason that the conversation cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WireError {
     #[error("no complete answer within {0:?}")]

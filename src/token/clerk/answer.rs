@@ -1,4 +1,4 @@
-//! What an answer of Clerk's means, whatever its body looks like.
+//! The meaning of an answer of Clerk's, whatever its body looks like.
 
 use std::{fmt, time::Duration};
 
@@ -17,7 +17,7 @@ const UNNAMED_WAIT: Duration = Duration::from_secs(10);
 /// The longest wait that is believed.
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
-/// What came back from one request.
+/// The answer to one request.
 pub(super) enum Reply {
     /// It was done. The body may hold a token: it is wiped when dropped.
     Good(Zeroizing<Vec<u8>>),
@@ -142,7 +142,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// How long "too many" lasts: whole seconds, or a date (RFC 9110 §10.2.3). A date is taken against the answer's own
+/// The wait after "too many": whole seconds, or a date (RFC 9110 §10.2.3). A date is taken against the answer's own
 /// `Date`, so that a clock that is wrong here does not matter; `now` is the clock here.
 pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Duration {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);

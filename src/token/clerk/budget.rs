@@ -1,4 +1,4 @@
-//! How often Clerk may be asked: the key's budget is shared with the live application, so a part of it is left alone.
+//! The rate of questions to Clerk: the key's budget is shared with the live application, so a part of it is left alone.
 
 use std::{
     collections::VecDeque,
@@ -10,9 +10,9 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::pacing::Pace;
 
-/// What remains of the rate at the worst.
+/// The part of the rate that remains at the worst.
 const FLOOR: f64 = 0.05;
-/// How much of the full rate each good answer brings back.
+/// The part of the full rate that each good answer brings back.
 const RECOVERY: f64 = 0.005;
 /// The window of Clerk's limits on invitations.
 const HOUR: Duration = Duration::from_hours(1);

@@ -43,7 +43,7 @@ pub(super) struct Client {
     pulse: Pulse,
 }
 
-/// When Clerk last gave what it was asked for.
+/// The time at which Clerk last gave a thing that it was asked for.
 pub(super) struct Pulse(Mutex<Instant>);
 
 /// One request.
@@ -243,7 +243,7 @@ fn extend(body: &mut Zeroizing<Vec<u8>>, chunk: &[u8]) {
     body.extend_from_slice(chunk);
 }
 
-/// What broke off, and whether nothing had been sent.
+/// The thing that broke off, and whether nothing had been sent.
 fn words(host: &str, error: reqwest::Error) -> (String, bool) {
     let unsent = error.is_connect();
     (format!("{host}: {}", https::words(error)), unsent)

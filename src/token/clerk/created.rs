@@ -18,7 +18,7 @@ use crate::{
 pub(super) struct Created {
     kind: TokenKind,
     pub(super) id: String,
-    /// Whom it is for: a user id, or an address.
+    /// The person that it is for: a user id, or an address.
     whose: Option<String>,
     token: Option<SecretString>,
     url: Option<SecretString>,
@@ -45,7 +45,7 @@ impl Created {
         if created.id.is_empty() { Err("Clerk's answer holds no `id`") } else { Ok(created) }
     }
 
-    /// When it was made, Unix seconds, if Clerk's clock and ours agree within a minute.
+    /// The time at which it was made, Unix seconds, if Clerk's clock and ours agree within a minute.
     pub(super) fn made_at(&self, now: i64) -> Option<i64> {
         let at = self.at_ms.div_euclid(1000);
         (now.saturating_sub(60)..=now).contains(&at).then_some(at)

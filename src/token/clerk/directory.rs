@@ -1,4 +1,4 @@
-//! Who the people of a list are at Clerk, asked before the first mail: a row without a user id gets the user whose
+//! The users of a list at Clerk, asked before the first mail: a row without a user id gets the user whose
 //! address it is, and a row whose user could not sign in is a row with a problem.
 
 use std::{
@@ -32,7 +32,7 @@ const NAME: usize = 15;
 /// The most users in one answer. More than are asked for: an address may belong to several.
 const LIMIT: &str = "500";
 
-/// What Clerk said about the people of a list.
+/// Clerk's answers about the people of a list.
 #[derive(Debug, Default)]
 pub struct Directory {
     /// By canonical address, of those who came without a user id.
@@ -62,7 +62,7 @@ enum Trouble {
     Refused(String),
 }
 
-/// What is asked about.
+/// The subject of a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum By {
     Address,
@@ -180,7 +180,7 @@ fn batches<'a>(by: By, keys: impl Iterator<Item = &'a str>) -> Vec<(By, Vec<Stri
 
 type Answered = Vec<(By, String, Found)>;
 
-/// What bars the users with these ids, of those who are barred.
+/// The words for what bars the users with these ids, of those who are barred.
 pub(super) async fn barred(
     client: &Client,
     ids: &[String],
@@ -253,7 +253,7 @@ fn query(by: By, keys: &[String]) -> String {
     query.append_pair("limit", LIMIT).finish()
 }
 
-/// Who of the users is meant by a key.
+/// The user that is meant by a key.
 fn find(by: By, key: &str, users: &[UserBody]) -> Found {
     let found = |user: &UserBody| match user.barred() {
         Some(word) => Found::Trouble(Trouble::Barred(word)),

@@ -27,25 +27,25 @@ const BATCH: usize = 10;
 const BULK_AN_HOUR: usize = 25;
 /// Requests with one invitation in an hour.
 const SINGLE_AN_HOUR: usize = 100;
-/// How long the first waits for others to share its request with.
+/// The time that the first waits for others to share its request with.
 const GATHER: Duration = Duration::from_millis(200);
 
 /// An invitation as it is asked for.
 #[derive(Debug, Clone)]
 pub(super) struct Wanted {
-    /// What the ledger is told when its turn has come.
+    /// The question that the ledger records when its turn has come.
     pub(super) question: Question,
     /// The canonical address.
     pub(super) address: String,
-    /// Where the invited person arrives.
+    /// The page on which the invited person arrives.
     pub(super) redirect_url: Option<String>,
-    /// How many days it lives.
+    /// Its life in days.
     pub(super) days: i64,
     /// Whether there may be an earlier one.
     pub(super) again: bool,
 }
 
-/// What became of a question whose turn had come.
+/// The fate of a question whose turn had come.
 pub(super) enum Turn {
     /// Clerk was asked.
     Answered(Asked, Reply),
@@ -69,7 +69,7 @@ struct Waiting {
     answer: oneshot::Sender<Result<Turn, LedgerError>>,
 }
 
-/// How many people can be invited in an hour.
+/// The number of people who can be invited in an hour.
 pub const INVITATIONS_AN_HOUR: u64 = (BATCH * BULK_AN_HOUR) as u64;
 
 impl Invitations {

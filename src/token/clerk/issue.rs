@@ -21,10 +21,10 @@ use crate::{
     token::{IssueError, Issued, SignInLink},
 };
 
-/// How old a token may be when its answer is here, in seconds, where the answer does not say.
+/// The age that a token may have when its answer is here, in seconds, where the answer does not say.
 const LONGEST_ANSWER: i64 = 15;
 
-/// What is in a good answer.
+/// The contents of a good answer.
 enum Made {
     Usable(Issued),
     /// Nothing that a mail can carry. If Clerk named the token, the next question revokes it.
@@ -107,7 +107,7 @@ impl ClerkIssuer {
         }
     }
 
-    /// Asks for a sign-in token once its place in the budget is there. The question is written down behind the wait:
+    /// Asks for a sign-in token once its place in the budget is there. The question is written down after the wait:
     /// whoever dies waiting has asked nothing.
     async fn ask(
         &self,

@@ -41,35 +41,35 @@ use crate::{
 const LIVE_BUDGET: f64 = 1000.0;
 const TEST_BUDGET: f64 = 100.0;
 const WINDOW_SECONDS: f64 = 10.0;
-/// How many tokens are revoked at the same time.
+/// The number of tokens that are revoked at the same time.
 const AT_ONCE: usize = 16;
 /// Tokens that are read from the ledger at once.
 const PAGE: u32 = 500;
-/// How long a token may wait for its mail before it is minted anew.
+/// The time that a token may wait for its mail before it is minted anew.
 const OLDEST: SignedDuration = SignedDuration::from_mins(1);
 
-/// What the settings say about Clerk.
+/// The settings of Clerk.
 #[derive(Debug, Clone)]
 pub struct ClerkSettings {
-    /// Where the Backend API is: https, or http on this machine.
+    /// The address of the Backend API: https, or http on this machine.
     pub api_url: Url,
     /// The secret key of the instance.
     pub key: SecretString,
     /// Requests a second.
     pub rate: f64,
-    /// How the link looks.
+    /// The look of the link.
     pub link: ClerkLink,
     /// The organization that becomes active at sign-in.
     pub organization: Option<String>,
-    /// How long one request may take.
+    /// The deadline of one request.
     pub deadline: Duration,
-    /// How long nothing may come from Clerk before the run stops.
+    /// The time without anything from Clerk after which the run stops.
     pub patience: Duration,
-    /// Whose fault a refusal is.
+    /// The rules for whose fault a refusal is.
     pub rules: Rules,
 }
 
-/// Where a link leads.
+/// The page that a link leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClerkLink {
     /// To a page of one's own, with the token as a parameter.
@@ -81,7 +81,7 @@ pub enum ClerkLink {
     },
     /// To Clerk's Account Portal, as Clerk says.
     AccountPortal {
-        /// Where the person goes from there.
+        /// The page that the person goes to from there.
         redirect_url: Option<Url>,
     },
 }
@@ -91,7 +91,7 @@ pub enum ClerkLink {
 #[error("{0}")]
 pub struct ClerkError(pub String);
 
-/// What became of tokens that were to be revoked.
+/// The fate of tokens that were to be revoked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Recalled {
     /// Revoked now.
@@ -104,7 +104,7 @@ pub struct Recalled {
     pub left: u64,
 }
 
-/// What was found lying about at the start of a run, or at its end.
+/// Tokens that an earlier run left behind, found at the start of a run or at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Swept {
     /// Tokens without a mail that were revoked.
@@ -175,7 +175,7 @@ impl ClerkIssuer {
         self.roster.asked_all().await;
     }
 
-    /// How many people got no token since they were barred at Clerk after the list was booked.
+    /// The number of people who got no token since they were barred at Clerk after the list was booked.
     #[must_use]
     pub fn barred(&self) -> u64 {
         self.roster.kept()
@@ -290,7 +290,7 @@ fn revoked(token: &LiveToken, body: &[u8]) -> Result<(), &'static str> {
     }
 }
 
-/// What a refused revocation says about the token; `None` where it says nothing.
+/// The news in a refused revocation about the token; `None` where it has none.
 fn end_of(refusal: &Refusal) -> Option<TokenEnd> {
     let words = refusal.to_string();
     match refusal.status {

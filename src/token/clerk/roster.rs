@@ -1,4 +1,4 @@
-//! Who was barred since the list was looked up: asked about a hundred at a time, shortly before their tokens are minted.
+//! People barred since the list was looked up: asked about a hundred at a time, shortly before their tokens are minted.
 
 use std::{
     collections::HashMap,
@@ -17,14 +17,14 @@ use crate::{
 
 /// So many fit into one question.
 const AT_ONCE: u32 = 100;
-/// How long Clerk's word about a user holds.
+/// The time for which Clerk's word about a user holds.
 const HOLDS: Duration = Duration::from_mins(10);
 
-/// What is known of those who wait for a token.
+/// The knowledge about those who wait for a token.
 #[derive(Default)]
 pub(super) struct Roster {
     known: Mutex<Known>,
-    /// How many people were kept from a token.
+    /// The number of people who were kept from a token.
     kept: AtomicU64,
 }
 
@@ -42,12 +42,12 @@ impl Roster {
         *self.known.lock().await = Known { asked: vec![(0, u64::MAX, Instant::now())], ..Known::default() };
     }
 
-    /// How many people were kept from a token.
+    /// The number of people who were kept from a token.
     pub(super) fn kept(&self) -> u64 {
         self.kept.load(Ordering::Relaxed)
     }
 
-    /// Why the claimed recipient must not be minted a token. Where Clerk's word is too old, it is asked about them and
+    /// The bar that keeps the claimed recipient from a token. Where Clerk's word is too old, it is asked about them and
     /// about the next who wait, in one request.
     pub(super) async fn barred(
         &self,
@@ -89,7 +89,7 @@ impl Known {
         self.fresh(now).any(|(from, to)| (from..=to).contains(&line))
     }
 
-    /// The first line behind those before `line` that were asked about.
+    /// The first line after those before `line` that were asked about.
     fn frontier(&self, line: u64, now: Instant) -> u64 {
         self.fresh(now).map(|(_, to)| to.saturating_add(1)).filter(|next| *next <= line).max().unwrap_or(0)
     }

@@ -68,7 +68,7 @@ impl RevokedBody {
 }
 
 impl UserBody {
-    /// Why Clerk lets this user not sign in.
+    /// The reason that Clerk does not let this user sign in.
     pub(super) fn barred(&self) -> Option<&'static str> {
         [(self.banned, "banned"), (self.locked, "locked"), (self.deprovisioned, "deprovisioned")]
             .into_iter()
