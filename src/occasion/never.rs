@@ -33,7 +33,8 @@ impl Never {
             return Ok(None);
         }
         let campaign = Campaign::load(campaign).map_err(Obstacle::Files)?;
-        let cancelled = campaign.schedule.is_some_and(|schedule| schedule.status == ScheduleStatus::Cancelled);
+        let cancelled =
+            campaign.schedule.is_some_and(|schedule| schedule.status == ScheduleStatus::Cancelled);
         Ok(cancelled.then_some(Self::Cancelled(campaign.id)))
     }
 }
