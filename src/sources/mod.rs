@@ -4,7 +4,7 @@
 //!
 //! - `found`: a list as it was found, and whether it is fresh.
 //! - `files`: finding and reading its files; `error`: why there is none.
-//! - `program`: running the program that prints it.
+//! - `program`: running the program that prints it; `unrunnable`: why it could not be run.
 //! - `done`: moving away what is done.
 
 mod done;
@@ -12,6 +12,7 @@ mod error;
 mod files;
 mod found;
 mod program;
+mod unrunnable;
 
 pub use done::move_done;
 pub use error::ListError;

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::{process::Command, time::timeout};
 
-use super::{error::ListError, files::FoundFile};
+use super::{error::ListError, files::FoundFile, unrunnable};
 use crate::{
     audience::FileProfile,
     problem::{Place, Problem, cause},
@@ -60,7 +60,8 @@ pub(super) async fn run(
     let unwritten =
         |error: io::Error| ListError::Wrong(wrong(format!("it cannot be kept: {}", cause(&error))));
     let output = Output::new().map_err(unwritten)?;
-    let mut command = Command::new(located(program, folder));
+    let at = located(program, folder);
+    let mut command = Command::new(&at);
     command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
     command.stdout(output.file.try_clone().map_err(unwritten)?);
     if !folder.as_os_str().is_empty() {
@@ -70,10 +71,7 @@ pub(super) async fn run(
         command.env_remove(name);
     }
     let failed = |error: io::Error| {
-        let problem = wrong(format!("the program cannot be run: {}", cause(&error)));
-        ListError::Wrong(
-            problem.hint("`audience.command` is a program and its arguments, and no line for a shell"),
-        )
+        ListError::Wrong(unrunnable::unstarted(Place::file(&*name), program, &at, folder, &error))
     };
     let ended = timeout(LONGEST_COMMAND, command.spawn().map_err(failed)?.wait()).await;
     let status = ended
@@ -83,8 +81,12 @@ pub(super) async fn run(
         })?
         .map_err(failed)?;
     if !status.success() {
-        let problem = wrong(format!("the program ended with {status}, so its output is no list"));
-        return Err(ListError::Wrong(problem.hint("run it by hand; what it said is above")));
+        return Err(ListError::Wrong(unrunnable::failed(Place::file(&*name), words, folder, status)));
+    }
+    if output.file.metadata().is_ok_and(|file| file.len() == 0)
+        && let Some(problem) = unrunnable::silent(Place::file(&*name), words, folder)
+    {
+        return Err(ListError::Wrong(problem));
     }
     let profile = FileProfile::of(&output.path, &name, encoding).map_err(unwritten)?;
     Ok((FoundFile { profile, changed: None }, output))

@@ -1,5 +1,6 @@
 //! Who the people are: looked up before the first mail, invited where the campaign says so, refused otherwise.
 
+use insta::assert_snapshot;
 use linkpost::sandbox::Script;
 
 use super::{PAGE, campaign, relay, run, send, tokens};
@@ -49,9 +50,13 @@ async fn a_user_who_is_unknown_or_cannot_sign_in_is_a_row_with_a_problem() {
     let fixture = campaign(&relay, PAGE, 4);
     let said = send(&fixture, &clerk);
     assert_eq!((said.code, taken(&relay).len()), (Some(65), 0), "{said:?}");
-    assert!(said.err.contains("people.csv:2: Clerk knows the user `user_1` not"), "{said:?}");
-    assert!(said.err.contains("people.csv:3: the user `user_2` is banned at Clerk"), "{said:?}");
-    assert!(said.err.contains("people.csv:4: the user `user_3` is deprovisioned at Clerk"), "{said:?}");
+    assert_snapshot!(said.err, @r"
+    4 rows looked up at Clerk
+    error: people.csv:2: Clerk knows the user `user_1` not
+    error: people.csv:3: the user `user_2` is banned at Clerk and cannot sign in
+    error: people.csv:4: the user `user_3` is deprovisioned at Clerk and cannot sign in
+    nothing was sent; `--skip-problems` goes on without these rows, `--problems FILE` writes them out for correction
+    ");
     let said = run(&fixture, &clerk, &["send", "spring.toml", "--yes", "--skip-problems"]);
     assert_eq!((said.code, taken(&relay).len()), (Some(0), 1), "{said:?}");
 }

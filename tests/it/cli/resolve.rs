@@ -223,3 +223,41 @@ async fn the_relays_log_decides_by_message_id() {
     assert!(packed.err.contains("zcat mail.log.1.gz | linkpost resolve spring.toml --log -"), "{packed:?}");
     assert_eq!(fixture.run(&["ledger", "verify"]).code, Some(0));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_decides_in_whichever_form_it_comes() {
+    let relay = lossy(&[1, 2, 3]).await;
+    let fixture = Fixture::new();
+    patient(fixture.relay(relay.address()));
+    assert_eq!(fixture.run(&["send", "spring.toml", "--yes"]).code, Some(3));
+    let ids: std::collections::BTreeMap<_, _> =
+        taken(&relay).into_iter().map(|mail| (mail.recipient, mail.message_id)).collect();
+    let id = |person: usize| &ids[&format!("person{person}@example.com")];
+    let decided = |log: &[u8], form: &str| {
+        fixture.file("mail.log", log);
+        let said = resolve(&fixture, &["--log", "mail.log"]);
+        assert!(said.err.contains("1 mail decided") && said.err.contains(form), "{form}: {said:?}");
+    };
+    let journal = |text: &str| format!("{{\"SYSLOG_IDENTIFIER\":\"postfix/x\",\"MESSAGE\":\"{text}\"}}\n");
+    let taken = format!("4A1B2C: message-id=<{}>", id(1));
+    let status = "4A1B2C: to=<x>, status=sent (250 ok)";
+    decided((journal(&taken) + &journal(status)).as_bytes(), "mail.log: 2 lines of Postfix\n");
+    let rfc5424 = format!(
+        "<22>1 2026-11-22T09:30:01Z mx postfix/cleanup 1 - - 4A2B2C: message-id=<{}>\r\n\
+         <22>1 2026-11-22T09:30:02Z mx postfix/smtp 1 - - 4A2B2C: to=<x>, status=bounced (550 no)\r\n",
+        id(2)
+    );
+    let utf16: Vec<u8> = format!("\u{feff}{rfc5424}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    decided(&utf16, "mail.log: 2 lines of Postfix\n");
+    let exim = format!("2026-11-22 09:30:01 1wXyZa-0000Ab-3C <= news@example.com P=esmtp S=9 id={}\n", id(3));
+    decided(exim.as_bytes(), "mail.log: 1 line of Exim\n");
+    let mut found: Vec<_> =
+        audit(&fixture).await.into_iter().map(|(_, state, reason)| (state, reason)).collect();
+    found.sort();
+    let expected = [
+        ("rejected", "the relay's log: status=bounced (550 no)"),
+        ("sent", "the relay's log: in the relay's queue"),
+        ("sent", "the relay's log: status=sent (250 ok)"),
+    ];
+    assert_eq!(found, expected.map(|(state, reason)| (state.to_owned(), reason.to_owned())));
+}

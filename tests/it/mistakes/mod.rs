@@ -4,6 +4,8 @@ mod books;
 mod cron;
 mod files;
 mod list;
+mod log;
+mod program;
 mod relay;
 
 use crate::support::{

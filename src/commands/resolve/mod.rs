@@ -1,20 +1,19 @@
 //! `resolve`: decides about mails that were handed over without an answer, by hand or from a relay's log.
 
-use std::{
-    fs::File,
-    io::{self, BufRead, BufReader},
-    path::{Path, PathBuf},
-};
+mod relay_log;
+
+use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, ValueEnum};
 use jiff::tz::TimeZone;
 use serde_json::json;
 
+use self::relay_log::RelayLog;
 use crate::{
     audience::problems::quoted_row,
     console::{
         AcceptArgs, Failure, Global, books,
-        command_line::{self, CommandLine, quoted},
+        command_line::{self, CommandLine},
         files,
         name_owner::Owner,
         spelled,
@@ -47,7 +46,7 @@ pub struct ResolveArgs {
     /// Why, for the audit trail
     #[arg(long, value_name = "TEXT", conflicts_with = "log")]
     pub reason: Option<String>,
-    /// Find out from the relay's log (Postfix or OpenSMTPD; `-` for stdin); may be given several times, oldest first
+    /// Find out from the relay's log (Postfix, Exim, OpenSMTPD, Sendmail; `-` for stdin); may be given several times, oldest first
     #[arg(long, value_name = "FILE")]
     pub log: Vec<PathBuf>,
     /// Decide about the rehearsals of `send --sandbox`
@@ -109,7 +108,7 @@ impl ResolveArgs {
 /// Runs the verb.
 pub async fn run(ui: &Ui, global: &Global, mut arguments: ResolveArgs) -> Result<Exit, Failure> {
     let (settings, campaign) = files::named(global, &arguments.campaign)?;
-    let logs = open_logs(global, &arguments)?;
+    let logs = relay_log::open_all(&arguments.log, &arguments.by_log(global, "-"))?;
     if arguments.campaign.is_file() {
         let owner = Owner { global, settings: &settings, sandbox: arguments.sandbox };
         owner.check(ui, &campaign, &arguments.campaign, arguments.accept.accept_moved_file).await?;
@@ -246,12 +245,7 @@ async fn unknown(run: &Run) -> Result<Vec<UnknownRow>, Failure> {
     }
 }
 
-async fn by_log(
-    ui: &Ui,
-    runs: &[Held],
-    logs: Vec<Box<dyn BufRead + Send>>,
-    sender: &str,
-) -> Result<Done, Failure> {
+async fn by_log(ui: &Ui, runs: &[Held], logs: Vec<RelayLog>, sender: &str) -> Result<Done, Failure> {
     let mut rows = Vec::new();
     for (at, held) in runs.iter().enumerate() {
         rows.extend(unknown(&held.run).await?.into_iter().map(|row| (at, row)));
@@ -264,12 +258,14 @@ async fn by_log(
         ended: row.ended,
     });
     let mut search = Search::new(wanted.collect(), TimeZone::system());
+    let mut of_a_relay = false;
     for log in logs {
-        search.read(log).map_err(|error| {
-            Failure::words(Exit::Usage, format!("`--log`: the log cannot be read to its end: {error}"))
-        })?;
+        of_a_relay |= relay_log::read(ui, &mut search, log)?;
     }
     let found = search.finish();
+    if of_a_relay && !rows.is_empty() && found.iter().all(|evidence| *evidence == Evidence::None) {
+        tell_time(ui, &rows);
+    }
     let mut done = Done::default();
     for (at, Held { run, .. }) in runs.iter().enumerate() {
         let (mut page, mut decided) = (Vec::new(), Vec::new());
@@ -297,6 +293,23 @@ async fn by_log(
     Ok(done)
 }
 
+/// Says from when the log would have to be that is silent about every mail.
+fn tell_time(ui: &Ui, rows: &[(usize, UnknownRow)]) {
+    let first = rows.iter().map(|(_, row)| row.began).min();
+    let last = rows.iter().map(|(_, row)| row.ended).max();
+    if let (Some(first), Some(last)) = (first, last) {
+        ui.note(format_args!(
+            "no line is about {}, tried from {first:.0} to {last:.0}\n  \
+             hint: it has to be the log of that time, and of the relay in `linkpost.toml`",
+            if rows.len() == 1 {
+                "the mail".to_owned()
+            } else {
+                format!("any of {}", count(rows.len() as u64, "mail"))
+            },
+        ));
+    }
+}
+
 /// Enters decisions and lists them on stdout.
 async fn enter(ui: &Ui, run: &Run, rows: &[UnknownRow], decided: Vec<Resolution>) -> Result<u64, Failure> {
     if decided.is_empty() {
@@ -316,37 +329,4 @@ async fn enter(ui: &Ui, run: &Run, rows: &[UnknownRow], decided: Vec<Resolution>
         }
     }
     Ok(changed.len() as u64)
-}
-
-/// Opens the logs before anything is decided; a compressed one is refused with the way to read it.
-fn open_logs(global: &Global, arguments: &ResolveArgs) -> Result<Vec<Box<dyn BufRead + Send>>, Failure> {
-    arguments.log.iter().map(|path| open_log(path, &arguments.by_log(global, "-"))).collect()
-}
-
-fn open_log(path: &Path, piped: &CommandLine) -> Result<Box<dyn BufRead + Send>, Failure> {
-    let shown = path.display();
-    let unreadable = |error: io::Error| {
-        Failure::words(Exit::Usage, format!("`--log`: `{shown}` cannot be read: {error}"))
-            .hint("a mail log is often for root and its group alone")
-    };
-    let mut log: Box<dyn BufRead + Send> = if path == Path::new("-") {
-        Box::new(BufReader::new(io::stdin()))
-    } else {
-        Box::new(BufReader::new(File::open(path).map_err(unreadable)?))
-    };
-    let start = log.fill_buf().map_err(unreadable)?;
-    let tool = [
-        (&b"\x1f\x8b"[..], "zcat"),
-        (b"\xfd7zXZ", "xzcat"),
-        (b"BZh", "bzcat"),
-        (b"\x28\xb5\x2f\xfd", "zstdcat"),
-    ]
-    .into_iter()
-    .find(|(magic, _)| start.starts_with(magic))
-    .map(|(_, tool)| tool);
-    match tool {
-        None => Ok(log),
-        Some(tool) => Err(Failure::words(Exit::Usage, format!("`--log`: `{shown}` is compressed"))
-            .hint(format!("{tool} {} | {piped}", quoted(path.as_os_str())))),
-    }
 }
