@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::{
     console::{
-        Failure, Global, ListArgs,
+        Accepted, Failure, Global, ListArgs,
         files::{self, CLOCK},
         list_files, list_news,
         name_owner::Owner,
@@ -34,6 +34,10 @@ pub struct CheckArgs {
     /// Note that this file takes the place of the one that has used its `name` so far: the campaign file was moved
     #[arg(long)]
     pub accept_moved_file: bool,
+    /// Note that this is a campaign of its own, though its file had another `name` when it was sent: whoever was mailed
+    /// under that is mailed again
+    #[arg(long)]
+    pub accept_new_name: bool,
     /// Rows with problems.
     #[command(flatten)]
     pub list: ListArgs,
@@ -51,7 +55,8 @@ async fn look(ui: &Ui, global: &Global, arguments: &CheckArgs) -> Result<Exit, F
     if let Err(error) = owner.look(id, file).await {
         ui.note(format_args!("whether another file uses the name `{id}` cannot be looked up: {error}"));
     }
-    owner.check(ui, id, file, arguments.accept_moved_file).await?;
+    let accepted = Accepted { moved: arguments.accept_moved_file, renamed: arguments.accept_new_name };
+    owner.check(ui, id, file, accepted).await?;
     let letter = occasion.letter(harmless_keys())?;
     for advice in occasion.settings.advice().into_iter().chain(letter.advice()) {
         ui.note(advice);

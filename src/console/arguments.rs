@@ -87,8 +87,18 @@ fn at_least_one(text: &str) -> Result<u64, String> {
     text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "expected a whole number from 1".to_owned())
 }
 
+/// What a person has said of a campaign file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Accepted {
+    /// That it takes the place of the one that used its name.
+    pub(crate) moved: bool,
+    /// That it is a campaign of its own, though it had another name before.
+    pub(crate) renamed: bool,
+}
+
 /// What a run is to put up with that it would refuse otherwise.
 #[derive(Debug, Clone, Copy, Default, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct AcceptArgs {
     /// Use a ledger that is older than the last run on it (a backup): whom later runs mailed it does not know
     #[arg(long)]
@@ -99,9 +109,17 @@ pub struct AcceptArgs {
     /// Note that this file takes the place of the one that has used its `name` so far: the campaign file was moved
     #[arg(long)]
     pub accept_moved_file: bool,
+    /// Note that this is a campaign of its own, though its file had another `name` when it was sent: whoever was mailed
+    /// under that is mailed again
+    #[arg(long)]
+    pub accept_new_name: bool,
 }
 
 impl AcceptArgs {
+    pub(crate) fn accepted(self) -> Accepted {
+        Accepted { moved: self.accept_moved_file, renamed: self.accept_new_name }
+    }
+
     pub(crate) fn accept(self) -> Accept {
         Accept { restored: self.accept_restored_ledger, clock: self.accept_clock }
     }

@@ -22,6 +22,7 @@ pub(crate) mod run_news;
 pub(crate) mod signals;
 pub(crate) mod times;
 
+pub(crate) use arguments::Accepted;
 pub(crate) use arguments::spelled;
 pub use arguments::{AcceptArgs, Global, ListArgs, WhomArgs};
 pub(crate) use causes::{OWN_OCCASION, changed_words};

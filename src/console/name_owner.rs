@@ -4,15 +4,15 @@ use std::path::Path;
 
 use crate::{
     campaign::CampaignId,
-    console::{Failure, Global, command_line::CommandLine},
+    console::{Failure, Global, arguments::Accepted, command_line::CommandLine},
     exit::Exit,
-    ledger::{Ledger, LedgerError},
+    ledger::{Ledger, LedgerError, OtherName},
     occasion::{
         ledgers,
         owner::{self, NotOurs, Other},
     },
     settings::Settings,
-    ui::Ui,
+    ui::{Ui, count},
 };
 
 /// Whose name it is, in the ledger of these settings.
@@ -30,11 +30,15 @@ impl Owner<'_> {
         ui: &Ui,
         id: &CampaignId,
         file: &Path,
-        accept: bool,
+        accepted: Accepted,
     ) -> Result<(), Failure> {
-        let Ok(Some(failure)) = self.look(id, file).await else { return Ok(()) };
-        if !accept {
-            return Err(failure);
+        let Ok(Some(why)) = owner::look(self.settings, self.sandbox, id, file).await else { return Ok(()) };
+        let is_accepted = match why {
+            NotOurs::Renamed { .. } => accepted.renamed,
+            NotOurs::Used { .. } | NotOurs::Unfindable(_) => accepted.moved,
+        };
+        if !is_accepted {
+            return Err(self.refused(id, file, &why));
         }
         let ledger = ledgers::existing(self.settings, self.sandbox).await?;
         let refused = owner::claim(&ledger, id, file, true).await?;
@@ -59,8 +63,11 @@ impl Owner<'_> {
         id: &CampaignId,
         file: &Path,
     ) -> Result<(), Failure> {
-        match self.look(id, file).await {
-            Ok(Some(failure)) if file.is_file() => {
+        match owner::look(self.settings, self.sandbox, id, file).await {
+            // What the books say of a name that was never used is plain enough.
+            Ok(Some(NotOurs::Renamed { .. })) => Ok(()),
+            Ok(Some(why)) if file.is_file() => {
+                let failure = self.refused(id, file, &why);
                 let settings = self.settings.file.as_os_str();
                 let by_name = verb.flag("--sandbox", self.sandbox).option("--settings", [settings]);
                 Err(failure.hint(format!("the campaign in the books goes by its name: {by_name}")))
@@ -77,6 +84,24 @@ impl Owner<'_> {
         }
     }
 
+    /// Refuses a file that would mail people once more by another name.
+    fn renamed(&self, id: &CampaignId, file: &Path, before: &OtherName) -> Failure {
+        let OtherName { campaign, mailed } = before;
+        let words = format!(
+            "{}: this file was called `{campaign}` when {} had their mail by it, and as `{id}` it would mail them again",
+            file.display(),
+            count(*mailed, "recipient")
+        );
+        let verb = if self.sandbox { "send" } else { "check" };
+        let accept = CommandLine::new(verb, file)
+            .flag("--sandbox", self.sandbox)
+            .flag("--accept-new-name", true)
+            .settings(self.global);
+        Failure::words(Exit::Configuration, words).hint(format!(
+            "give it its `name = \"{campaign}\"` back (`title` is for people); if it is a campaign of its own: {accept}"
+        ))
+    }
+
     fn refused(&self, id: &CampaignId, file: &Path, why: &NotOurs) -> Failure {
         let shown = file.display();
         let (before, now, other) = match why {
@@ -84,6 +109,7 @@ impl Owner<'_> {
                 let words = format!("{shown}: the campaign file cannot be found again: {cause}");
                 return Failure::words(Exit::Configuration, words);
             }
+            NotOurs::Renamed { before } => return self.renamed(id, file, before),
             NotOurs::Used { before, now, other } => (before.display(), now.display(), other),
         };
         let verb = if self.sandbox { "send" } else { "check" };

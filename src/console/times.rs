@@ -2,18 +2,70 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use serde_json::json;
+
 use crate::{
     campaign::Campaign,
     console::Failure,
     exit::Exit,
-    ledger::{LedgerError, Run},
+    ledger::{DueAgain, LedgerError, PAUSED, Run, Skipped},
     problem::{Place, Problem},
     schedule::{ClosedOut, Doubt, Schedule, WindowZone},
     ui::{Ui, count},
 };
 
-/// How many zones are named.
+/// How many zones, and how many occasions that passed, are named one by one.
 const NAMED: usize = 3;
+
+/// Tells which occasions passed by, many in one line; whether a person may want to look at it.
+pub(crate) fn tell_skipped(ui: &Ui, campaign: &Campaign, skipped: &[Skipped]) -> bool {
+    // Whoever paused a campaign knows that its times pass.
+    let (paused, others): (Vec<_>, Vec<_>) = skipped.iter().partition(|skipped| skipped.reason == PAUSED);
+    for (quietly, all) in [(true, &paused), (false, &others)] {
+        let say = |words: String| if quietly { ui.remark(words) } else { ui.note(words) };
+        let id = campaign.id.as_str();
+        if all.len() <= NAMED {
+            for Skipped { occasion, reason, .. } in all {
+                say(format!("{id}: the occasion `{occasion}` is skipped: {reason}"));
+                ui.event(&json!({
+                    "event": "skipped", "campaign": id, "occasion": occasion, "reason": reason,
+                }));
+            }
+        } else if let [first, .., last] = all.as_slice() {
+            let number = all.len() as u64;
+            say(format!(
+                "{id}: {} are skipped, `{}` to `{}`; the last: {}",
+                count(number, "occasion"),
+                first.occasion,
+                last.occasion,
+                last.reason
+            ));
+            ui.event(&json!({
+                "event": "skipped", "campaign": id, "occasions": number, "first": first.occasion,
+                "last": last.occasion, "reason": last.reason,
+            }));
+        }
+    }
+    !others.is_empty()
+}
+
+/// Tells what is due again since the clock that passed it by was ahead.
+pub(crate) fn tell_again(ui: &Ui, campaign: &Campaign, again: &DueAgain) {
+    let DueAgain { occasions, clock } = again;
+    let (id, number) = (campaign.id.as_str(), occasions.len() as u64);
+    let (first, last) = (occasions.first(), occasions.last());
+    let (Some(first), Some(last)) = (first, last) else { return };
+    let (which, are) =
+        if number == 1 { (format!("`{first}`"), "is") } else { (format!("`{first}` to `{last}`"), "are") };
+    ui.event(&json!({
+        "event": "due_again", "campaign": id, "occasions": number, "first": first, "last": last,
+        "clock": clock.to_string(),
+    }));
+    ui.note(format_args!(
+        "{id}: the clock of an earlier tick was ahead, at {clock:.0}: {} that it had ended {are} due again, {which}",
+        count(number, "occasion")
+    ));
+}
 
 /// What is odd about the times themselves.
 pub(crate) fn doubts(campaign: &Campaign, now: Timestamp) -> Vec<Problem> {

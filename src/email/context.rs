@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tera::{Context, Tera};
 
-use super::{Letterhead, Link, filters, references, templates::Sources};
+use super::{Letterhead, Link, filters, references, templates::Sources, theirs::ours};
 use crate::{
     audience::Recipient,
     campaign::Campaign,
@@ -81,7 +81,15 @@ fn whole_seconds(instant: Timestamp) -> String {
         .map_or_else(|_| instant.to_string(), |instant| instant.to_string())
 }
 
-/// Guarded variables that nothing provides, with names that are nearly a known one.
+/// What a template may call a value of ours, whatever the list.
+const OWN_VALUES: [&str; 1] = ["sender.postal_address"];
+
+/// Every name that a template has.
+pub(super) fn known<'a>(constants: &'a [String], columns: &'a [String]) -> impl Iterator<Item = &'a str> {
+    columns.iter().chain(constants).map(String::as_str).chain(BUILT_INS).chain(OWN_VALUES)
+}
+
+/// Guarded variables that nothing provides: every mail goes without them.
 pub(super) fn likely_slips(
     tera: &Tera,
     sources: &Sources,
@@ -97,12 +105,21 @@ pub(super) fn likely_slips(
     let absent =
         asked.into_iter().filter(|name| !own.contains(*name) && !known().any(|known| known == *name));
     let slips = absent.filter_map(|name| {
-        let near = nearest(name, known())?;
         let mut uses =
-            reached.iter().filter_map(|(file, text)| Some((file, references::first_use(text, name)?)));
-        let (file, offset) = uses.next()?;
-        let message = format!("nothing provides `{name}`, so every mail goes without it");
-        Some(Problem::new(sources.place_at(file, offset), message).hint(format!("did you mean `{near}`?")))
+            reached.iter().filter_map(|(file, text)| Some((file, text, references::first_use(text, name)?)));
+        let (file, text, offset) = uses.next()?;
+        let then = match references::stand_in(text, name) {
+            Some(words) => format!("every mail says `{words}`"),
+            None => "every mail goes without it".to_owned(),
+        };
+        let hint = match nearest(name, known()).or_else(|| ours(name, &known().collect::<Vec<_>>())) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!(
+                "where a column has it, call that so: `aliases.{name} = [\"HEADER\"]` under `[audience]`"
+            ),
+        };
+        let message = format!("nothing provides `{name}`, so {then}");
+        Some(Problem::new(sources.place_at(file, offset), message).hint(hint))
     });
     slips.collect()
 }
@@ -167,10 +184,17 @@ pub(super) fn check_variables(
             None if absent => continue,
             None => sources.place(start.first().map_or("", String::as_str)),
         };
+        let subtracts = reached.values().find_map(|text| references::subtracted(text, name, columns));
         let hint = match nearest(name, known.filter(|known| *known != name)) {
+            _ if absent && let Some(whole) = subtracts => {
+                format!("`-` subtracts: write `{{{{ {whole} }}}}`, which is what the column is called here")
+            }
             Some(near) if absent => format!("did you mean `{near}`?"),
             _ if absent => format!("add a column, a constant, or write `{{{{ {name} or \"…\" }}}}`"),
-            _ => "rename one of the two".to_owned(),
+            _ if constant => "give the constant another name".to_owned(),
+            _ => format!(
+                "give the column another name, `aliases.list_{name} = [\"{name}\"]` under `[audience]`, and write `{{{{ list_{name} }}}}` where it is meant"
+            ),
         };
         problems.push(Problem::new(place, message).hint(hint));
     }

@@ -11,7 +11,7 @@ use tera::Tera;
 use super::{
     Letterhead, advice,
     attachments::Attached,
-    context, headers,
+    context, headers, lint,
     templates::{self, REQUIRED, Sources},
 };
 use crate::{audience::RecipientKey, problem::Problem};
@@ -47,7 +47,7 @@ pub struct Letter {
 impl Letter {
     /// The variables that no column, constant or built-in provides, each with its place and the nearest name. One
     /// that the template guards (`or`, `default`, `if`) may be absent. `columns` are normalised names. Then the bodies
-    /// that never show a link which every mail must hold.
+    /// that never show a link which every mail must hold, and what no mail may hold, each once and in its place.
     #[must_use]
     pub fn check_variables(&self, columns: &[String]) -> Vec<Problem> {
         let ways = &self.letterhead.unsubscribe;
@@ -55,6 +55,7 @@ impl Letter {
         let mut problems =
             context::check_variables(&self.tera, &self.sources, &self.start(), &self.constants, columns);
         problems.extend(context::without_links(&self.sources, unsubscribe));
+        problems.extend(lint::faults(&self.sources, &self.sources.reached(&self.start())));
         problems
     }
 
@@ -70,23 +71,28 @@ impl Letter {
             .collect()
     }
 
-    /// Variables that nothing provides, each with a stand-in or a test, whose names are nearly that of something there:
-    /// every mail would get the stand-in. May be meant, so it is no problem.
+    /// Variables that nothing provides, each with a stand-in or a test: every mail would get the stand-in. Then the tags
+    /// of other services and the arguments that no filter knows. May be meant, so it is no problem.
     #[must_use]
     pub fn likely_slips(&self, columns: &[String]) -> Vec<Problem> {
-        context::likely_slips(&self.tera, &self.sources, &self.start(), &self.constants, columns)
+        let start = self.start();
+        let mut slips = context::likely_slips(&self.tera, &self.sources, &start, &self.constants, columns);
+        let known: Vec<_> = context::known(&self.constants, columns).collect();
+        slips.extend(lint::slips(&self.sources, &self.sources.reached(&start), &known));
+        slips
     }
 
     /// Advice that would make the HTML better for people who listen to their mail: the mail may leave without it.
     #[must_use]
     pub fn advice(&self) -> Vec<Problem> {
         let reached = self.sources.reached(&self.start());
+        let linted = lint::advice(&self.sources, &reached);
         let html = reached.into_iter().filter(|(name, _)| templates::is_html(name));
-        html.flat_map(|(name, text)| {
+        let lacking = html.flat_map(|(name, text)| {
             let lacking = advice::lacking(text).into_iter();
             lacking.map(move |(offset, reason)| Problem::new(self.sources.place_at(name, offset), reason))
-        })
-        .collect()
+        });
+        lacking.chain(linted).collect()
     }
 
     /// SHA-256 over everything that makes up the mails beside the list: templates, attachments, letterhead, constants,

@@ -132,6 +132,38 @@ pub(super) fn first_use(source: &str, variable: &str) -> Option<usize> {
     words.get(at).map(|word| word.offset)
 }
 
+/// What stands in for a variable where it is used first: the text behind `or`, or the value of `default`.
+pub(super) fn stand_in<'a>(source: &'a str, variable: &str) -> Option<&'a str> {
+    let words = words(source);
+    let at = (0..words.len()).find(|at| is_use(&words, *at, variable))?;
+    let rest = words.get(at + 1..)?;
+    let text = match rest {
+        [or, text, ..] if or.is_name("or") => text,
+        [pipe, default, _, value, _, text, ..]
+            if pipe.is_sign("|") && default.is_name("default") && value.is_name("value") =>
+        {
+            text
+        }
+        _ => return None,
+    };
+    (text.kind == WordKind::Text && !text.text.is_empty()).then_some(text.text)
+}
+
+/// The column whose name, written with `-`, is read as a subtraction that begins with `variable`.
+pub(super) fn subtracted<'c>(source: &str, variable: &str, columns: &'c [String]) -> Option<&'c str> {
+    let words = words(source);
+    let mut uses = (0..words.len()).filter(|at| is_use(&words, *at, variable));
+    uses.find_map(|at| {
+        let rest = words.get(at + 1..)?.chunks_exact(2);
+        let parts = rest.map_while(|pair| match pair {
+            [minus, name] if minus.is_sign("-") && name.kind == WordKind::Name => Some(name.text),
+            _ => None,
+        });
+        let whole = std::iter::once(variable).chain(parts).collect::<Vec<_>>().join("_");
+        columns.iter().map(String::as_str).find(|column| *column == whole)
+    })
+}
+
 fn own(word: &Word<'_>) -> String {
     word.text.to_owned()
 }

@@ -12,8 +12,8 @@ use std::{
 
 use tera::{Context, ErrorKind, Tera};
 
-use super::{filters, references, words::line_column};
-use crate::problem::{Place, Problem};
+use super::{defect, filters, references, syntax, words::line_column};
+use crate::problem::{Diagnosis, Place, Problem};
 
 /// The three files that every template folder holds.
 pub(super) const REQUIRED: [&str; 3] = ["subject.txt", "body.txt", "body.html"];
@@ -69,7 +69,7 @@ impl Sources {
                     waiting.extend(more);
                     problems.extend(wrong);
                 }
-                Err(message) => problems.push(Problem::new(place, message)),
+                Err(what) => problems.push(Problem { place, what }),
             }
         }
         if problems.is_empty() { Ok(sources) } else { Err(problems) }
@@ -180,7 +180,9 @@ fn problems(error: &tera::Error, sources: &Sources) -> Vec<Problem> {
             column: Some(span.start_col as u64 + 1),
             ..sources.place(report.filename())
         };
-        return vec![Problem::new(place, syntax(report.message())).hint(SYNTAX)];
+        let source = sources.texts.get(report.filename()).map_or("", String::as_str);
+        let remedy = syntax::remedy(source, offset_of(source, span.start_line, span.start_col));
+        return vec![Problem::new(place, syntax(report.message())).hint(remedy)];
     }
     let text = error.to_string();
     let reports: Vec<Problem> = text.split("\n\n").filter_map(|report| reported(report, sources)).collect();
@@ -202,8 +204,12 @@ fn reported(report: &str, sources: &Sources) -> Option<Problem> {
     Some(Problem::new(place, fragment(message)))
 }
 
-/// The parts of a template.
-const SYNTAX: &str = "write `{{ value }}`, `{% if value %}…{% endif %}` or `{# remark #}`";
+/// The byte at a line (from 1) and a column (from 0).
+fn offset_of(source: &str, line: usize, column: usize) -> usize {
+    let before: usize = source.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let rest = source.get(before..).unwrap_or_default();
+    before + rest.char_indices().nth(column).map_or(0, |(at, _)| at)
+}
 
 /// Tera's words about a syntax error; the tokens that it could begin an expression with are "a value" to an author.
 fn syntax(message: &str) -> String {
@@ -249,29 +255,41 @@ fn parts(root: &Path, folder: &Path, depth: usize) -> Vec<String> {
     names
 }
 
-/// Reads one template; `Err` says why not, as a fragment for the place that names it.
-fn read_one(root: &Path, real_root: &Path, name: &str) -> Result<String, String> {
+/// Reads one template; `Err` says why not, for the place that names it.
+fn read_one(root: &Path, real_root: &Path, name: &str) -> Result<String, Diagnosis> {
+    let refuse = |message| Err(defect(message));
+    let unreadable = |error| defect(format!("`{name}` cannot be read: {error}"));
     if suffix(name).is_none() {
-        return Err(format!("`{name}` does not end in .txt or .html, which decides about escaping"));
+        return refuse(format!("`{name}` does not end in .txt or .html, which decides about escaping"));
     }
     let plain = !name.chars().any(|char| char.is_control() || matches!(char, '\\' | ':'))
         && name.split('/').all(|part| !matches!(part, "" | "." | ".."));
     if !plain {
-        return Err(format!(
+        return refuse(format!(
             "`{}` is no template name: a path below the root, without `..`",
             name.escape_debug()
         ));
     }
     let path = root.join(name);
-    let real = path.canonicalize().map_err(|_| format!("there is no template `{name}`"))?;
+    let real = path.canonicalize().map_err(|_| {
+        let missing = defect(format!("there is no template `{name}`"));
+        match nearly(&path) {
+            Some((there, wanted)) => missing.hint(format!("there is `{there}`: call it `{wanted}`")),
+            None => missing,
+        }
+    })?;
     if !real.starts_with(real_root) {
-        return Err(format!("`{name}` leads out of the folder of templates"));
+        return refuse(format!("`{name}` leads out of the folder of templates"));
     }
-    let metadata = fs::metadata(&real).map_err(|error| format!("`{name}` cannot be read: {error}"))?;
+    let metadata = fs::metadata(&real).map_err(unreadable)?;
     if !metadata.is_file() || metadata.len() > MAX_BYTES {
-        return Err(format!("`{name}` is no file of at most 1 MiB"));
+        return refuse(format!("`{name}` is no file of at most 1 MiB"));
     }
-    let bytes = fs::read(&real).map_err(|error| format!("`{name}` cannot be read: {error}"))?;
+    let bytes = fs::read(&real).map_err(unreadable)?;
+    let as_utf8 = "save the file as UTF-8";
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err(defect(format!("`{name}` is UTF-16, expected UTF-8")).hint(as_utf8));
+    }
     let text = String::from_utf8(bytes).map_err(|error| {
         let line = error
             .as_bytes()
@@ -280,12 +298,33 @@ fn read_one(root: &Path, real_root: &Path, name: &str) -> Result<String, String>
             .filter(|byte| **byte == b'\n')
             .count()
             + 1;
-        format!("`{name}` is not UTF-8 (line {line})")
+        defect(format!("`{name}` is not UTF-8 (line {line})")).hint(as_utf8)
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text).replace("\r\n", "\n");
     if let Some(at) = text.find(|char: char| char.is_control() && !matches!(char, '\n' | '\t')) {
         let (line, _) = line_column(&text, at);
-        return Err(format!("`{name}` holds a control character (line {line})"));
+        return refuse(format!("`{name}` holds a control character (line {line})"));
     }
     Ok(text)
+}
+
+/// A file beside a missing one that is probably meant, and how it should be called: in another letter case, with `.htm`,
+/// or with a second ending that a system hides.
+fn nearly(path: &Path) -> Option<(String, String)> {
+    let wanted = path.file_name()?.to_str()?;
+    let names = fs::read_dir(path.parent()?).ok()?.flatten();
+    let mut names: Vec<_> = names.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    let lower = wanted.to_ascii_lowercase();
+    let stem = lower.strip_suffix(".html");
+    let is_near = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        name == lower
+            || name.strip_prefix(lower.as_str()).is_some_and(|rest| rest.starts_with('.') && rest.len() <= 5)
+            || stem.is_some_and(|stem| {
+                name.strip_prefix(stem).is_some_and(|rest| matches!(rest, ".htm" | ".htm.txt" | ".xhtml"))
+            })
+    };
+    let there = names.into_iter().find(|name| is_near(name))?;
+    Some((there, wanted.to_owned()))
 }

@@ -51,7 +51,35 @@ on conflict (campaign) do update set path = excluded.path, named = excluded.name
 where ?5 or path = excluded.path or named = excluded.named",
 );
 
+/// A campaign that has mailed people by a file which has another name by now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherName {
+    /// Its name.
+    pub campaign: String,
+    /// How many people have a mail of it, or may have one.
+    pub mailed: u64,
+}
+
+const OTHER_NAME: Sql = Sql::shared(
+    "
+select f.campaign, (select count(*) from occasion o join recipient r on r.occasion_id = o.id
+    where o.campaign = f.campaign and r.first_try_at is not null)
+from campaign_file f where f.campaign <> ?1 and (f.path = ?2 or f.named = ?3)
+    and not exists (select 1 from campaign_file g where g.campaign = ?1)
+order by f.since desc limit 1",
+);
+
 impl Ledger {
+    /// The name by which a file has mailed people, where the name that it has now was never used. A look, which changes
+    /// nothing and waits for nobody.
+    pub async fn look_for_other_name(
+        at: &Location,
+        campaign: &CampaignId,
+        file: &CampaignFile,
+    ) -> Result<Option<OtherName>, LedgerError> {
+        at.look(async |connection| other_name(connection, campaign, file).await).await
+    }
+
     /// The file that uses a campaign's name; `None` where none did yet.
     pub async fn campaign_file(&self, campaign: &CampaignId) -> Result<Option<CampaignFile>, LedgerError> {
         find(&mut self.inner.readers.get().await?, campaign).await
@@ -97,6 +125,19 @@ async fn use_name(
 ) -> Result<Option<CampaignFile>, LedgerError> {
     connection.execute(USE, values![campaign.as_str(), &file.path, &file.named, now, instead]).await?;
     Ok(find(connection, campaign).await?.filter(|other| other != file))
+}
+
+async fn other_name(
+    connection: &mut Connection,
+    campaign: &CampaignId,
+    file: &CampaignFile,
+) -> Result<Option<OtherName>, LedgerError> {
+    let values = values![campaign.as_str(), &file.path, &file.named];
+    let found: Option<(String, i64)> = connection.first(OTHER_NAME, values).await?;
+    Ok(found.and_then(|(campaign, mailed)| {
+        let mailed = u64::try_from(mailed).ok().filter(|mailed| *mailed > 0)?;
+        Some(OtherName { campaign, mailed })
+    }))
 }
 
 async fn find(

@@ -28,8 +28,8 @@ mod tries;
 mod writer;
 
 pub use books::{Books, Check, Gone, ListFacts, PurgeReport, RowView, Tally, TokenTally, UsedLink};
-pub use calendar::{PAUSED, Skipped, Tick};
-pub use campaign_file::CampaignFile;
+pub use calendar::{DueAgain, PAUSED, Skipped, Tick};
+pub use campaign_file::{CampaignFile, OtherName};
 pub use decisions::{Back, Decision, PutBack, Resolution, Source, Stays, UnknownRow};
 pub use handle::{Ledger, Options};
 pub use links::{

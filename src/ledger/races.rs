@@ -203,10 +203,10 @@ async fn a_due_time_that_passes_is_recorded_by_one() {
     let skipped = [Skipped { occasion: "three".to_owned(), due, reason: "late".to_owned() }];
     let mut two = Two::new().await;
     two.first.begin().await.unwrap();
-    assert_eq!(occasions::skip(&mut two.first, &campaign, &skipped).await.unwrap(), ["three"]);
+    assert_eq!(occasions::skip(&mut two.first, &campaign, &skipped, NOW).await.unwrap(), ["three"]);
     two.second_waits().await;
     two.second.begin().await.unwrap();
-    assert!(occasions::skip(&mut two.second, &campaign, &skipped).await.unwrap().is_empty());
+    assert!(occasions::skip(&mut two.second, &campaign, &skipped, NOW).await.unwrap().is_empty());
 }
 
 /// While the lock of the occasion is held no other run looks, so any other epoch is dead.

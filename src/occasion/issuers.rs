@@ -11,7 +11,7 @@ use crate::{
     email::MessageKeys,
     problem::Diagnosis,
     settings::{ClerkSignIn, LocalSignIn, NoSecret, SignIn},
-    token::{Keyring, LocalIssuer, PreviewIssuer, Purpose, TokenIssuer, clerk::ClerkIssuer},
+    token::{Keyring, Like, LocalIssuer, PreviewIssuer, Purpose, TokenIssuer, clerk::ClerkIssuer},
 };
 
 impl Occasion {
@@ -39,7 +39,11 @@ impl Occasion {
     pub fn preview_issuer(&self) -> Result<PreviewIssuer, Obstacle> {
         let (page, parameter) = self.settings.sign_in.page();
         let Campaign { id, occasion, token_life, link_parameters, .. } = self.campaign.clone();
-        PreviewIssuer::new(&page, parameter, id, occasion, token_life, link_parameters)
+        let like = match &self.settings.sign_in {
+            SignIn::Local(sign_in) => Like::Local(sign_in.local()),
+            SignIn::Clerk(_) => Like::Clerk,
+        };
+        PreviewIssuer::new(&page, parameter, id, occasion, token_life, link_parameters, like)
             .map_err(|error| Obstacle::setting(error.to_string()))
     }
 }

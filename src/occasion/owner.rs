@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::ledgers;
 use crate::{
     campaign::{Campaign, CampaignId},
-    ledger::{CampaignFile, Ledger, LedgerError},
+    ledger::{CampaignFile, Ledger, LedgerError, OtherName},
     problem::cause,
     settings::Settings,
 };
@@ -16,6 +16,11 @@ use crate::{
 pub enum NotOurs {
     /// The file cannot be found again; why.
     Unfindable(String),
+    /// It is the file's own, which has mailed people by another name before.
+    Renamed {
+        /// That name, and whom.
+        before: OtherName,
+    },
     /// Another file has used it.
     Used {
         /// The other.
@@ -45,11 +50,16 @@ pub async fn look(
     id: &CampaignId,
     file: &Path,
 ) -> Result<Option<NotOurs>, LedgerError> {
-    let other = Ledger::look_for_campaign_file(&ledgers::location(settings, sandbox), id).await?;
+    let ledger = ledgers::location(settings, sandbox);
+    let other = Ledger::look_for_campaign_file(&ledger, id).await?;
     Ok(match (other, CampaignFile::at(file)) {
         (_, Err(error)) => Some(NotOurs::Unfindable(cause(&error))),
         (Some(other), Ok(this)) if !other.is(&this) => Some(used(id, &this, &other)),
-        (Some(_) | None, Ok(_)) => None,
+        (Some(_), Ok(_)) => None,
+        (None, Ok(this)) => {
+            let before = Ledger::look_for_other_name(&ledger, id, &this).await?;
+            before.map(|before| NotOurs::Renamed { before })
+        }
     })
 }
 

@@ -36,10 +36,18 @@ impl Planned {
     pub async fn decide(&self, now: Timestamp) -> Result<Decision, LedgerError> {
         let Self { campaign, schedule, settings, sandbox } = self;
         let history = match ledgers::find(settings, *sandbox).await? {
-            Some(ledger) => ledger.history(&campaign.id).await?,
+            Some(ledger) => ledger.history(&campaign.id, now).await?,
             None => History::default(),
         };
         Ok(schedule.decide(now, &history))
+    }
+
+    /// Refuses a clock that lies before the newest time in the ledger.
+    pub async fn check_clock(&self) -> Result<(), LedgerError> {
+        match ledgers::find(&self.settings, self.sandbox).await? {
+            Some(ledger) => ledger.check_clock().await,
+            None => Ok(()),
+        }
     }
 
     /// How long an occasion may wait for another campaign: a part of what it may be late.

@@ -141,7 +141,7 @@ impl Schedule {
         }
     }
 
-    /// From when on due times count for a campaign that is seen for the first time: those that are not too late yet.
+    /// From when on due times count for a campaign that is seen for the first time: the newest, if it is not too late.
     /// A file that is new does not make up for the past, but a single time is never passed over in silence.
     #[must_use]
     pub fn floor(&self, now: Timestamp) -> Timestamp {
@@ -154,7 +154,9 @@ impl Schedule {
                 now.min(due).checked_sub(SignedDuration::from_secs(1)).unwrap_or(Timestamp::MIN)
             }
             Timing::Cron(_) | Timing::Every { .. } => {
-                now.checked_sub(limit).map_or(Timestamp::MIN, super::before)
+                // The newest that is not too late; those before it were due when there was no file.
+                let earliest = now.checked_sub(limit).unwrap_or(Timestamp::MIN);
+                self.current(now).filter(|due| *due >= earliest).map_or(now, super::before)
             }
         }
     }
@@ -253,6 +255,9 @@ mod tests {
         assert_eq!(decided(&daily(), "23T12:00", &new), "NotDue");
         let catching_up = Schedule { late: Late::CatchUp, ..daily() };
         assert_eq!(decided(&catching_up, "23T12:00", &new), "NotDue");
+        let minutely = schedule(Timing::cron("* * * * *").unwrap());
+        let patient = Schedule { late: Late::Skip(SignedDuration::from_hours(72)), ..minutely };
+        assert_eq!(decided(&patient, "23T12:00", &new), "begin 23T12:00");
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub use keys::{KeyInfo, Keyring, NewKey, Purpose};
 pub use link::{LinkError, SignInLink};
 pub use local::{IssuerError, LocalIssuer, LocalSettings};
 pub use mint::{mint, mint_id};
-pub use preview::PreviewIssuer;
+pub use preview::{Like, PreviewIssuer};
 pub use session::{Session, SessionKeys};
 pub use verify::{Refusal, Verified, verify};
 

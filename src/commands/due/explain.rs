@@ -8,6 +8,7 @@ use crate::{
     clock::Clock,
     console::{Failure, Global, changed_words, command_line::CommandLine, list_news, times},
     exit::Exit,
+    ledger::LedgerError,
     occasion::{
         Look, Planned, Prospect,
         intake::{Intake, People, Wishes},
@@ -41,8 +42,10 @@ pub(super) async fn explain(ui: &Ui, global: &Global, one: &Planned, clock: Cloc
     let Planned { campaign, schedule, .. } = one;
     let now = clock.now();
     let decision = one.decide(now).await?;
+    // Another time than now is no clock that could be wrong.
+    let wrong = if matches!(clock, Clock::System) { one.check_clock().await.err() } else { None };
     let coming: Vec<_> = schedule.dues_after(now).take(SHOWN).collect();
-    let (exit, mut words) = match outlook(&ui.hushed(), global, one, &decision).await {
+    let (exit, mut words) = match outlook(&ui.hushed(), global, one, &decision, wrong).await {
         Outlook::Good => (Exit::Settled, Vec::new()),
         Outlook::Without(words) => (Exit::Settled, vec![format!("the list: {words}")]),
         Outlook::Stopped(failure) => (failure.exit(), obstacles(global, campaign, failure)),
@@ -79,7 +82,16 @@ pub(super) async fn explain(ui: &Ui, global: &Global, one: &Planned, clock: Cloc
 }
 
 /// Reads the list and renders every mail, as `check` does, for what is due or comes next. Books nothing.
-async fn outlook(ui: &Ui, global: &Global, one: &Planned, decision: &Decision) -> Outlook {
+async fn outlook(
+    ui: &Ui,
+    global: &Global,
+    one: &Planned,
+    decision: &Decision,
+    wrong: Option<LedgerError>,
+) -> Outlook {
+    if let Some(wrong) = wrong {
+        return Outlook::Stopped(wrong.into());
+    }
     let (due, goes_on) = match (decision.act, decision.next) {
         (Act::Begin(due), _) => (due, false),
         (Act::GoOn(due), _) => (due, true),

@@ -21,7 +21,7 @@ use crate::{
         due::tick::{Ended, Reported, turns},
     },
     console::{
-        Failure, Global,
+        AcceptArgs, Accepted, Failure, Global,
         files::{self, CLOCK},
         name_owner::Owner,
         signals,
@@ -50,6 +50,7 @@ list that is to come stops nothing before its time).";
 /// What `due` understands.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXIT_CODES)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct DueArgs {
     /// The folder of the campaign files
     #[arg(default_value = "campaigns")]
@@ -64,6 +65,9 @@ pub struct DueArgs {
     /// Rehearse: with the embedded relay and the ledger of the rehearsals
     #[arg(long)]
     pub sandbox: bool,
+    /// Go on although the clock shows a time before the newest in the ledger: it is right, and that was wrong
+    #[arg(long)]
+    pub accept_clock: bool,
     /// Has no effect: nobody is asked
     #[arg(long, short, hide = true)]
     pub yes: bool,
@@ -95,6 +99,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: DueArgs) -> Result<Exit, F
     if planned.is_empty() && ended.is_empty() {
         ui.note(format_args!("no campaign in `{}` has a `[schedule]`", arguments.folder.display()));
     }
+    let accept = AcceptArgs { accept_clock: arguments.accept_clock, ..AcceptArgs::default() };
     // The earliest goes first; where two are due together, the order of their names.
     let now = CLOCK.now();
     planned.sort_by_key(|one| (one.schedule.current(now), one.campaign.file.clone()));
@@ -106,7 +111,7 @@ pub async fn run(ui: &Ui, global: &Global, arguments: DueArgs) -> Result<Exit, F
             stop.cancel();
         }
     });
-    ended.extend(turns(ui, global, &planned, &stop, &mut reported).await);
+    ended.extend(turns(ui, global, &planned, &stop, &mut reported, accept).await);
     signals.abort();
     reported.finish(ui);
     for Ended { name, summary, exit, .. } in &ended {
@@ -173,6 +178,7 @@ async fn read(
             });
         }
     }
+    part_twins(ui, &mut folder, reported);
     Ok(folder)
 }
 
@@ -198,20 +204,38 @@ impl Folder {
         let settings = settings.map_err(|failure| (name.clone(), failure))?;
         // Of two files with one name the one that has used it goes on.
         let owner = Owner { global, settings: &settings, sandbox: arguments.sandbox };
-        owner.check(ui, &campaign.id, file, false).await.map_err(|failure| (name.clone(), failure))?;
-        if let Some(twin) = self.planned.iter().find(|one| one.campaign.id == campaign.id) {
-            let twin = twin.campaign.file.display();
-            let words = format!("{}: `{name}` is the name of {twin} as well", file.display());
-            let failure =
-                Failure::words(Exit::Configuration, words).hint("give each campaign a name of its own");
-            return Err((name, failure));
-        }
+        owner
+            .check(ui, &campaign.id, file, Accepted::default())
+            .await
+            .map_err(|failure| (name.clone(), failure))?;
         self.planned.push(Planned { campaign, schedule, settings, sandbox: arguments.sandbox });
         Ok(())
     }
 }
 
-/// The campaign files of a folder by name.
+/// Takes out files that have one name, where none of them has used it: which is meant nobody can say.
+fn part_twins(ui: &Ui, folder: &mut Folder, reported: &mut Reported) {
+    let mut names: BTreeMap<String, Vec<Planned>> = BTreeMap::new();
+    for one in std::mem::take(&mut folder.planned) {
+        names.entry(one.campaign.id.to_string()).or_default().push(one);
+    }
+    for (name, mut all) in names {
+        if all.len() == 1 {
+            folder.planned.append(&mut all);
+            continue;
+        }
+        let files: Vec<_> = all.iter().map(|one| one.campaign.file.display().to_string()).collect();
+        let words = format!("`{name}` is the name of {}: none of them runs", files.join(" and of "));
+        let hint = "give each campaign a name of its own, and keep copies in another folder";
+        let failure = Failure::words(Exit::Configuration, words).hint(hint);
+        let settings = all.first().map(|one| one.settings.file.clone());
+        reported.report(ui, &name, settings.as_deref(), failure);
+        let (summary, exit) = ("not run".to_owned(), Exit::Configuration);
+        folder.ended.push(Ended { name, summary, exit, is_good: false, reported_once: false, settings });
+    }
+}
+
+/// The campaign files of a folder by name. Hidden files, and what editors and spreadsheets put beside a file, are none.
 fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let failed = |error: std::io::Error| {
         Failure::words(Exit::Configuration, format!("`{}` cannot be read: {error}", folder.display()))
@@ -221,7 +245,9 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         let is_campaign = path.extension().is_some_and(|ending| ending == "toml")
-            && path.file_name().is_some_and(|name| name != "linkpost.toml");
+            && path.file_name().is_some_and(|name| {
+                name != "linkpost.toml" && !name.to_string_lossy().starts_with(['.', '#', '~'])
+            });
         if is_campaign {
             files.push(path);
         }

@@ -3,15 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     campaign::Campaign,
     commands::send::{self, Due, SendArgs},
-    console::{Failure, Global, ListArgs, files},
+    console::{AcceptArgs, Failure, Global, ListArgs, files, times},
     exit::Exit,
-    ledger::{PAUSED, Tick},
+    ledger::Tick,
     occasion::{Planned, Prospect, Turn, ledgers, take_turns},
     schedule::Act,
     ui::{Ui, count},
@@ -105,6 +104,7 @@ pub(super) async fn turns(
     planned: &[Planned],
     stop: &CancellationToken,
     reported: &mut Reported,
+    accept: AcceptArgs,
 ) -> Vec<Ended> {
     let mut ended: Vec<Option<Ended>> = planned.iter().map(|_| None).collect();
     let work = async |nth: usize, turn: Turn| {
@@ -115,7 +115,7 @@ pub(super) async fn turns(
             });
             return;
         };
-        let now = tick(ui, global, one, &turn, reported).await.unwrap_or_else(|failure| {
+        let now = tick(ui, global, one, &turn, reported, accept).await.unwrap_or_else(|failure| {
             let summary = format!("failed ({})", one.campaign.file.display());
             let failed = Ended::new(one, &summary, failure.exit());
             reported.report(ui, &failed.name, Some(&one.settings.file), failure);
@@ -140,11 +140,12 @@ async fn tick(
     one: &Planned,
     turn: &CancellationToken,
     reported: &mut Reported,
+    accept: AcceptArgs,
 ) -> Result<Option<Ended>, Failure> {
     let Planned { campaign, schedule, settings, sandbox } = one;
     let options = ledgers::options(settings, *sandbox);
     let ledger = files::open_ledger(ui, &ledgers::location(settings, *sandbox), &options).await?;
-    let done = ledger.tick(campaign, schedule).await?;
+    let done = ledger.tick(campaign, schedule, accept.accept()).await?;
     let undecided = ledger.undecided(&campaign.id).await?;
     ledger.close().await?;
     let passed = report_passed(ui, campaign, &done);
@@ -170,6 +171,7 @@ async fn tick(
         occasion: Some(occasion.clone()),
         sandbox: *sandbox,
         yes: true,
+        accept,
         list: ListArgs { scheduled: true, ..ListArgs::default() },
         due: Some(Due { at: due, goes_on: matches!(done.act, Act::GoOn(_)) }),
         turn: turn.clone(),
@@ -231,21 +233,10 @@ async fn is_edited(ui: &Ui, one: &Planned, due: Timestamp) -> bool {
 
 /// Reports what passed by and what was given up. Returns whether a person may want to look at it.
 fn report_passed(ui: &Ui, campaign: &Campaign, tick: &Tick) -> bool {
-    let mut passed = false;
-    for skipped in &tick.skipped {
-        let words =
-            format!("{}: the occasion `{}` is skipped: {}", campaign.id, skipped.occasion, skipped.reason);
-        // Whoever paused a campaign knows that its times pass.
-        if skipped.reason == PAUSED {
-            ui.remark(words);
-        } else {
-            ui.note(words);
-            passed = true;
-        }
-        ui.event(&json!({
-            "event": "skipped", "campaign": campaign.id.as_str(), "occasion": skipped.occasion, "reason": skipped.reason,
-        }));
+    if let Some(again) = &tick.again {
+        times::tell_again(ui, campaign, again);
     }
+    let mut passed = times::tell_skipped(ui, campaign, &tick.skipped);
     for (occasion, waited) in tick.given_up.iter().filter(|(_, waited)| *waited > 0) {
         ui.note(format_args!(
             "{}: the occasion `{occasion}` is over: {} that waited expired",

@@ -111,7 +111,7 @@ pub async fn run(ui: &Ui, global: &Global, mut arguments: ResolveArgs) -> Result
     let logs = relay_log::open_all(&arguments.log, &arguments.by_log(global, "-"))?;
     if arguments.campaign.is_file() {
         let owner = Owner { global, settings: &settings, sandbox: arguments.sandbox };
-        owner.check(ui, &campaign, &arguments.campaign, arguments.accept.accept_moved_file).await?;
+        owner.check(ui, &campaign, &arguments.campaign, arguments.accept.accepted()).await?;
     }
     let ledger = ledgers::existing(&settings, arguments.sandbox).await?;
     arguments.campaign = books::file(&ledger, &campaign, arguments.campaign).await?;

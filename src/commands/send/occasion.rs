@@ -13,7 +13,7 @@ use crate::{
 pub(super) async fn of(ui: &Ui, global: &Global, arguments: &mut SendArgs) -> Result<Occasion, Failure> {
     let project = files::project(ui, global, &arguments.campaign)?.rehearsed(arguments.sandbox);
     let owner = Owner { global, settings: &project.settings, sandbox: arguments.sandbox };
-    let accepts = arguments.accept.accept_moved_file;
+    let accepts = arguments.accept.accepted();
     owner.check(ui, &project.campaign.id, &project.campaign.file, accepts).await?;
     let Choice { name, due } = choose(&project.campaign, arguments)?;
     let usual = project.campaign.occasion.clone();

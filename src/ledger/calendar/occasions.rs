@@ -5,6 +5,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::wrong_clock;
 use crate::{
     campaign::CampaignId,
     ledger::{
@@ -34,12 +35,17 @@ struct Written<'a> {
     reason: &'a str,
 }
 
-const WATCH: Sql =
-    Sql::shared("insert into watch (campaign, since) values (?1, ?2) on conflict (campaign) do nothing");
+/// A beginning that lies ahead was set by a clock that was wrong.
+const WATCH: Sql = Sql::shared(
+    "
+insert into watch (campaign, since) values (?1, ?2)
+on conflict (campaign) do update set since = excluded.since where watch.since > ?3",
+);
 
 const NEWEST: Sql = Sql::shared(
     "
-select (select max(due_at) from occasion where campaign = ?1 and due_at is not null),
+select (select max(due_at) from occasion where campaign = ?1 and due_at <= ?2
+        and not (closed is not null and coalesce(closed_at, due_at) > ?3)),
     (select since from watch where campaign = ?1)",
 );
 
@@ -56,7 +62,8 @@ macro_rules! open {
     };
 }
 
-const OPEN: Sql = Sql::shared(concat!(open!("o.due_at, o.begun_at"), " order by o.due_at desc limit 1"));
+const OPEN: Sql =
+    Sql::shared(concat!(open!("o.due_at, o.begun_at"), " and o.due_at <= ?2 order by o.due_at desc limit 1"));
 
 const OPEN_BEFORE: Sql = Sql::shared(concat!(open!("o.occasion"), " and o.due_at < ?2 order by o.due_at"));
 
@@ -77,7 +84,8 @@ update recipient set state = 'expired', reply = coalesce(reason, reply), reason 
 where occasion_id = ?1 and state in ('pending', 'deferred')",
 );
 
-const CLOSE: Sql = Sql::shared("update occasion set closed = ?2 where id = ?1 and closed is null");
+const CLOSE: Sql =
+    Sql::shared("update occasion set closed = ?2, closed_at = ?3 where id = ?1 and closed is null");
 
 const OVER: Sql = Sql::shared("select closed from occasion where id = ?1");
 
@@ -87,9 +95,9 @@ const BEGAN: Sql =
 const TELL: Sql = Sql::shared("update occasion set told = ?2 where id = ?1 and told is distinct from ?2");
 
 impl Ledger {
-    /// The history of a campaign's due times.
-    pub async fn history(&self, campaign: &CampaignId) -> Result<History, LedgerError> {
-        history(&self.inner.readers, campaign).await
+    /// What is known of a campaign's due times up to `now`. What a clock that was ahead has skipped is not known.
+    pub async fn history(&self, campaign: &CampaignId, now: Timestamp) -> Result<History, LedgerError> {
+        history(&self.inner.readers, campaign, now).await
     }
 
     /// The number of mails of a campaign, on whatever occasion, that were handed over without an answer and wait for a
@@ -107,11 +115,13 @@ impl Ledger {
         open_before(&self.inner.readers, campaign, due).await
     }
 
-    /// Sets from when on the due times of a campaign count. Only the first call does.
+    /// Sets from when on the due times of a campaign count. Only the first call does, unless its clock was ahead.
     pub async fn watch(&self, campaign: &CampaignId, since: Timestamp) -> Result<(), LedgerError> {
         let (campaign, requests) = (campaign.clone(), &self.inner.requests);
         requests
-            .alone(move |connection, _| Box::pin(async move { watch(connection, &campaign, since).await }))
+            .alone(move |connection, now| {
+                Box::pin(async move { watch(connection, &campaign, since, now).await })
+            })
             .await
     }
 
@@ -124,7 +134,9 @@ impl Ledger {
     ) -> Result<Vec<String>, LedgerError> {
         let (campaign, requests) = (campaign.clone(), &self.inner.requests);
         requests
-            .alone(move |connection, _| Box::pin(async move { skip(connection, &campaign, &skipped).await }))
+            .alone(move |connection, now| {
+                Box::pin(async move { skip(connection, &campaign, &skipped, now).await })
+            })
             .await
     }
 }
@@ -179,11 +191,13 @@ impl Run {
 }
 
 /// The history of a campaign's occasions.
-async fn history(readers: &ReadPool, campaign: &CampaignId) -> Result<History, LedgerError> {
+async fn history(readers: &ReadPool, campaign: &CampaignId, now: Timestamp) -> Result<History, LedgerError> {
+    let now = now.as_millisecond();
+    let ahead = now.saturating_add(wrong_clock::slack_ms());
     let mut transaction = readers.snapshot().await?;
     let (newest, since): (Option<i64>, Option<i64>) =
-        transaction.one(NEWEST, values![campaign.as_str()]).await?;
-    let open: Option<(i64, Option<i64>)> = transaction.first(OPEN, values![campaign.as_str()]).await?;
+        transaction.one(NEWEST, values![campaign.as_str(), now, ahead]).await?;
+    let open: Option<(i64, Option<i64>)> = transaction.first(OPEN, values![campaign.as_str(), now]).await?;
     let time = |at: i64| Timestamp::from_millisecond(at).ok();
     let open = open.and_then(|(due, begun)| Some(Open { due: time(due)?, begun: begun.and_then(time) }));
     Ok(History { newest: newest.and_then(time), since: since.and_then(time), open })
@@ -204,13 +218,15 @@ async fn undecided(readers: &ReadPool, campaign: &CampaignId) -> Result<u64, Led
     Ok(u64::try_from(rows).unwrap_or_default())
 }
 
-/// Sets from when on due times count; the first time stays.
+/// Sets from when on due times count; the first time stays, unless it lies ahead.
 async fn watch(
     connection: &mut Connection,
     campaign: &CampaignId,
     since: Timestamp,
+    now: i64,
 ) -> Result<(), LedgerError> {
-    connection.execute(WATCH, values![campaign.as_str(), since.as_millisecond()]).await?;
+    let ahead = now.saturating_add(wrong_clock::slack_ms());
+    connection.execute(WATCH, values![campaign.as_str(), since.as_millisecond(), ahead]).await?;
     Ok(())
 }
 
@@ -220,12 +236,13 @@ pub(in crate::ledger) async fn skip(
     connection: &mut Connection,
     campaign: &CampaignId,
     skipped: &[Skipped],
+    now: i64,
 ) -> Result<Vec<String>, LedgerError> {
     let rows: Vec<_> = skipped
         .iter()
         .map(|Skipped { occasion, due, reason }| Written { occasion, due: due.as_millisecond(), reason })
         .collect();
-    connection.all(SKIP, values![campaign.as_str(), json(&rows)]).await
+    connection.all(SKIP, values![campaign.as_str(), json(&rows), now]).await
 }
 
 /// Notes what the campaign file says about an occasion; refused where it is over.
@@ -252,6 +269,6 @@ async fn give_up(
     now: i64,
 ) -> Result<u64, LedgerError> {
     let done = connection.execute(GIVE_UP, values![occasion, reason, now]).await?;
-    connection.execute(CLOSE, values![occasion, reason]).await?;
+    connection.execute(CLOSE, values![occasion, reason, now]).await?;
     Ok(done)
 }

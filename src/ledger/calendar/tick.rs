@@ -2,7 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::occasions::Skipped;
+use super::{
+    occasions::Skipped,
+    wrong_clock::{DueAgain, SLACK},
+};
 use crate::{
     campaign::Campaign,
     ledger::{handle::Ledger, rules::LedgerError, run::Accept},
@@ -15,6 +18,8 @@ pub const PAUSED: &str = "the campaign was paused";
 /// The result of a tick.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tick {
+    /// The occasions that a clock which was ahead had ended, and that are due again.
+    pub again: Option<DueAgain>,
     /// Due times that pass without a run, reported once.
     pub skipped: Vec<Skipped>,
     /// Older occasions that were given up on the way, with the number of mails that had waited.
@@ -30,14 +35,28 @@ impl Ledger {
     /// [`Ledger::begin`] under the name that [`Schedule::occasion`] gives it.
     ///
     /// [`LedgerError::Busy`] where a run of an older occasion is still at work: the new one waits for it.
-    pub async fn tick(&self, campaign: &Campaign, schedule: &Schedule) -> Result<Tick, LedgerError> {
+    ///
+    /// Refused where the clock lies more than an hour before the newest time in the ledger, unless `accept` says that it
+    /// is right. What a clock that was ahead has skipped is due again.
+    pub async fn tick(
+        &self,
+        campaign: &Campaign,
+        schedule: &Schedule,
+        accept: Accept,
+    ) -> Result<Tick, LedgerError> {
         let now = self.inner.clock.now();
         let id = &campaign.id;
-        let seen = self.history(id).await?;
-        if seen.newest.or(seen.since).is_none() {
+        if accept.clock {
+            self.accept_clock().await?;
+        } else {
+            self.check_clock().await?;
+        }
+        let again = self.due_again(id).await?;
+        let seen = self.history(id, now).await?;
+        if seen.newest.is_none() && seen.since.is_none_or(|since| since.duration_since(now) > SLACK) {
             self.watch(id, schedule.floor(now)).await?;
         }
-        let history = self.history(id).await?;
+        let history = self.history(id, now).await?;
         let decision = schedule.decide(now, &history);
         let name = |due| schedule.occasion(due, &campaign.occasion);
         let mut given_up = Vec::new();
@@ -48,9 +67,9 @@ impl Ledger {
             if history.open.is_some_and(|open| open.due == skip.due) {
                 // A run may be at it: its lock is the only way to know, and keeps the steps up to its end together. See
                 // `races::a_due_time_that_passes_is_recorded_by_one`.
-                let run = self.begin(id, &one.occasion, Accept::default()).await?;
+                let run = self.begin(id, &one.occasion, accept).await?;
                 // What another program has begun or ended before the lock was ours is not ours to end, nor to tell.
-                if self.history(id).await?.open == history.open {
+                if self.history(id, now).await?.open == history.open {
                     run.give_up(&one.reason).await?;
                     skipped.push(one);
                 }
@@ -68,7 +87,7 @@ impl Ledger {
             Act::GoOn(_) | Act::Nothing(_) => None,
             Act::GiveUp(due) => {
                 let occasion = name(due);
-                let run = self.begin(id, &occasion, Accept::default()).await?;
+                let run = self.begin(id, &occasion, accept).await?;
                 let waited = run.give_up("the campaign was cancelled").await?;
                 given_up.push((occasion, waited));
                 None
@@ -77,12 +96,12 @@ impl Ledger {
         if let Some(due) = begins {
             for occasion in self.open_before(id, due).await? {
                 let why = format!("the occasion `{}` came before its mail could leave", name(due));
-                let run = self.begin(id, &occasion, Accept::default()).await?;
+                let run = self.begin(id, &occasion, accept).await?;
                 let waited = run.give_up(&why).await?;
                 given_up.push((occasion, waited));
             }
         }
-        Ok(Tick { skipped, given_up, act: decision.act, next: decision.next })
+        Ok(Tick { again, skipped, given_up, act: decision.act, next: decision.next })
     }
 }
 

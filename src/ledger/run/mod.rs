@@ -2,6 +2,7 @@
 
 pub(super) mod claims;
 mod clerk_tokens;
+mod clock;
 mod handle;
 mod rests;
 pub(super) mod start;

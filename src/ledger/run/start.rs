@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
+use super::clock;
 use crate::{
     campaign::CampaignId,
     failpoint,
@@ -15,16 +16,13 @@ use crate::{
     },
 };
 
-/// The longest time by which the clock may lie before the newest time in the ledger.
-const CLOCK_SLACK_MS: i64 = 60 * 60 * 1000;
-
 /// Overrides: conditions that a start refuses otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Accept {
     /// A ledger that is older than the newest run on it, such as one from a backup: whom later runs mailed it does not
     /// know, and mails again.
     pub restored: bool,
-    /// A clock that shows a time before the newest in the ledger.
+    /// A clock that shows a time before the newest in the ledger: it is right, and those times are wrong, for good.
     pub clock: bool,
 }
 
@@ -52,18 +50,6 @@ const FIND: Sql = Sql::shared(
 insert into occasion (campaign, occasion) values (?1, ?2)
 on conflict (campaign, occasion) do update set campaign = excluded.campaign
 returning id, purged_at",
-);
-
-/// The tables grow at the end, so the last row is as good as the greatest time.
-const NEWEST: Sql = Sql::shared(
-    "
-select max(at) from (
-    select * from (select started_at as at from epoch order by id desc limit 1)
-    union all
-    select * from (select case when ended_at > started_at then ended_at else started_at end
-        from attempts order by id desc limit 1)
-    union all
-    select enlisted_at from occasion)",
 );
 
 const DRAW: Sql = Sql::shared(
@@ -117,8 +103,10 @@ impl Start {
         self,
         connection: &mut Connection,
     ) -> Result<(Begun, Holding), LedgerError> {
-        if !self.accept.clock {
-            check_clock(connection, self.holder.since).await?;
+        if self.accept.clock {
+            clock::accept(connection, self.holder.since).await?;
+        } else {
+            clock::check(connection, self.holder.since).await?;
         }
         let id = self.occasion(connection).await?;
         let epoch = self.draw(connection, id).await?;
@@ -198,20 +186,6 @@ impl Start {
         connection.execute(Sql::shared("delete from epoch where id = ?1"), values![epoch]).await?;
         let next = known.epoch + 1;
         connection.one(DRAW, values![occasion, &self.holder.host, self.holder.pid, since, next]).await
-    }
-}
-
-/// A clock that was set back would stamp mails and tokens with the past.
-async fn check_clock(connection: &mut Connection, now: Timestamp) -> Result<(), LedgerError> {
-    let newest: Option<i64> = connection.one(NEWEST, &[]).await?;
-    match newest {
-        Some(newest) if now.as_millisecond() < newest.saturating_sub(CLOCK_SLACK_MS) => {
-            Err(LedgerError::refused(
-                format!("the clock says {now:.0}, and the ledger was last used {}", day(newest)),
-                "set the machine's clock; where it is right and the ledger's time is wrong, `--accept-clock` goes on",
-            ))
-        }
-        Some(_) | None => Ok(()),
     }
 }
 

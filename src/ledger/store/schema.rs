@@ -24,7 +24,8 @@ fn migrations() -> Vec<Migration> {
         (8, "retry", include_str!("../../../migrations/sqlite/0008_retry.sql")),
         (9, "campaign file", include_str!("../../../migrations/sqlite/0009_campaign_file.sql")),
         (10, "take_back", include_str!("../../../migrations/sqlite/0010_take_back.sql")),
-        (14, "suppressed people", include_str!("../../../migrations/sqlite/0014_suppressed_people.sql")),
+        (11, "suppressed people", include_str!("../../../migrations/sqlite/0011_suppressed_people.sql")),
+        (12, "clock", include_str!("../../../migrations/sqlite/0012_clock.sql")),
     ]
     .into_iter()
     .map(|(version, name, sql)| {

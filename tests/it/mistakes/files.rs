@@ -48,7 +48,7 @@ fn a_slip_in_a_variable_that_may_be_absent_is_a_note() {
     fixture.edit("templates/spring/body.txt", "first_name", "frist_name");
     assert_snapshot!(told(&fixture.run(&["check", "spring.toml"])), @r"
     exit 0
-    note: templates/spring/body.txt:1:10: nothing provides `frist_name`, so every mail goes without it
+    note: templates/spring/body.txt:1:10: nothing provides `frist_name`, so every mail says `there`
       hint: did you mean `first_name`?
     3 rows: 3 new
     every row can be mailed; nothing was sent

@@ -7,6 +7,7 @@ mod list;
 mod log;
 mod program;
 mod relay;
+mod templates;
 
 use crate::support::{
     fixture::{Fixture, Said},

@@ -14,7 +14,7 @@ use linkpost::{
     pacing::{Cap, Caps, Pace},
     pipeline::{self, Bounds, Halt, News, Parts},
     sandbox::SandboxRelay,
-    token::{PreviewIssuer, TokenIssuer},
+    token::{Like, PreviewIssuer, TokenIssuer},
 };
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -214,6 +214,7 @@ impl Rig {
             self.campaign.occasion.clone(),
             self.campaign.token_life,
             Vec::new(),
+            Like::Clerk,
         );
         Parts {
             run: Arc::new(run),

@@ -1,5 +1,6 @@
 //! Tests of `due`: what cron starts, as cron starts it.
 
+mod clock;
 mod exit;
 mod explain;
 mod list_under_way;

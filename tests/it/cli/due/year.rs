@@ -150,7 +150,7 @@ impl World {
                 let machine = (first + nth) % MACHINES;
                 if self.is_awake(machine) && self.wakes(machine) && self.has_to_do(machine, &history) {
                     self.tick(machine, 0).await;
-                    history = self.desk.ledger().await.history(&self.campaign.id).await.unwrap();
+                    history = self.desk.ledger().await.history(&self.campaign.id, self.now).await.unwrap();
                 }
             }
             self.now += SignedDuration::from_mins(apart);
@@ -189,7 +189,7 @@ impl World {
     async fn tick(&mut self, machine: usize, depth: usize) {
         let now = self.clock(machine);
         let ledger = self.desk.ledger_at(at(&now.to_string())).await;
-        let tick = match ledger.tick(&self.campaign, self.schedule()).await {
+        let tick = match ledger.tick(&self.campaign, self.schedule(), Accept::default()).await {
             Ok(tick) => tick,
             Err(LedgerError::Busy { .. }) => {
                 self.year.busy += 1;
