@@ -18,6 +18,11 @@ use crate::{
 const BUILT_INS: [&str; 9] =
     ["email", "name", "user_id", "link", "unsubscribe_url", "expires", "campaign", "sender", "questions"];
 
+/// Whether a name is one that every mail provides.
+pub(super) fn is_built_in(name: &str) -> bool {
+    BUILT_INS.contains(&name)
+}
+
 /// The built-ins that are taken from the columns of the same name.
 const FROM_COLUMNS: usize = 3;
 

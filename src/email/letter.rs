@@ -59,7 +59,7 @@ impl Letter {
         problems
     }
 
-    /// The names that the templates ask for, whoever provides them: the columns of other names are used by no mail.
+    /// The names that the templates ask for and that are not built in: the columns of other names are used by no mail.
     #[must_use]
     pub fn variables(&self) -> BTreeSet<String> {
         let start = self.start();
@@ -67,6 +67,7 @@ impl Letter {
             .iter()
             .filter_map(|name| self.tera.get_template_variables(name).ok())
             .flatten()
+            .filter(|name| !context::is_built_in(name))
             .map(str::to_owned)
             .collect()
     }
