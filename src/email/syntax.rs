@@ -30,6 +30,8 @@ fn tag(source: &str, offset: usize) -> Option<&str> {
     }
     let before = source.get(..end)?;
     let start = before.rfind("{{").max(before.rfind("{%"))?;
+    // A third brace belongs to it.
+    let start = before.get(..start)?.trim_end_matches('{').len();
     let rest = source.get(start..)?;
     let close = rest.find(['}', '\n']).map_or(rest.len(), |at| at + 1);
     rest.get(..close)

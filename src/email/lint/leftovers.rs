@@ -20,6 +20,7 @@ const FORMS: [(&str, &str); 12] = [
 ];
 /// The longest name that is looked for between them.
 const LONGEST: usize = 60;
+
 /// Every tag of another service in a source; `known` are the names that a template has here.
 pub(super) fn leftovers(source: &str, known: &[&str]) -> Vec<Finding> {
     let text = literal(source);
@@ -42,7 +43,9 @@ pub(super) fn leftovers(source: &str, known: &[&str]) -> Vec<Finding> {
             let inner = text.get(at + open.len()..).unwrap_or_default();
             let Some(end) = inner.find(close) else { continue };
             let name = inner.get(..end).unwrap_or_default();
-            if is_name(name) {
+            // Signs that open as they close part words of plain text as well.
+            let is_plain = open == close && name.contains(char::is_whitespace);
+            if is_name(name) && !is_plain {
                 let tag = text.get(at..at + open.len() + end + close.len()).unwrap_or_default();
                 add(at, tag, name);
             }
