@@ -178,7 +178,9 @@ fn tidy<'a>(
     let mut trimmed = text::trimmed(cell);
     if !trimmed.is_ascii() {
         let bare = text::trimmed(text::without_marks(trimmed));
-        if let Some(mark) = trimmed.chars().find(|_| bare.len() < trimmed.len()) {
+        if let Some(mark) = trimmed.chars().find(|sign| {
+            bare.len() < trimmed.len() && text::without_marks(sign.encode_utf8(&mut [0; 4])).is_empty()
+        }) {
             found(Mended::Invisible(mark));
             trimmed = bare;
         }
