@@ -7,13 +7,13 @@ use serde_json::json;
 use url::form_urlencoded;
 
 use super::{
-    ANSWERED, Door, SIGNED_IN, damage,
+    Door, damage,
     ends::End,
-    folder,
     look::WayOn,
     metrics::Event,
     reply::{self, Reply},
     request::Visit,
+    route::{ANSWERED, SIGNED_IN, folder},
     secrets::{self, Secrets},
     target,
 };

@@ -5,7 +5,7 @@ use std::{
     sync::atomic::{AtomicI64, AtomicU64, Ordering},
 };
 
-use super::Route;
+use super::route::Route;
 
 /// What happened at the pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

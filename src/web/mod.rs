@@ -5,7 +5,7 @@
 //! `Host` of a request: where we are stands in the settings.
 //!
 //! `server` owns the connections and their deadlines, `strict` how requests are told apart, `client` who asks, `request`
-//! and `reply` what goes in and out. `accept`, `leave`, `tokens` and `tickets` are the four things that can be done.
+//! and `reply` what goes in and out, `route` what a path asks for. `accept`, `leave`, `tokens` and `tickets` are the four things that can be done.
 //! Where somebody else takes the links, people can leave and nothing more: all about sign-in hangs on a [`SignIn`],
 //! which such a site has not.
 
@@ -20,6 +20,7 @@ mod look;
 mod metrics;
 mod reply;
 mod request;
+mod route;
 mod secrets;
 mod server;
 mod strict;
@@ -29,7 +30,7 @@ mod tokens;
 
 use std::{path::PathBuf, sync::atomic::AtomicBool, time::Duration};
 
-use hyper::{Method, StatusCode, header::HeaderName};
+use hyper::{StatusCode, header::HeaderName};
 use jiff::SignedDuration;
 use secrecy::SecretString;
 use tracing::error;
@@ -45,6 +46,7 @@ use self::{
     metrics::{Counts, Event},
     reply::Reply,
     request::Visit,
+    route::{ANSWERED, Route, SIGNED_IN, folder},
     secrets::Keys,
 };
 use crate::{
@@ -129,132 +131,6 @@ struct Door<'a> {
     web: &'a Web,
     sign_in: &'a SignIn,
     keys: &'a Keys,
-}
-
-/// What can be asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Route {
-    Accept,
-    Unsubscribe,
-    SignedIn,
-    Answered,
-    Keys,
-    Tokens,
-    Revoke,
-    Tickets,
-    Health,
-    Metrics,
-    Style,
-    Logo,
-    Other,
-}
-
-/// Where a person lands who is signed in, if the settings name no place.
-const SIGNED_IN: &str = "signed-in";
-/// Where a person lands who answered.
-const ANSWERED: &str = "answered";
-
-impl Route {
-    const ALL: [Self; 13] = [
-        Self::Accept,
-        Self::Unsubscribe,
-        Self::SignedIn,
-        Self::Answered,
-        Self::Keys,
-        Self::Tokens,
-        Self::Revoke,
-        Self::Tickets,
-        Self::Health,
-        Self::Metrics,
-        Self::Style,
-        Self::Logo,
-        Self::Other,
-    ];
-
-    /// The name in logs and metrics: never the path that was asked for, which may hold anything.
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Accept => "accept",
-            Self::Unsubscribe => "unsubscribe",
-            Self::SignedIn => "signed-in",
-            Self::Answered => "answered",
-            Self::Keys => "jwks",
-            Self::Tokens => "sign_in_tokens",
-            Self::Revoke => "revoke",
-            Self::Tickets => "redeem",
-            Self::Health => "healthz",
-            Self::Metrics => "metrics",
-            Self::Style => "style",
-            Self::Logo => "logo",
-            Self::Other => "other",
-        }
-    }
-
-    fn of(site: &Site, path: &str) -> Self {
-        let found = Self::page(site, path).or_else(|| Self::fixed(site, site.below(path)));
-        // A proxy may take the folder off, and whoever copies a link may leave something at its end.
-        let stripped = || {
-            site.folders()
-                .find_map(|folder| Self::page(site, &format!("{folder}{}", path.trim_start_matches('/'))))
-        };
-        let mended = || Self::page(site, &damage::path(path));
-        found.or_else(stripped).or_else(mended).unwrap_or(Self::Other)
-    }
-
-    /// What has its path from the settings.
-    fn page(site: &Site, path: &str) -> Option<Self> {
-        let accept = site.sign_in().map(|sign_in| sign_in.local.page.path());
-        if Some(path) == accept {
-            Some(Self::Accept)
-        } else if Some(path) == site.unsubscribe_path() {
-            Some(Self::Unsubscribe)
-        } else {
-            None
-        }
-    }
-
-    /// What has its path from us and not from the settings, below the folder of the pages.
-    fn fixed(site: &Site, path: &str) -> Option<Self> {
-        let path = path.strip_prefix('/')?;
-        let everywhere = match path {
-            "healthz" => Some(Self::Health),
-            "metrics" => Some(Self::Metrics),
-            "linkpost/style.css" => Some(Self::Style),
-            "linkpost/logo" => Some(Self::Logo),
-            _ => None,
-        };
-        let at_the_door = || match path {
-            SIGNED_IN => Some(Self::SignedIn),
-            ANSWERED => Some(Self::Answered),
-            ".well-known/jwks.json" => Some(Self::Keys),
-            "v1/sign_in_tokens" => Some(Self::Tokens),
-            "v1/tickets/redeem" => Some(Self::Tickets),
-            path if tokens::revoked_id(path).is_some() => Some(Self::Revoke),
-            _ => None,
-        };
-        everywhere.or_else(|| site.sign_in().and_then(|_| at_the_door()))
-    }
-
-    /// What may be asked of it.
-    const fn methods(self) -> &'static str {
-        match self {
-            Self::Accept | Self::Unsubscribe => "GET, HEAD, POST",
-            Self::Tokens | Self::Revoke | Self::Tickets => "POST",
-            Self::SignedIn
-            | Self::Answered
-            | Self::Keys
-            | Self::Health
-            | Self::Metrics
-            | Self::Style
-            | Self::Logo
-            | Self::Other => "GET, HEAD",
-        }
-    }
-
-    /// Nothing is there under another method either: that is "not found", whatever is asked of it.
-    fn takes(self, method: &Method) -> bool {
-        self == Self::Other || self.methods().split(", ").any(|known| known == method.as_str())
-    }
 }
 
 impl Site {
@@ -468,11 +344,6 @@ impl Web {
             }
         }
     }
-}
-
-/// A path up to its last slash.
-fn folder(path: &str) -> &str {
-    path.get(..=path.rfind('/').unwrap_or_default()).unwrap_or("/")
 }
 
 impl Door<'_> {

@@ -14,6 +14,7 @@ use super::{
     metrics::Event,
     reply::{self, Reply},
     request::Visit,
+    route::revoked_id,
     secrets,
 };
 use crate::{
@@ -91,13 +92,6 @@ pub(super) fn unanswered(status: StatusCode) -> Wrong {
 pub(super) fn unavailable() -> Reply {
     let long = "The service cannot record anything at the moment. Try again in a minute.";
     Wrong::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", "Service unavailable", long).reply()
-}
-
-/// The token's id in `/v1/sign_in_tokens/{id}/revoke`.
-pub(super) fn revoked_id(path: &str) -> Option<&str> {
-    let path = path.trim_start_matches('/');
-    let id = path.strip_prefix("v1/sign_in_tokens/")?.strip_suffix("/revoke")?;
-    (!id.is_empty() && !id.contains('/')).then_some(id)
 }
 
 impl Door<'_> {
