@@ -29,9 +29,9 @@ pub(in crate::ledger) struct Wish {
     pub(in crate::ledger) mail: Option<String>,
 }
 
-/// The first reason stays. What a second mail says is not taken back by the page of either.
-macro_rules! put {
-    ($table:literal, $column:literal) => {
+/// Puts an entry on the list; `$again` says what becomes of one that is there.
+macro_rules! insert {
+    ($table:literal, $column:literal, $($again:literal),+) => {
         Sql::shared(concat!(
             "insert into ",
             $table,
@@ -39,7 +39,19 @@ macro_rules! put {
             $column,
             ", reason, since, mail) values (?1, ?2, ?3, ?4) on conflict (",
             $column,
-            ") do update set
+            ") do ",
+            $($again),+
+        ))
+    };
+}
+
+/// The first reason stays. What a second mail says is not taken back by the page of either.
+macro_rules! put {
+    ($table:literal, $column:literal) => {
+        insert!(
+            $table,
+            $column,
+            "update set
     since = case when ",
             $table,
             ".mail = ?4 then ?3 else ",
@@ -48,22 +60,14 @@ macro_rules! put {
     mail = case when ",
             $table,
             ".mail = ?4 then ?4 end"
-        ))
+        )
     };
 }
 
 /// Leaves an entry that is there as it is.
 macro_rules! put_new {
     ($table:literal, $column:literal) => {
-        Sql::shared(concat!(
-            "insert into ",
-            $table,
-            " (",
-            $column,
-            ", reason, since, mail) values (?1, ?2, ?3, ?4) on conflict (",
-            $column,
-            ") do nothing"
-        ))
+        insert!($table, $column, "nothing")
     };
 }
 
@@ -104,6 +108,12 @@ impl Whom {
     }
 }
 
+async fn insert(connection: &mut Connection, sql: Sql, whom: &Whom, wish: &Wish) -> Result<(), LedgerError> {
+    let mail = wish.mail.as_deref();
+    connection.execute(sql, &[whom.value(), (&wish.reason).into(), wish.since.into(), mail.into()]).await?;
+    Ok(())
+}
+
 /// Puts somebody on the list, or notes that it was said again.
 pub(in crate::ledger) async fn put(
     connection: &mut Connection,
@@ -115,9 +125,7 @@ pub(in crate::ledger) async fn put(
         Whom::User(_) => const { put!("suppressed_user", "user_id") },
         Whom::Hash(_) => const { put!("suppressed_hash", "hash") },
     };
-    let mail = wish.mail.as_deref();
-    connection.execute(sql, &[whom.value(), (&wish.reason).into(), wish.since.into(), mail.into()]).await?;
-    Ok(())
+    insert(connection, sql, whom, wish).await
 }
 
 /// Why somebody is on the list.
@@ -145,9 +153,7 @@ pub(in crate::ledger) async fn put_new(
         Whom::User(_) => const { put_new!("suppressed_user", "user_id") },
         Whom::Hash(_) => const { put_new!("suppressed_hash", "hash") },
     };
-    let mail = wish.mail.as_deref();
-    connection.execute(sql, &[whom.value(), (&wish.reason).into(), wish.since.into(), mail.into()]).await?;
-    Ok(())
+    insert(connection, sql, whom, wish).await
 }
 
 /// Ends entries, for the reason `ended`. Returns how many were there.
