@@ -19,8 +19,7 @@ impl Ending {
     #[must_use]
     pub fn of(tally: &Tally, unknown: u64, strict: bool) -> Self {
         let failed = [State::Rejected, State::Expired, State::Invalid];
-        let waiting = [State::Pending, State::Claimed, State::Sending, State::Deferred];
-        if waiting.iter().any(|state| tally.get(*state) > 0) {
+        if tally.waiting() > 0 {
             Self::Waits
         } else if unknown > 0 || (strict && failed.iter().any(|state| tally.get(*state) > 0)) {
             Self::Undecided

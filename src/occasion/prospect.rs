@@ -12,7 +12,7 @@ use super::{
     planned::Planned,
     project::{Occasion, Project},
 };
-use crate::{campaign::ListSource, email::Letter, ledger::State};
+use crate::{campaign::ListSource, email::Letter};
 
 /// An occasion as a tick would find it.
 pub struct Prospect {
@@ -39,9 +39,7 @@ impl Prospect {
         if let Some(ledger) = ledgers::find(&occasion.settings, *sandbox).await? {
             known = ledger.mark(id, name).await?;
             taken = ledger.taken(id).await?;
-            let tally = ledger.books_of(id, name).await?.map(|books| books.tally).unwrap_or_default();
-            let open = [State::Pending, State::Claimed, State::Sending, State::Deferred];
-            waiting = open.into_iter().map(|state| tally.get(state)).sum();
+            waiting = ledger.books_of(id, name).await?.map_or(0, |books| books.tally.waiting());
         }
         let before = Before { known: known.as_ref(), waiting, goes_on, taken: &taken };
         let look = before.look(&occasion, &letter, false).await?;

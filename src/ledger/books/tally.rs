@@ -29,6 +29,12 @@ impl Tally {
         self.iter().filter(|(state, _)| state.is_unsettled()).map(|(_, count)| count).sum()
     }
 
+    /// The rows that a run has still to send.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        self.unsettled() - self.get(State::Unknown)
+    }
+
     /// Every state with its count, in the order of the tables.
     pub fn iter(&self) -> impl Iterator<Item = (State, u64)> {
         State::ALL.into_iter().zip(self.0)
@@ -109,6 +115,7 @@ mod tests {
         }
         let open = [State::Pending, State::Claimed, State::Sending, State::Deferred, State::Unknown];
         assert_eq!(tally.unsettled(), open.iter().map(|state| tally.get(*state)).sum::<u64>());
+        assert_eq!(tally.waiting(), tally.unsettled() - tally.get(State::Unknown));
         assert_eq!([(State::Sent, 1), (State::Sent, 2)].into_iter().collect::<Tally>().get(State::Sent), 3);
     }
 }
