@@ -177,10 +177,10 @@ fn tidy<'a>(
 ) -> Result<Cow<'a, str>, Diagnosis> {
     let mut trimmed = text::trimmed(cell);
     if !trimmed.is_ascii() {
-        let bare = text::trimmed(text::without_marks(trimmed));
-        if let Some(mark) = trimmed.chars().find(|sign| {
-            bare.len() < trimmed.len() && text::without_marks(sign.encode_utf8(&mut [0; 4])).is_empty()
-        }) {
+        let bare = text::trimmed(trimmed.trim_matches(text::is_mark));
+        if bare.len() < trimmed.len()
+            && let Some(mark) = trimmed.chars().find(|sign| text::is_mark(*sign))
+        {
             found(Mended::Invisible(mark));
             trimmed = bare;
         }

@@ -45,11 +45,9 @@ pub(super) fn is_invisible(character: char) -> bool {
     matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// The text without direction marks at its ends, as phones and chats put them around what is copied out of them.
-pub(super) fn without_marks(text: &str) -> &str {
-    text.trim_matches(|character: char| {
-        matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    })
+/// Whether it is a direction mark, as phones and chats put them around what is copied out of them.
+pub(super) const fn is_mark(character: char) -> bool {
+    matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The composed form (NFC): the same text however it was typed.
