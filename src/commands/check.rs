@@ -11,7 +11,7 @@ use crate::{
         list_files, list_news,
         name_owner::Owner,
         signals::unless_stopped,
-        times,
+        times::{self, Closed},
     },
     exit::Exit,
     ledger::{Accept, Ledger},
@@ -62,14 +62,13 @@ async fn look(ui: &Ui, global: &Global, arguments: &CheckArgs) -> Result<Exit, F
         ui.note(advice);
     }
     let now = CLOCK.now();
-    for doubt in times::doubts(&occasion.campaign, now)
-        .into_iter()
-        .chain(times::closed_at_times(&occasion.campaign, now))
-    {
+    for doubt in times::doubts(&occasion.campaign, now) {
         ui.note(doubt);
     }
-    if let Some(failure) = times::closed_to_all(&occasion.campaign, now) {
-        return Err(failure);
+    match times::closed(&occasion.campaign, now) {
+        Some(Closed::Always(failure)) => return Err(failure),
+        Some(Closed::Sometimes(problem)) => ui.note(problem),
+        None => {}
     }
     let live = is_live(&occasion.settings);
     let list = list_files::harmless(ui, &occasion, true).await?;

@@ -17,8 +17,8 @@ use crate::{
 /// How many zones, and how many occasions that passed, are named one by one.
 const NAMED: usize = 3;
 
-/// Tells which occasions passed by, many in one line; whether a person may want to look at it.
-pub(crate) fn tell_skipped(ui: &Ui, campaign: &Campaign, skipped: &[Skipped]) -> bool {
+/// Reports which occasions passed by, many in one line. Returns whether a person may want to look at it.
+pub(crate) fn report_skipped(ui: &Ui, campaign: &Campaign, skipped: &[Skipped]) -> bool {
     // Whoever paused a campaign knows that its times pass.
     let (paused, others): (Vec<_>, Vec<_>) = skipped.iter().partition(|skipped| skipped.reason == PAUSED);
     for (quietly, all) in [(true, &paused), (false, &others)] {
@@ -49,8 +49,8 @@ pub(crate) fn tell_skipped(ui: &Ui, campaign: &Campaign, skipped: &[Skipped]) ->
     !others.is_empty()
 }
 
-/// Tells what is due again since the clock that passed it by was ahead.
-pub(crate) fn tell_again(ui: &Ui, campaign: &Campaign, again: &DueAgain) {
+/// Reports what is due again since the clock that passed it by was ahead.
+pub(crate) fn report_again(ui: &Ui, campaign: &Campaign, again: &DueAgain) {
     let DueAgain { occasions, clock } = again;
     let (id, number) = (campaign.id.as_str(), occasions.len() as u64);
     let (first, last) = (occasions.first(), occasions.last());
@@ -74,21 +74,27 @@ pub(crate) fn doubts(campaign: &Campaign, now: Timestamp) -> Vec<Problem> {
     doubts.into_iter().map(problem).collect()
 }
 
-/// That the window opens when all mails have expired: nobody gets one, and a send that waits for its window is in vain.
-pub(crate) fn closed_to_all(campaign: &Campaign, now: Timestamp) -> Option<Failure> {
-    let (schedule, closed) = closed_out(campaign, now)?;
-    let problem = closed_words(campaign, schedule, &closed, "nobody gets it");
-    closed.is_all().then(|| Failure::problems(Exit::Configuration, vec![problem]))
+/// A window that opens when mails have expired.
+pub(crate) enum Closed {
+    /// Nobody gets a mail, and a send that waits for its window is in vain.
+    Always(Failure),
+    /// It is so at some due times.
+    Sometimes(Problem),
 }
 
-/// The same of some due times.
-pub(crate) fn closed_at_times(campaign: &Campaign, now: Timestamp) -> Option<Problem> {
+/// Whether the window opens when the mails have expired, where one clock holds for everybody.
+pub(crate) fn closed(campaign: &Campaign, now: Timestamp) -> Option<Closed> {
     let (schedule, closed) = closed_out(campaign, now)?;
-    let words = format!("nobody gets it on {} of the next {} occasions", closed.missed, closed.of);
-    (!closed.is_all()).then(|| closed_words(campaign, schedule, &closed, &words))
+    Some(if closed.is_all() {
+        let problem = closed_words(campaign, schedule, &closed, "nobody gets it");
+        Closed::Always(Failure::problems(Exit::Configuration, vec![problem]))
+    } else {
+        let words = format!("nobody gets it on {} of the next {} occasions", closed.missed, closed.of);
+        Closed::Sometimes(closed_words(campaign, schedule, &closed, &words))
+    })
 }
 
-/// Tells for whom a window by the recipients' own clocks opens when their mail has expired.
+/// Reports for whom a window by the recipients' own clocks opens when their mail has expired.
 pub(crate) async fn report_closed_zones(
     ui: &Ui,
     campaign: &Campaign,

@@ -6,7 +6,12 @@ use serde_json::json;
 use crate::{
     campaign::Campaign,
     clock::Clock,
-    console::{Failure, Global, changed_words, command_line::CommandLine, list_news, times},
+    console::{
+        Failure, Global, changed_words,
+        command_line::CommandLine,
+        list_news,
+        times::{self, Closed},
+    },
     exit::Exit,
     ledger::LedgerError,
     occasion::{
@@ -99,7 +104,7 @@ async fn outlook(
         (Act::Nothing(_) | Act::GiveUp(_), _) => return Outlook::Good,
     };
     // What has begun keeps its window: what waits of it is told by the run.
-    if !goes_on && let Some(failure) = times::closed_to_all(&one.campaign, due) {
+    if !goes_on && let Some(Closed::Always(failure)) = times::closed(&one.campaign, due) {
         return Outlook::Stopped(failure);
     }
     let is_now = matches!(decision.act, Act::Begin(_) | Act::GoOn(_));

@@ -166,16 +166,8 @@ async fn read(
             folder.monitors.insert(file.clone(), due.clone());
         }
         if let Err((name, failure)) = folder.take_in(ui, global, arguments, &file, settings).await {
-            let (summary, exit) = ("not run".to_owned(), failure.exit());
+            folder.ended.push(Ended::not_run(name.clone(), failure.exit(), owner.clone()));
             reported.report(ui, &name, owner.as_deref(), failure);
-            folder.ended.push(Ended {
-                name,
-                summary,
-                exit,
-                is_good: false,
-                reported_once: false,
-                settings: owner,
-            });
         }
     }
     part_twins(ui, &mut folder, reported);
@@ -230,8 +222,7 @@ fn part_twins(ui: &Ui, folder: &mut Folder, reported: &mut Reported) {
         let failure = Failure::words(Exit::Configuration, words).hint(hint);
         let settings = all.first().map(|one| one.settings.file.clone());
         reported.report(ui, &name, settings.as_deref(), failure);
-        let (summary, exit) = ("not run".to_owned(), Exit::Configuration);
-        folder.ended.push(Ended { name, summary, exit, is_good: false, reported_once: false, settings });
+        folder.ended.push(Ended::not_run(name, Exit::Configuration, settings));
     }
 }
 

@@ -73,6 +73,11 @@ impl Reported {
 }
 
 impl Ended {
+    /// The end of a campaign that could not be begun.
+    pub(super) fn not_run(name: String, exit: Exit, settings: Option<PathBuf>) -> Self {
+        Self { name, summary: "not run".to_owned(), exit, is_good: false, reported_once: false, settings }
+    }
+
     fn new(one: &Planned, summary: &str, exit: Exit) -> Self {
         Self {
             name: one.campaign.id.to_string(),
@@ -234,9 +239,9 @@ async fn is_edited(ui: &Ui, one: &Planned, due: Timestamp) -> bool {
 /// Reports what passed by and what was given up. Returns whether a person may want to look at it.
 fn report_passed(ui: &Ui, campaign: &Campaign, tick: &Tick) -> bool {
     if let Some(again) = &tick.again {
-        times::tell_again(ui, campaign, again);
+        times::report_again(ui, campaign, again);
     }
-    let mut passed = times::tell_skipped(ui, campaign, &tick.skipped);
+    let mut passed = times::report_skipped(ui, campaign, &tick.skipped);
     for (occasion, waited) in tick.given_up.iter().filter(|(_, waited)| *waited > 0) {
         ui.note(format_args!(
             "{}: the occasion `{occasion}` is over: {} that waited expired",
