@@ -38,18 +38,11 @@ impl Ledger {
 
     /// Takes the clock for right, and the newer times in the ledger for wrong, for good.
     pub(in crate::ledger) async fn accept_clock(&self) -> Result<(), LedgerError> {
-        if behind(&mut self.inner.readers.get().await?, self.inner.clock.now()).await?.is_none() {
+        let now = self.inner.clock.now();
+        if behind(&mut self.inner.readers.get().await?, now).await?.is_none() {
             return Ok(());
         }
-        let requests = &self.inner.requests;
-        requests
-            .alone(|connection, now| {
-                Box::pin(async move {
-                    connection.execute(ACCEPT, values![now]).await?;
-                    Ok(())
-                })
-            })
-            .await
+        self.inner.requests.alone(move |connection, _| Box::pin(accept(connection, now))).await
     }
 }
 
