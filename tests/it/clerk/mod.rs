@@ -12,12 +12,12 @@ mod unreadable;
 
 use std::collections::BTreeMap;
 
-use linkpost::sandbox::{Act, SandboxRelay, Script, Step};
+use linkpost::sandbox::{SandboxRelay, Script};
 
 use crate::support::{
     clerk::{FakeClerk, KEY, Options},
     fixture::{Fixture, Said},
-    mails::{Mail, relay, taken, token},
+    mails::{Mail, mixed_answers, relay, taken, token},
     sql::number,
 };
 
@@ -110,15 +110,7 @@ async fn a_link_may_lead_to_clerks_own_page_and_on_from_there() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_whose_mail_did_not_go_is_revoked() {
-    let script = Script::new()
-        .at(Step::Rcpt, Act::reply(550, "5.1.1 no such user"))
-        .for_recipient("person2@example.com")
-        .at(Step::Rcpt, Act::reply(451, "4.7.1 later"))
-        .for_recipient("person3@example.com")
-        .at(Step::Dot, Act::accept_then(Act::Drop))
-        .for_recipient("person4@example.com")
-        .times(1);
-    let (relay, clerk) = (relay(script).await, FakeClerk::with_people(Options::default(), 5).await);
+    let (relay, clerk) = (relay(mixed_answers()).await, FakeClerk::with_people(Options::default(), 5).await);
     let fixture = campaign(&relay, PAGE, 5);
     let said = send(&fixture, &clerk);
     assert_eq!(said.code, Some(75), "{said:?}");

@@ -1,25 +1,16 @@
 //! `status`: the books, whole, as a person and as a machine reads them.
 
 use insta::assert_snapshot;
-use linkpost::sandbox::{Act, Script, Step};
 
 use crate::support::{
     fixture::Fixture,
-    mails::relay,
+    mails::{mixed_answers, relay},
     screen::{screen, steady},
 };
 
 /// A campaign of six: two have their mail, one was refused, one waits, one has no answer, one was not tried.
 async fn mixed() -> Fixture {
-    let script = Script::new()
-        .at(Step::Rcpt, Act::reply(550, "5.1.1 no such user"))
-        .for_recipient("person2@example.com")
-        .at(Step::Rcpt, Act::reply(451, "4.7.1 later"))
-        .for_recipient("person3@example.com")
-        .at(Step::Dot, Act::accept_then(Act::Drop))
-        .for_recipient("person4@example.com")
-        .times(1);
-    let relay = relay(script).await;
+    let relay = relay(mixed_answers()).await;
     let fixture = Fixture::new();
     fixture.relay(relay.address()).people(6).sending("connections = 1\nexpected_refusals = \"1 mail\"");
     let said = fixture.run(&["send", "spring.toml", "--yes", "--limit", "5"]);

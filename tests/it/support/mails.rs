@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use linkpost::sandbox::{Event, Options, SandboxRelay, Script};
+use linkpost::sandbox::{Act, Event, Options, SandboxRelay, Script, Step};
 use mail_parser::MessageParser;
 
 /// One mail as its reader sees it.
@@ -18,6 +18,19 @@ pub(crate) struct Mail {
 /// A relay that keeps in memory what it takes.
 pub(crate) async fn relay(script: Script) -> SandboxRelay {
     SandboxRelay::start(Options { script, ..Options::default() }).await.unwrap()
+}
+
+/// A relay's answers of every kind: the second person is refused, the third put off, the fourth's mail is taken and its
+/// answer lost, all others get theirs.
+pub(crate) fn mixed_answers() -> Script {
+    Script::new()
+        .at(Step::Rcpt, Act::reply(550, "5.1.1 no such user"))
+        .for_recipient("person2@example.com")
+        .at(Step::Rcpt, Act::reply(451, "4.7.1 later"))
+        .for_recipient("person3@example.com")
+        .at(Step::Dot, Act::accept_then(Act::Drop))
+        .for_recipient("person4@example.com")
+        .times(1)
 }
 
 /// Every mail that the relay took, in order. The relay has to keep them in memory.
